@@ -1,0 +1,58 @@
+"""The command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geodreg.datasets import DataError, fetch_mnist
+from geodreg.training.recipes import RECIPES, train
+
+app = typer.Typer(no_args_is_help=True, help="Geodesic interpolation in deep generative models.", add_completion=True)
+data = typer.Typer(no_args_is_help=True, help="The public data sets.")
+app.add_typer(data, name="data")
+
+
+@app.callback()
+def main() -> None:
+    """Geodesic interpolation in deep generative models."""
+
+
+@app.command("train", epilog="Example: geodreg train mnist-vae --data-root data/raw")
+def train_command(
+    model: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")],
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, batches and samples.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data, for the VAE.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates, for the GAN.", min=1)] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder that holds mnist/; default $GEODREG_DATA or data/raw.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of models, the model gets one of its own in it.")] = Path("data/models"),
+) -> None:
+    """Train one of the book's models, and write its weights and its card."""
+    try:
+        folder = train(model, out, data_root, seed=seed, epochs=epochs, steps=steps)
+    except TypeError as error:
+        _refuse(f"{model} has no such setting: {error}.")
+    except (DataError, ValueError) as error:
+        _refuse(str(error))
+    typer.echo(f"Written: {folder}")
+
+
+@data.command("fetch", epilog="Example: geodreg data fetch mnist --root data/raw")
+def fetch(
+    name: Annotated[str, typer.Argument(help="mnist")],
+    root: Annotated[Path, typer.Option(help="The data root.")] = Path("data/raw"),
+) -> None:
+    """Download a data set into a data root and check its sums."""
+    if name != "mnist":
+        _refuse(f"There is no data set {name!r} to fetch; choose mnist.")
+    try:
+        typer.echo(f"Ready: {fetch_mnist(root)}")
+    except (DataError, OSError, RuntimeError) as error:
+        _refuse(f"{name} could not be fetched: {error}.")
+
+
+def _refuse(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,76 @@
+"""MNIST from its four original files, checked by their sums and read by torchvision."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from geodreg.datasets.root import data_root, verify_checksum
+
+__all__ = ["CHECKSUMS", "Digits", "fetch_mnist", "read_mnist"]
+
+CHECKSUMS = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+"""SHA-256 of the original files."""
+
+MEND = "`geodreg data fetch mnist` downloads it"
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images ``(n, 28, 28)`` as grey values in [0, 1], 1 for ink, and their labels ``(n,)``."""
+
+    images: Tensor
+    labels: Tensor
+
+
+def read_mnist(split: str, root: str | Path | None = None) -> Digits:
+    """The training or the test digits, in the order of the files.
+
+    Args:
+        split: ``"train"`` (60,000) or ``"test"`` (10,000).
+        root: the data root; the files are in its folder ``mnist`` (or torchvision's ``MNIST/raw``).
+
+    Raises:
+        DataError: if there is no data root, or a file is missing or damaged.
+    """
+    from torchvision.datasets.mnist import read_image_file, read_label_file
+
+    prefix = {"train": "train", "test": "t10k"}[split]
+    base = data_root(root)
+    folder = base / "MNIST" / "raw" if (base / "MNIST" / "raw").is_dir() else base / "mnist"
+    images, labels = f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
+    with tempfile.TemporaryDirectory() as unpacked:
+        for name in (images, labels):
+            packed = folder / f"{name}.gz"
+            verify_checksum(packed, CHECKSUMS[packed.name], MEND)
+            (Path(unpacked) / name).write_bytes(gzip.decompress(packed.read_bytes()))
+        pixels = read_image_file(f"{unpacked}/{images}")
+        return Digits(pixels.float() / 255.0, read_label_file(f"{unpacked}/{labels}"))
+
+
+def fetch_mnist(root: str | Path) -> Path:
+    """Download the four files with torchvision into ``root/mnist``, unless they are there; check every one.
+
+    Raises:
+        DataError: if what arrived is damaged.
+        urllib.error.URLError: if the mirror cannot be reached.
+    """
+    from torchvision.datasets import MNIST
+    from torchvision.datasets.utils import download_url
+
+    mirror = next(url for url in MNIST.mirrors if url.startswith("https://"))
+    folder = Path(root) / "mnist"
+    md5 = dict(MNIST.resources)
+    for name, sha256 in CHECKSUMS.items():
+        download_url(mirror + name, str(folder), name, md5[name])
+        verify_checksum(folder / name, sha256, "delete it and fetch again")
+    return folder

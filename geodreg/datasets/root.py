@@ -1,0 +1,53 @@
+"""Where the data sets lie, and whether a file is the one meant."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+__all__ = ["DataError", "data_root", "find_data_root", "verify_checksum"]
+
+
+class DataError(Exception):
+    """A data file that is missing or damaged; the message names it and says how to mend that."""
+
+
+def find_data_root() -> Path | None:
+    """The data root: ``$GEODREG_DATA`` if set, else ``data/raw`` below the working directory, or None if there is none."""
+    named = os.environ.get("GEODREG_DATA")
+    root = Path(named) if named else Path("data/raw")
+    return root if root.is_dir() else None
+
+
+def data_root(named: str | Path | None = None) -> Path:
+    """The data root named by the caller, or else the one that :func:`find_data_root` finds.
+
+    Raises:
+        DataError: if there is no such folder.
+    """
+    if named is not None:
+        if not Path(named).is_dir():
+            raise DataError(f"The data root {named} is not a folder; name the folder that holds mnist/.")
+        return Path(named)
+    root = find_data_root()
+    if root is None:
+        raise DataError(
+            "No data root: set GEODREG_DATA to the folder that holds mnist/, "
+            "or run `geodreg data fetch mnist`, which makes data/raw."
+        )
+    return root
+
+
+def verify_checksum(path: Path, sha256: str, mend: str) -> None:
+    """Check that a file is there and has the SHA-256 sum expected of it.
+
+    Raises:
+        DataError: if it is missing or differs; the message ends with ``mend``, the way out.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing (expected sha256 {sha256}); {mend}.")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise DataError(f"{path} is damaged: its sha256 is {found}, expected {sha256}; {mend}.")

@@ -1,0 +1,133 @@
+"""The manifold of a generator: pull-back metric, volume and density."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Normal
+
+__all__ = ["LatentManifold", "log_volume_of", "pushforward"]
+
+
+class LatentManifold:
+    r"""The image of a latent space under a generator, with the geometry and the density it inherits.
+
+    A generator :math:`f: R^d \to R^D` pulls the Euclidean metric of data space back to latent space,
+
+    .. math:: g(z) = J(z)^\top J(z), \qquad J = \partial f / \partial z,
+
+    and pushes the prior forward to a density on its image (Kim and Zhang 2019, equation of the regulariser).
+
+    Args:
+        generator: any callable that takes a tensor ``(n, d)`` to ``(n, *data_shape)``, row by row, and is smooth.
+        prior: the distribution of the latent variable, over ``(d,)`` or over one coordinate; default :math:`N(0, I)`.
+        noise: standard deviation of observation noise, in the units of the data. Zero is the paper's density;
+            a positive value bounds it from below where the generator folds or collapses.
+
+    Raises:
+        TypeError: if ``generator`` is not callable.
+        ValueError: if ``noise`` is negative or not finite.
+
+    Example:
+        >>> manifold = LatentManifold(lambda z: z @ torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 0.0]]))
+        >>> manifold.metric(torch.zeros(2))
+        tensor([[4., 0.],
+                [0., 9.]])
+    """
+
+    def __init__(
+        self, generator: Callable[[Tensor], Tensor], prior: Distribution | None = None, noise: float = 0.0
+    ) -> None:
+        if not callable(generator):
+            raise TypeError(
+                f"generator is a {type(generator).__name__}; pass a callable that takes latents (n, d) to data (n, ...)."
+            )
+        if not 0.0 <= noise < float("inf"):
+            raise ValueError(f"noise is {noise}; pass a standard deviation in data units, zero or positive and finite.")
+        self.generator = generator
+        self.prior = prior if prior is not None else Normal(0.0, 1.0)
+        self.noise = float(noise)
+
+    def generate(self, z: Tensor) -> Tensor:
+        """Data points of latent points: ``(..., d)`` to ``(..., *data_shape)``."""
+        x = self.generator(z.reshape(-1, z.shape[-1]))
+        return x.reshape(*z.shape[:-1], *x.shape[1:])
+
+    def generate_flat(self, z: Tensor) -> Tensor:
+        """Data points as vectors: ``(..., d)`` to ``(..., D)``."""
+        return self.generator(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:-1], -1)
+
+    def jacobian(self, z: Tensor) -> Tensor:
+        """Jacobian of the generator, data flattened: ``(..., d)`` to ``(..., D, d)``."""
+        _, columns = pushforward(self.generate_flat, z)
+        return columns.movedim(0, -1)
+
+    def metric(self, z: Tensor) -> Tensor:
+        r"""Pull-back metric :math:`g = J^\top J`: ``(..., d)`` to ``(..., d, d)``."""
+        jacobian = self.jacobian(z)
+        return jacobian.mT @ jacobian
+
+    def log_volume(self, z: Tensor) -> Tensor:
+        r"""Log-volume :math:`\frac12 \log\det(g + \mathrm{noise}^2 I)`: ``(..., d)`` to ``(...)``.
+
+        It is minus infinity where the noise is zero and the generator is singular.
+        """
+        _, columns = pushforward(self.generate_flat, z)
+        return log_volume_of(columns, self.noise).to(z.dtype)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """Log-density of the prior: ``(..., d)`` to ``(...)``."""
+        log_density = self.prior.log_prob(z)
+        return log_density.sum(-1) if log_density.ndim == z.ndim else log_density
+
+    def nll(self, z: Tensor) -> Tensor:
+        r"""Negative log-density of the model at :math:`f(z)`: ``(..., d)`` to ``(...)``, in nats.
+
+        .. math:: \mathrm{nll}(z) = -\log p(z) + \tfrac12 \log\det\bigl(g(z) + \mathrm{noise}^2 I\bigr)
+        """
+        return self.log_volume(z) - self.log_prior(z)
+
+    def sample_prior(self, n: int, like: Tensor, seed: int) -> Tensor:
+        """Draws from the prior: ``(n, d)`` with latent size, dtype and device of ``like`` ``(..., d)``.
+
+        Torch's distributions know only the global random state; it is set, used and put back.
+        """
+        known_size = len(self.prior.batch_shape) + len(self.prior.event_shape) > 0
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            z = self.prior.sample((n,) if known_size else (n, like.shape[-1]))
+        return z.to(like)
+
+
+def pushforward(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
+    """Value and Jacobian columns of a row-wise function, by ``d`` forward-mode tangents at once.
+
+    Args:
+        function: takes ``(..., d)`` to ``(..., D)``, each row by itself.
+        z: points ``(..., d)``.
+
+    Returns:
+        Values ``(..., D)`` and columns of the Jacobian ``(d, ..., D)``; both can be differentiated again.
+    """
+    basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+
+    def push(direction: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.func.jvp(function, (z,), (direction.expand_as(z),))
+
+    values, columns = torch.func.vmap(push)(basis)  # (d, ..., D) each, the first one repeated
+    return values[0], columns
+
+
+def log_volume_of(columns: Tensor, noise: float) -> Tensor:
+    r"""Log-volume from the columns of a Jacobian: ``(d, ..., D)`` to ``(...)``, in double precision.
+
+    The small ``d x d`` metric is formed and factored in double precision, since its condition is the Jacobian's squared.
+    """
+    jacobian = columns.movedim(0, -1).double()  # ... x D x d
+    metric = jacobian.mT @ jacobian
+    identity = torch.eye(metric.shape[-1], dtype=metric.dtype, device=metric.device)
+    factor, failed = torch.linalg.cholesky_ex(metric + noise**2 * identity)
+    log_volume = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    return torch.where(failed == 0, log_volume, -torch.inf)

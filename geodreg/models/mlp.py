@@ -1,0 +1,97 @@
+"""Multi-layer perceptrons: the generators of the circle and of the digits, and their counterparts in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["VAE", "CircleGenerator", "DigitGenerator", "perceptron"]
+
+
+def perceptron(sizes: Sequence[int], activation: type[nn.Module]) -> nn.Sequential:
+    """Linear layers of the given sizes with an activation between them, none after the last.
+
+    Example:
+        >>> [type(layer).__name__ for layer in perceptron([2, 20, 2], nn.Tanh)]
+        ['Linear', 'Tanh', 'Linear']
+    """
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(sizes):
+        layers += [nn.Linear(n_in, n_out), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+class CircleGenerator(nn.Module):
+    """The paper's generator of Figure 2: 2-20-20-2, hyperbolic tangents; ``(n, 2)`` to ``(n, 2)``."""
+
+    latent_dim = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = perceptron([2, 20, 20, 2], nn.Tanh)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class DigitGenerator(nn.Module):
+    """Images of 28 x 28 grey values in (0, 1) from a latent vector: ``(n, d)`` to ``(n, 28, 28)``.
+
+    Args:
+        latent_dim: latent size ``d``.
+        hidden: sizes of the hidden layers, with SiLU between, so that the map is smooth.
+    """
+
+    def __init__(self, latent_dim: int, hidden: Sequence[int] = (256, 512)) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.layers = perceptron([latent_dim, *hidden, 28 * 28], nn.SiLU)
+
+    def logits(self, z: Tensor) -> Tensor:
+        """Log-odds of the grey values: ``(n, d)`` to ``(n, 784)``."""
+        return self.layers(z)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.sigmoid(self.layers(z)).unflatten(-1, (28, 28))
+
+
+class VAE(nn.Module):
+    """A Gaussian encoder before a digit generator (Kingma and Welling 2013).
+
+    Args:
+        latent_dim: latent size ``d``.
+        hidden: sizes of the generator's hidden layers; the encoder has them in reverse.
+    """
+
+    def __init__(self, latent_dim: int, hidden: Sequence[int] = (256, 512)) -> None:
+        super().__init__()
+        self.encoder = perceptron([28 * 28, *reversed(hidden), 2 * latent_dim], nn.SiLU)
+        self.generator = DigitGenerator(latent_dim, hidden)
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of the approximate posterior: ``(n, 28, 28)`` to ``(n, d)`` twice."""
+        mean, log_variance = self.encoder(images.flatten(1)).chunk(2, dim=-1)
+        return mean, log_variance
+
+    def negative_elbo(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Binary cross-entropy and Kullback-Leibler divergence of each image, in nats, with one posterior sample.
+
+        Args:
+            images: grey values in [0, 1], ``(n, 28, 28)``; the cross-entropy is taken against them as they are.
+            generator: source of the posterior sample.
+
+        Returns:
+            cross-entropy ``(n,)`` and divergence ``(n,)``; their sum is the negative evidence lower bound.
+        """
+        mean, log_variance = self.encode(images)
+        draw = torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
+        z = mean + (0.5 * log_variance).exp() * draw.to(mean.device)
+        cross_entropy = nn.functional.binary_cross_entropy_with_logits(
+            self.generator.logits(z), images.flatten(1), reduction="none"
+        ).sum(-1)
+        divergence = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1.0).sum(-1)
+        return cross_entropy, divergence
+

@@ -1,0 +1,106 @@
+"""Trained models on disk: where they are found, how they are checked, read and written.
+
+A model is a folder ``models/<name>`` with ``weights.safetensors``, ``card.json`` (what made the weights, and the SHA-256 of
+every other file in the folder) and files derived from model and data together. It is looked for
+
+1. below the folder named by the environment variable ``GEODREG_MODELS``, if that is set, and nowhere else then,
+2. below ``data/models`` of the checkout that holds the package,
+3. below the copy that is installed with the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+__all__ = ["ModelError", "model_folder", "model_path", "read_card", "read_weights", "write_model"]
+
+WEIGHTS, CARD = "weights.safetensors", "card.json"
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+class ModelError(Exception):
+    """A model that is missing or damaged; the message names the file and says how to mend that."""
+
+
+def model_folder(name: str) -> Path:
+    """Folder of a model, by the search order above.
+
+    Raises:
+        ModelError: if it is in none of the places.
+    """
+    named = os.environ.get("GEODREG_MODELS")
+    places = [Path(named)] if named else [PACKAGE.parent / "data" / "models", PACKAGE / "_data" / "models"]
+    for place in places:
+        if (place / name / CARD).is_file():
+            return place / name
+    known = sorted({card.parent.name for place in places for card in place.glob(f"*/{CARD}")})
+    raise ModelError(
+        f"There is no model {name!r} in {' or '.join(map(str, places))}; "
+        f"known are {', '.join(known) or 'none'}. Train it with `geodreg train {name}`, or set GEODREG_MODELS."
+    )
+
+
+def read_card(name: str) -> dict[str, Any]:
+    """The model card: architecture, settings, data and their sums, losses, measures, versions, command."""
+    return json.loads((model_folder(name) / CARD).read_text())
+
+
+def model_path(name: str, file: str) -> Path:
+    """Path of one of a model's files, after its SHA-256 was found to be the card's.
+
+    Raises:
+        ModelError: if it is missing or differs.
+    """
+    path = model_folder(name) / file
+    expected = read_card(name)["files"].get(file)
+    if expected is None or not path.is_file():
+        raise ModelError(f"{path} is missing; restore it, or retrain with `geodreg train {name}`.")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != expected:
+        raise ModelError(
+            f"{path} is damaged: its sha256 is {found}, the card says {expected}; "
+            f"restore it, or retrain with `geodreg train {name}`."
+        )
+    return path
+
+
+def read_weights(name: str, module: nn.Module) -> None:
+    """Load a model's checked weights into a module of its architecture, without pickle."""
+    from safetensors.torch import load_model
+
+    load_model(module, model_path(name, WEIGHTS))
+
+
+def write_model(name: str, weights: dict[str, Tensor], card: dict[str, Any], derived: dict[str, bytes], out: Path) -> Path:
+    """Write a model's folder below ``out``, all of it or nothing; an earlier one is replaced.
+
+    Args:
+        name: of the model.
+        weights: the state of the module.
+        card: what made it; the sums of the files are added.
+        derived: further files by name.
+        out: folder of models.
+    """
+    from safetensors.torch import save
+
+    out.mkdir(parents=True, exist_ok=True)
+    files = {WEIGHTS: save({key: tensor.contiguous() for key, tensor in weights.items()}), **derived}
+    card = {**card, "files": {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}}
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
+        new.mkdir()
+        for file, content in files.items():
+            (new / file).write_bytes(content)
+        (new / CARD).write_text(json.dumps(card, indent=1) + "\n")
+        if (out / name).exists():
+            shutil.move(out / name, old)
+        shutil.move(new, out / name)
+    return out / name

@@ -1,0 +1,21 @@
+"""Solvers and start curves: a solver takes a path objective and start curves to paths."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from geodreg.objective import PathObjective
+from geodreg.solvers.algorithm1 import Algorithm1
+from geodreg.solvers.newton import Newton
+from geodreg.solvers.solution import Solution, Status
+from geodreg.solvers.start import GraphStart
+
+__all__ = ["Algorithm1", "GraphStart", "Newton", "Solution", "Solver", "Status"]
+
+
+class Solver(Protocol):
+    """Anything that improves a batch of paths; :class:`Newton` and :class:`Algorithm1` are two."""
+
+    def solve(self, objective: PathObjective, start: Tensor, reference: Tensor | None = None) -> Solution:
+        """Paths from start curves ``(P, K, d)``; ``reference (P,)`` is the objective of the plain geodesics."""
+        ...

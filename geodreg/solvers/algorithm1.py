@@ -1,0 +1,88 @@
+"""Algorithm 1 of Kim and Zhang, as printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from geodreg.curve import chord_length
+from geodreg.manifold import log_volume_of, pushforward
+from geodreg.objective import PathObjective
+from geodreg.solvers.solution import Solution, Status
+
+__all__ = ["Algorithm1"]
+
+
+@dataclass(frozen=True)
+class Algorithm1:
+    r"""The paper's explicit iteration (Algorithm 1), kept because it is the paper's.
+
+    .. math::
+
+        v_k = \frac{x_{k+1} - x_k}{|x_{k+1} - x_k|}, \quad a_k = v_k - v_{k-1}, \quad
+        z_k \leftarrow z_k + \eta \bigl( (J_k^\top J_k)^{-1} J_k^\top a_k
+        - \mu \nabla_z [\tfrac12 \log\det g - \log p](z_k) \bigr)
+
+    It is not gradient descent on the printed loss: :math:`a_k` is minus the gradient of the polyline's *length*, so
+    nothing holds the spacing of the points (on a sphere a polyline with uneven chords is even the shorter one, so they
+    drift apart slowly), and with ``mu > 0`` there is in general no fixed point. In flat space it is stable for
+    :math:`\eta < h / 2` with chords of length :math:`h`. The objective's interval plays no part.
+
+    Attributes:
+        eta: step; default a quarter of the start curve's mean chord, for each pair.
+        max_iterations: limit of iterations.
+        tolerance: a pair has converged when no point is pushed by more than this, in data space, where the
+            push is the bracket above; the push of a right angle between unit chords is 1.41.
+    """
+
+    eta: float | None = None
+    max_iterations: int = 10_000
+    tolerance: float = 1e-4
+
+    def solve(self, objective: PathObjective, start: Tensor, reference: Tensor | None = None) -> Solution:
+        """Iterate from start curves ``(P, K, d)``; ``history`` watches the polyline's length, ``reference`` is not used."""
+        z, manifold = start.detach().clone(), objective.manifold
+        status = np.full(len(z), Status.ITERATIONS, dtype=object)
+        iterations = torch.zeros(len(z), dtype=torch.long, device=z.device)
+        length = chord_length(manifold.generate_flat(z).detach())
+        eta = length / (4 * (z.shape[1] - 1)) if self.eta is None else torch.full_like(length, self.eta)
+        history, rows = [length], torch.arange(len(z), device=z.device)
+        for iteration in range(self.max_iterations + 1):
+            direction, push, length = self._direction(objective, z[rows])
+            history.append(history[-1].clone())
+            history[-1][rows] = length
+            finite = push.isfinite()
+            converged = push <= self.tolerance
+            status[rows[~finite].cpu().numpy()] = Status.NOT_FINITE
+            status[rows[converged].cpu().numpy()] = Status.CONVERGED
+            going = finite & ~converged
+            if iteration == self.max_iterations or not going.any():
+                break
+            rows = rows[going]
+            z[rows, 1:-1] += (eta[rows, None, None] * direction[going]).to(z.dtype)
+            iterations[rows] += 1
+        return Solution(z, iterations, status, torch.stack(history[1:], dim=1))
+
+    @staticmethod
+    def _direction(objective: PathObjective, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The bracket ``(R, K-2, d)``, its largest norm in data space ``(R,)``, and the polyline's length ``(R,)``."""
+        manifold = objective.manifold
+        interior = z[:, 1:-1].detach().requires_grad_(objective.mu > 0.0)
+        with torch.set_grad_enabled(objective.mu > 0.0):
+            inner, columns = pushforward(manifold.generate_flat, interior)
+            density_gradient = torch.zeros_like(interior)
+            if objective.mu > 0.0:
+                nll = log_volume_of(columns, manifold.noise) - manifold.log_prior(interior)
+                (density_gradient,) = torch.autograd.grad(nll.sum(), interior)
+        ends = manifold.generate_flat(z[:, [0, -1]]).detach()
+        x = torch.cat([ends[:, :1], inner.detach(), ends[:, 1:]], dim=1).double()
+        jacobian = columns.detach().movedim(0, -1).double()  # R x K-2 x D x d
+        v = torch.nn.functional.normalize(x.diff(dim=1), dim=-1)
+        a = v.diff(dim=1)
+        b = (torch.linalg.pinv(jacobian.mT @ jacobian, hermitian=True) @ (jacobian.mT @ a.unsqueeze(-1))).squeeze(-1)
+        direction = b - objective.mu * density_gradient.double()
+        push = (jacobian @ direction.unsqueeze(-1)).squeeze(-1).norm(dim=-1).amax(-1)
+        return direction, push, chord_length(x)

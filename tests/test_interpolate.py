@@ -1,0 +1,279 @@
+"""The front door: what it returns, what it refuses, and what does not depend on how it is called."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from geodreg import GraphStart, LatentManifold, Newton, interpolate
+from tests.generators import latents, random_decoder
+
+METHODS = ["straight", "geodesic", "geodreg"]
+
+
+def decoder(dtype: torch.dtype = torch.float64) -> LatentManifold:
+    return LatentManifold(random_decoder([3, 32, 32, 20], gain=1.5, dtype=dtype), noise=0.2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("batch", [(), (4,), (2, 3)])
+def test_shapes_follow_the_ends(method: str, batch: tuple[int, ...]) -> None:
+    flat = random_decoder([3, 16, 12], gain=1.0)
+    start, end = latents(math.prod(batch), 3, 0).reshape(*batch, 3), latents(math.prod(batch), 3, 1).reshape(*batch, 3)
+    paths = interpolate(lambda z: flat(z).unflatten(-1, (3, 4)), start, end, method, n_points=9)
+    assert paths.z.shape == (*batch, 9, 3)
+    assert paths.x.shape == (*batch, 9, 3, 4)
+    assert paths.nll.shape == (*batch, 9)
+    for name in ("length", "chord_length", "energy", "objective", "gap", "converged", "iterations", "status", "interval"):
+        assert getattr(paths, name).shape == batch, name
+    assert paths.history.shape[:-1] == batch
+    assert torch.equal(paths.z[..., 0, :], start)
+    assert torch.equal(paths.z[..., -1, :], end)
+    assert paths.converged.all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_batch_gives_the_same_paths_as_its_pairs_one_by_one(method: str) -> None:
+    start, end = latents(5, 3, 0), latents(5, 3, 1)
+    batch = interpolate(decoder(), start, end, method, mu=0.1)
+    for pair in range(5):
+        one = interpolate(decoder(), start[pair], end[pair], method, mu=0.1)
+        assert torch.allclose(one.z, batch.z[pair], atol=1e-8)
+        assert one.iterations == batch.iterations[pair]
+        assert one.status == batch.status[pair]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_float32_agrees_with_float64(method: str) -> None:
+    start, end = latents(4, 3, 0), latents(4, 3, 1)
+    double = interpolate(decoder(), start, end, method, mu=0.1)
+    single = interpolate(decoder(torch.float32), start.float(), end.float(), method, mu=0.1)
+    assert single.z.dtype == single.length.dtype == single.nll.dtype == torch.float32
+    assert single.converged.all()
+    assert torch.allclose(single.length.double(), double.length, rtol=1e-4)
+    assert torch.allclose(single.objective.double(), double.objective, rtol=1e-4)
+    assert (single.z - double.z).norm(dim=-1).max() < 2e-2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("init", ["straight", "graph"])
+def test_cuda_agrees_with_cpu(method: str, init: str) -> None:
+    start, end = latents(4, 3, 0), latents(4, 3, 1)
+    here = interpolate(decoder(), start, end, method, mu=0.1, init=init)
+    there = interpolate(decoder(), start.cuda(), end.cuda(), method, mu=0.1, init=init)
+    assert there.z.is_cuda
+    assert torch.allclose(here.z, there.z.cpu(), atol=1e-4)
+
+
+def test_the_same_seed_twice_gives_the_same_bits() -> None:
+    start, end = latents(3, 3, 0), latents(3, 3, 1)
+    runs = [interpolate(decoder(), start, end, mu=0.1, init=GraphStart(n_samples=200, seed=s)) for s in (0, 0, 1)]
+    assert torch.equal(runs[0].z, runs[1].z)
+    assert not torch.equal(runs[0].z, runs[2].z)
+
+
+def test_the_regularised_path_trades_length_for_density() -> None:
+    start, end = latents(8, 3, 0), latents(8, 3, 1)
+    paths = {method: interpolate(decoder(), start, end, method, mu=0.3) for method in METHODS}
+    mean_nll = {method: path.resample(200).nll.mean(-1) for method, path in paths.items()}
+    assert (paths["geodesic"].length <= paths["straight"].length * (1 + 1e-9)).all()
+    assert (paths["geodesic"].length <= paths["geodreg"].length * (1 + 1e-9)).all()
+    assert (mean_nll["geodreg"] < mean_nll["geodesic"]).all()
+
+
+def test_the_callers_grad_mode_does_not_matter() -> None:
+    start, end = latents(2, 3, 0), latents(2, 3, 1)
+    outside = interpolate(decoder(), start, end, mu=0.1)
+    with torch.no_grad():
+        inside = interpolate(decoder(), start.requires_grad_(), end, mu=0.1)
+    assert torch.equal(outside.z, inside.z)
+    assert not inside.z.requires_grad
+
+
+def test_without_weight_the_regularised_path_is_the_geodesic() -> None:
+    start, end = latents(2, 3, 0), latents(2, 3, 1)
+    a, b = interpolate(decoder(), start, end, "geodreg", mu=0.0), interpolate(decoder(), start, end, "geodesic")
+    assert torch.equal(a.z, b.z)
+
+
+def test_constants_in_the_nll_change_nothing() -> None:
+    class Unnormalised(torch.distributions.Normal):
+        def log_prob(self, value: Tensor) -> Tensor:
+            return super().log_prob(value) + 1e4
+
+    start, end = latents(3, 3, 0), latents(3, 3, 1)
+    generator = decoder().generator
+    plain = interpolate(LatentManifold(generator, noise=0.2), start, end, mu=0.1)
+    shifted = interpolate(LatentManifold(generator, Unnormalised(0.0, 1.0), noise=0.2), start, end, mu=0.1)
+    assert torch.allclose(plain.z, shifted.z, atol=1e-6)
+    assert plain.iterations.tolist() == shifted.iterations.tolist()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_coincident_ends_give_the_constant_path(method: str) -> None:
+    start = latents(2, 3, 0)
+    end = torch.stack([start[0], latents(1, 3, 1)[0]])
+    paths = interpolate(decoder(), start, end, method, mu=0.1)
+    assert paths.status[0] == "ends coincide"
+    assert paths.status[1] != "ends coincide"
+    assert torch.equal(paths.z[0], start[0].expand(35, 3))
+    assert paths.length[0] == paths.energy[0] == paths.objective[0] == paths.interval[0] == 0.0
+    assert paths.gap[0] == 1.0
+    assert paths.resample(5).z.isfinite().all()
+
+
+def test_a_density_without_bound_is_reported_not_chased() -> None:
+    def fold(z: Tensor) -> Tensor:  # folded over at z0 = 0, where the density without noise is infinite
+        return torch.stack([z[:, 0] ** 2, z[:, 1]], dim=-1)
+
+    start, end = torch.tensor([0.2, -1.0], dtype=torch.float64), torch.tensor([0.2, 1.0], dtype=torch.float64)
+    paths = interpolate(fold, start, end, mu=1.0)
+    assert not paths.converged
+    assert paths.status == "no minimum in reach"
+    assert interpolate(LatentManifold(fold, noise=0.5), start, end, mu=1.0).converged
+
+
+def test_length_counts_what_lies_between_the_points() -> None:
+    def ripple(z: Tensor) -> Tensor:  # eleven points from 0 to 1 sit on its zeros
+        return torch.stack([z[:, 0], torch.sin(5 * 2 * math.pi * z[:, 0])], dim=-1)
+
+    zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    paths = interpolate(ripple, zero, one, "straight", n_points=11)
+    assert paths.chord_length.item() == pytest.approx(1.0)
+    assert paths.length.item() > 10.0
+    profile = paths.resample(1000)
+    steps = profile.x.diff(dim=0).norm(dim=-1)
+    assert profile.arc_length[-1].item() == pytest.approx(paths.length.item())
+    assert steps.quantile(0.05) / steps.median() > 0.5  # even along the ripples; even along z it would be 0.1
+
+
+def test_resampling_is_even_and_keeps_ends_and_tangents() -> None:
+    start, end = latents(2, 3, 0), latents(2, 3, 1)
+    paths = interpolate(decoder(), start, end, "straight")
+    profile = paths.resample(400)
+    steps = profile.x.diff(dim=-2).norm(dim=-1)
+    assert (steps.amax(-1) / steps.amin(-1)).max() < 1.05
+    assert torch.allclose(profile.z[:, [0, -1]], paths.z[:, [0, -1]])
+    assert torch.allclose(profile.nll, decoder().nll(profile.z))
+    secant = torch.nn.functional.normalize(profile.x[:, 2:] - profile.x[:, :-2], dim=-1)
+    assert ((secant * profile.tangent[:, 1:-1]).sum(-1) > 0.999).all()
+    with pytest.raises(ValueError, match="n is 1; a path is sampled at 2 points or more"):
+        paths.resample(1)
+
+
+def test_table_has_a_row_a_point() -> None:
+    paths = interpolate(decoder(), latents(2, 3, 0), latents(2, 3, 1), mu=0.1, n_points=5)
+    table = paths.to_frame()
+    assert list(table.columns) == ["method", "mu", "pair", "point", "nll", "z0", "z1", "z2"]
+    assert len(table) == 10
+    assert np.allclose(table.loc[table.pair == 1, "z2"], paths.z[1, :, 2])
+    assert len(paths.to_frame(7)) == 14
+    assert paths.to_frame(7)["arc_length"].max() == pytest.approx(paths.length.max().item())
+
+
+def test_graph_start_goes_round_a_hole() -> None:
+    def volcano(z: Tensor) -> Tensor:  # a narrow peak between the ends; the straight line climbs over it
+        return torch.cat([z, 6.0 * torch.exp(-z.square().sum(-1, keepdim=True) / 0.1)], dim=-1)
+
+    start, end = torch.tensor([-1.0, 0.0], dtype=torch.float64), torch.tensor([1.0, 0.0], dtype=torch.float64)
+    over = interpolate(volcano, start, end, "geodesic")
+    around = interpolate(volcano, start, end, "geodesic", init="graph")
+    assert over.converged
+    assert around.converged
+    assert over.z[:, 1].abs().max() < 1e-6
+    assert around.length < 0.5 * over.length
+
+
+@pytest.mark.parametrize("gain", [1.2, 2.0])
+def test_geodesic_is_as_good_as_long_lbfgs(gain: float) -> None:
+    generator = random_decoder([10, 256, 256, 784], gain=gain)
+    start, end = latents(2, 10, seed=1)
+    paths = interpolate(generator, start, end, "geodesic", interval=1.0)
+    interior = torch.lerp(start, end, torch.linspace(0, 1, 35, dtype=torch.float64)[1:-1, None]).requires_grad_()
+    optimiser = torch.optim.LBFGS(
+        [interior], max_iter=3000, max_eval=4000, history_size=50, line_search_fn="strong_wolfe", tolerance_change=0.0
+    )
+
+    def energy() -> Tensor:
+        x = generator(torch.cat([start[None], interior, end[None]]))
+        return x.diff(dim=0).square().sum() * 34 / 2
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        value = energy()
+        value.backward()
+        return value
+
+    optimiser.step(closure)
+    best = energy().item()
+    assert paths.converged
+    assert paths.energy.item() <= best * (1 + 1e-4)
+    assert paths.energy.item() >= best * (1 - 1e-2)  # the same basin, so the comparison means something
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"end": torch.zeros(2, 4, dtype=torch.float64)}, r"start and end differ in shape: \(2, 3\) and \(2, 4\)"),
+        ({"end": torch.zeros(2, 3)}, "start and end differ in dtype: torch.float64 and torch.float32"),
+        ({"start": torch.zeros(2, 3).long()}, "start is a tensor of torch.int64; pass a floating-point tensor"),
+        ({"start": [0.0, 1.0]}, "start is a list; pass a floating-point tensor"),
+        ({"start": torch.full((2, 3), math.nan, dtype=torch.float64)}, "holds a NaN or an infinity; pass finite"),
+        ({"n_points": 2}, "n_points is 2; a path needs a whole number of points, at least 3"),
+        ({"mu": -0.1}, "mu is -0.1; pass a finite number, zero or positive"),
+        ({"mu": math.nan}, "mu is nan; pass a finite number"),
+        ({"method": "shortest"}, "method is 'shortest'; choose one of 'straight', 'geodesic', 'geodreg'"),
+        ({"interval": 0.0}, "interval is 0.0; pass 'unit-speed' or a positive number"),
+        ({"interval": "unit speed"}, "interval is 'unit speed'; pass 'unit-speed' or a positive number"),
+        ({"solver": "adam"}, "solver is 'adam'; choose one of 'newton', 'algorithm1'"),
+        ({"init": "random"}, "init is 'random'; choose 'straight' or 'graph'"),
+        ({"init": torch.zeros(2, 9, 3, dtype=torch.float64)}, r"curves for these ends have shape \(2, 35, 3\)"),
+        ({"init": torch.zeros(2, 35, 3, dtype=torch.float64)}, "init does not join the ends"),
+        ({"manifold": lambda z: z / 0.0}, "The generator returns NaN or infinity at start or end"),
+        ({"manifold": lambda z: z @ torch.ones(5, 2).double()}, r"does not take latents of shape \(4, 3\), torch.float64"),
+        ({"manifold": torch.nn.Linear(3, 4)}, r"does not take latents .* pass ends of its latent size, dtype"),
+        ({"manifold": lambda z: z.sum()}, r"The generator returns shape \(\) for latents \(4, 3\)"),
+        ({"manifold": lambda z: z[:, :2]}, "takes 3 latents to 2 numbers, so its density is singular"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence(change: dict[str, object], sentence: str) -> None:
+    arguments = {"manifold": decoder(), "start": latents(2, 3, 0), "end": latents(2, 3, 1), **change}
+    with pytest.raises((ValueError, TypeError), match=sentence) as caught:
+        interpolate(**arguments)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_a_generator_that_breaks_on_the_way_is_not_called_converged() -> None:
+    def broken(z: Tensor) -> Tensor:
+        return torch.where(z[:, :1].abs() < 0.3, math.nan, z)
+
+    start, end = torch.tensor([-1.0, 0.0]), torch.tensor([1.0, 0.0])
+    paths = interpolate(broken, start, end, "geodesic", solver=Newton(max_iterations=5))
+    assert not paths.converged
+    assert paths.status == "not finite"
+
+
+def test_interpolation_needs_torch_numpy_and_scipy_alone() -> None:
+    program = """
+import sys
+extras = {"pandas", "matplotlib", "seaborn", "torchvision", "safetensors", "tqdm", "typer", "pydantic", "gudhi",
+          "papermill", "jupytext", "snakemake", "IPython", "sphinx", "tabulate", "yaml", "PIL"}
+class WithoutExtras:
+    def __init__(self, finder):
+        self.finder = finder
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in extras else self.finder.find_spec(name, path, target)
+sys.meta_path[:] = [WithoutExtras(finder) for finder in sys.meta_path]
+import torch, geodreg
+z = torch.tensor([[0.0, 0.0], [1.0, 2.0]])
+for init in ("straight", "graph"):
+    paths = geodreg.interpolate(lambda z: 2 * z, z[:1], z[1:], mu=0.1, init=init)
+    assert paths.converged.all()
+assert geodreg.invert(lambda z: 2 * z, z, latent_dim=2).converged.all()
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
