@@ -1,7 +1,7 @@
 """Geodesic and density-regularised interpolation on the manifold of any PyTorch generator.
 
-The geometry is in :mod:`geodreg.manifold` and :mod:`geodreg.curve`, the solvers in :mod:`geodreg.solvers`, and the front
-door is :func:`interpolate`. What needs more than torch, NumPy and SciPy is imported where it is used.
+The geometry is in :mod:`geodreg.manifold` and :mod:`geodreg.curve`, the solvers in :mod:`geodreg.solvers`, and the
+front door is :func:`interpolate`. What needs more than torch, NumPy and SciPy is imported where it is used.
 """
 
 from geodreg.interpolate import interpolate

@@ -29,7 +29,9 @@ def check_settings(method: str, mu: float, n_points: int, interval: float | str)
         raise ValueError(f"mu is {mu!r}; pass a finite number, zero or positive (the paper uses 0.003 to 0.1).")
     if not (isinstance(n_points, int) and n_points >= 3):
         raise ValueError(f"n_points is {n_points!r}; a path needs a whole number of points, at least 3.")
-    if interval != "unit-speed" and not (isinstance(interval, int | float) and math.isfinite(interval) and interval > 0):
+    if interval != "unit-speed" and not (
+        isinstance(interval, int | float) and math.isfinite(interval) and interval > 0
+    ):
         raise ValueError(f"interval is {interval!r}; pass 'unit-speed' or a positive number.")
 
 

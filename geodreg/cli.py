@@ -26,8 +26,12 @@ def train_command(
     seed: Annotated[int | None, typer.Option(help="Seed of weights, batches and samples.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data, for the VAE.", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help="Updates, for the GAN.", min=1)] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder that holds mnist/; default $GEODREG_DATA or data/raw.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of models, the model gets one of its own in it.")] = Path("data/models"),
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder that holds mnist/; default $GEODREG_DATA or data/raw.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of models, the model gets one of its own in it.")] = Path(
+        "data/models"
+    ),
 ) -> None:
     """Train one of the book's models, and write its weights and its card."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 import torch
@@ -16,7 +16,17 @@ from geodreg.objective import PathObjective
 from geodreg.paths import Paths, path_length
 from geodreg.solvers import GraphStart, Newton, Solution, Solver, Status
 
-__all__ = ["interpolate"]
+__all__ = ["Settings", "interpolate"]
+
+
+class Settings(TypedDict, total=False):
+    """The keyword arguments of :func:`interpolate`."""
+
+    mu: float
+    n_points: int
+    interval: float | Literal["unit-speed"]
+    init: str | GraphStart | Tensor
+    solver: str | Solver
 
 
 def interpolate(
@@ -57,7 +67,7 @@ def interpolate(
 
     Raises:
         TypeError: if the ends are no floating-point tensors.
-        ValueError: if an argument is out of its range, or generator and ends do not fit; the message says how to mend it.
+        ValueError: if an argument is out of range, or generator and ends do not fit; the message says how to mend it.
 
     Example:
         >>> paths = interpolate(lambda z: z, torch.zeros(2), torch.tensor([3.0, 4.0]), "geodesic")
@@ -99,7 +109,7 @@ def _regularised(
     init: str | GraphStart | Tensor,
     solver: Solver,
 ) -> tuple[Solution, Tensor]:
-    """Density-regularised paths of pairs ``(P, d)`` and their intervals ``(P,)``; both need the plain geodesics first."""
+    """Density-regularised paths of pairs ``(P, d)`` and their intervals ``(P,)``; the plain geodesics come first."""
     ones = torch.ones(len(start), dtype=torch.float64, device=start.device)
     plain = Newton().solve(PathObjective(manifold, 0.0, ones), straight(start, end, n_points))
     duration = _duration(interval, path_length(manifold, plain.z))

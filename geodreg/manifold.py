@@ -42,7 +42,7 @@ class LatentManifold:
     ) -> None:
         if not callable(generator):
             raise TypeError(
-                f"generator is a {type(generator).__name__}; pass a callable that takes latents (n, d) to data (n, ...)."
+                f"generator is a {type(generator).__name__}; pass a callable from latents (n, d) to data (n, ...)."
             )
         if not 0.0 <= noise < float("inf"):
             raise ValueError(f"noise is {noise}; pass a standard deviation in data units, zero or positive and finite.")
@@ -114,7 +114,8 @@ def pushforward(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor
     basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
 
     def push(direction: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.func.jvp(function, (z,), (direction.expand_as(z),))
+        value, tangent, *_ = torch.func.jvp(function, (z,), (direction.expand_as(z),))
+        return value, tangent
 
     values, columns = torch.func.vmap(push)(basis)  # (d, ..., D) each, the first one repeated
     return values[0], columns
@@ -123,7 +124,7 @@ def pushforward(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor
 def log_volume_of(columns: Tensor, noise: float) -> Tensor:
     r"""Log-volume from the columns of a Jacobian: ``(d, ..., D)`` to ``(...)``, in double precision.
 
-    The small ``d x d`` metric is formed and factored in double precision, since its condition is the Jacobian's squared.
+    The metric is small, and its condition is the Jacobian's squared, hence the precision.
     """
     jacobian = columns.movedim(0, -1).double()  # ... x D x d
     metric = jacobian.mT @ jacobian

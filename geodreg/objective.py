@@ -83,7 +83,7 @@ class Trial:
     density: tuple[Tensor, Tensor] | None
 
     def derivatives(self, rows: Tensor) -> Derivatives:
-        """Gradient with respect to the interior points, and Gauss-Newton matrix of the energy, of some pairs ``(R,)``."""
+        """Gradient at the interior points, and Gauss-Newton matrix of the energy, of some pairs ``(R,)``."""
         objective, z, x = self.objective, self.z[rows], self.x[rows].double()
         step = (objective.interval[rows] / (z.shape[1] - 1))[:, None, None]  # R x 1 x 1
         if self.columns is None:

@@ -118,8 +118,8 @@ class Paths:
     def to_frame(self, n: int | None = None) -> pd.DataFrame:
         """The paths as a table, one row a point: the solver's own points, or ``n`` points evenly spaced by arc length.
 
-        Columns: ``method``, ``mu``, ``pair`` (running number in the batch), ``point``, ``nll``, the latents ``z0, z1, ...``,
-        and ``arc_length`` for evenly spaced points.
+        Columns: ``method``, ``mu``, ``pair`` (running number in the batch), ``point``, ``nll``, the latents
+        ``z0, z1, ...``, and ``arc_length`` for evenly spaced points.
         """
         import pandas as pd
 

@@ -48,7 +48,9 @@ def test_swiss_roll_is_straight_when_unrolled() -> None:
 def test_linear_map_gives_straight_lines() -> None:
     matrix = torch.randn(3, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     start, end = latents(2, 3, seed=1)
-    paths = interpolate(lambda z: z @ matrix, start, end, "geodesic", init=_bent(start, end, 20), n_points=20, solver=TIGHT)
+    paths = interpolate(
+        lambda z: z @ matrix, start, end, "geodesic", init=_bent(start, end, 20), n_points=20, solver=TIGHT
+    )
     straight = torch.lerp(start, end, torch.linspace(0, 1, 20, dtype=torch.float64)[:, None])
     assert (paths.z - straight).abs().max() < 1e-9
     assert paths.length.item() == pytest.approx(((end - start) @ matrix).norm().item(), rel=1e-9)

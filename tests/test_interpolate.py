@@ -28,7 +28,17 @@ def test_shapes_follow_the_ends(method: str, batch: tuple[int, ...]) -> None:
     assert paths.z.shape == (*batch, 9, 3)
     assert paths.x.shape == (*batch, 9, 3, 4)
     assert paths.nll.shape == (*batch, 9)
-    for name in ("length", "chord_length", "energy", "objective", "gap", "converged", "iterations", "status", "interval"):
+    for name in (
+        "length",
+        "chord_length",
+        "energy",
+        "objective",
+        "gap",
+        "converged",
+        "iterations",
+        "status",
+        "interval",
+    ):
         assert getattr(paths, name).shape == batch, name
     assert paths.history.shape[:-1] == batch
     assert torch.equal(paths.z[..., 0, :], start)
@@ -235,7 +245,10 @@ def test_geodesic_is_as_good_as_long_lbfgs(gain: float) -> None:
         ({"init": torch.zeros(2, 9, 3, dtype=torch.float64)}, r"curves for these ends have shape \(2, 35, 3\)"),
         ({"init": torch.zeros(2, 35, 3, dtype=torch.float64)}, "init does not join the ends"),
         ({"manifold": lambda z: z / 0.0}, "The generator returns NaN or infinity at start or end"),
-        ({"manifold": lambda z: z @ torch.ones(5, 2).double()}, r"does not take latents of shape \(4, 3\), torch.float64"),
+        (
+            {"manifold": lambda z: z @ torch.ones(5, 2).double()},
+            r"does not take latents of shape \(4, 3\), torch.float64",
+        ),
         ({"manifold": torch.nn.Linear(3, 4)}, r"does not take latents .* pass ends of its latent size, dtype"),
         ({"manifold": lambda z: z.sum()}, r"The generator returns shape \(\) for latents \(4, 3\)"),
         ({"manifold": lambda z: z[:, :2]}, "takes 3 latents to 2 numbers, so its density is singular"),

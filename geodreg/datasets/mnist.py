@@ -40,7 +40,7 @@ def read_mnist(split: str, root: str | Path | None = None) -> Digits:
         root: the data root; the files are in its folder ``mnist`` (or torchvision's ``MNIST/raw``).
 
     Raises:
-        DataError: if there is no data root, or a file is missing or damaged.
+        geodreg.datasets.DataError: if there is no data root, or a file is missing or damaged.
     """
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
@@ -61,7 +61,7 @@ def fetch_mnist(root: str | Path) -> Path:
     """Download the four files with torchvision into ``root/mnist``, unless they are there; check every one.
 
     Raises:
-        DataError: if what arrived is damaged.
+        geodreg.datasets.DataError: if what arrived is damaged.
         urllib.error.URLError: if the mirror cannot be reached.
     """
     from torchvision.datasets import MNIST

@@ -14,10 +14,14 @@ class DataError(Exception):
 
 
 def find_data_root() -> Path | None:
-    """The data root: ``$GEODREG_DATA`` if set, else ``data/raw`` below the working directory, or None if there is none."""
+    """The data root, or None if there is none.
+
+    It is ``$GEODREG_DATA`` if that is set, else ``data/raw`` below the working directory, else below the checkout.
+    """
     named = os.environ.get("GEODREG_DATA")
-    root = Path(named) if named else Path("data/raw")
-    return root if root.is_dir() else None
+    checkout = Path(__file__).resolve().parents[2]
+    places = [Path(named)] if named else [Path("data/raw"), checkout / "data" / "raw"]
+    return next((place for place in places if place.is_dir()), None)
 
 
 def data_root(named: str | Path | None = None) -> Path:

@@ -34,6 +34,7 @@ class CircleGenerator(nn.Module):
         self.layers = perceptron([2, 20, 20, 2], nn.Tanh)
 
     def forward(self, z: Tensor) -> Tensor:
+        """Points of the plane."""
         return self.layers(z)
 
 
@@ -55,6 +56,7 @@ class DigitGenerator(nn.Module):
         return self.layers(z)
 
     def forward(self, z: Tensor) -> Tensor:
+        """Grey values."""
         return torch.sigmoid(self.layers(z)).unflatten(-1, (28, 28))
 
 
@@ -94,4 +96,3 @@ class VAE(nn.Module):
         ).sum(-1)
         divergence = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1.0).sum(-1)
         return cross_entropy, divergence
-

@@ -1,7 +1,7 @@
 """Trained models on disk: where they are found, how they are checked, read and written.
 
-A model is a folder ``models/<name>`` with ``weights.safetensors``, ``card.json`` (what made the weights, and the SHA-256 of
-every other file in the folder) and files derived from model and data together. It is looked for
+A model is a folder ``models/<name>`` with ``weights.safetensors``, ``card.json`` (what made the weights, and the
+SHA-256 of every other file in the folder) and files derived from model and data together. It is looked for
 
 1. below the folder named by the environment variable ``GEODREG_MODELS``, if that is set, and nowhere else then,
 2. below ``data/models`` of the checkout that holds the package,
@@ -79,7 +79,9 @@ def read_weights(name: str, module: nn.Module) -> None:
     load_model(module, model_path(name, WEIGHTS))
 
 
-def write_model(name: str, weights: dict[str, Tensor], card: dict[str, Any], derived: dict[str, bytes], out: Path) -> Path:
+def write_model(
+    name: str, weights: dict[str, Tensor], card: dict[str, Any], derived: dict[str, bytes], out: Path
+) -> Path:
     """Write a model's folder below ``out``, all of it or nothing; an earlier one is replaced.
 
     Args:

@@ -43,7 +43,7 @@ class Algorithm1:
     tolerance: float = 1e-4
 
     def solve(self, objective: PathObjective, start: Tensor, reference: Tensor | None = None) -> Solution:
-        """Iterate from start curves ``(P, K, d)``; ``history`` watches the polyline's length, ``reference`` is not used."""
+        """Iterate from start curves ``(P, K, d)``; ``history`` watches the polyline's length."""
         z, manifold = start.detach().clone(), objective.manifold
         status = np.full(len(z), Status.ITERATIONS, dtype=object)
         iterations = torch.zeros(len(z), dtype=torch.long, device=z.device)

@@ -57,7 +57,9 @@ class CurvaturePairs:
         """Quasi-Newton direction ``-H gradient``, ``(P, m)``, with ``precondition`` as the start matrix of H."""
         q = gradient.clone()
         coefficients = []
-        for step, change, weight in zip(reversed(self.steps), reversed(self.changes), reversed(self.weights), strict=True):
+        for step, change, weight in zip(
+            reversed(self.steps), reversed(self.changes), reversed(self.weights), strict=True
+        ):
             coefficient = weight * (step * q).sum(-1)
             q -= coefficient[:, None] * change
             coefficients.append(coefficient)

@@ -1,0 +1,1 @@
+"""Training of the book's models, one file a kind of model."""

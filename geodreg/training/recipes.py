@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from geodreg.datasets.mnist import CHECKSUMS, read_mnist
+from geodreg.folds import folded_share
 from geodreg.manifold import LatentManifold
 from geodreg.models.mlp import VAE
 from geodreg.models.store import write_model
@@ -51,14 +52,12 @@ def _circle_gan(name: str, out: Path, root: str | Path | None, changes: Mapping[
     generator, curve = train_circle_gan(settings)
     seconds = time.perf_counter() - began
     z = torch.randn(100_000, 2, generator=torch.Generator().manual_seed(settings.seed + 1))
-    determinant = torch.linalg.det(LatentManifold(generator).jacobian(z).detach())
-    positive = (determinant > 0).double().mean().item()
     card = {
         "name": name,
         "what": "Generator 2-20-20-2 of a GAN on a noisy circle (Figure 2)",
         "architecture": {"kind": "CircleGenerator"},
         "data": {"generated": f"ring of radius 1 with radial spread {settings.spread}, by geodreg.datasets.ring"},
-        "measures": {"folded share of the prior": min(positive, 1.0 - positive)},
+        "measures": {"folded share of the prior": folded_share(LatentManifold(generator), z)},
         **_origin(name, asdict(settings), curve, seconds),
     }
     return write_model(name, generator.state_dict(), card, {}, out)

@@ -19,7 +19,7 @@ class VAESettings:
 
     Attributes:
         seed: of the weights, the order of the images and the posterior samples.
-        latent_dim: latent size. With 10 and more, training leaves coordinates unused, and the metric is singular along them.
+        latent_dim: latent size. With 10 and more, training leaves coordinates unused, and the metric is singular there.
         hidden: sizes of the generator's hidden layers; the encoder has them in reverse.
         epochs: passes over the training images.
         batch_size: images in each update.

@@ -1,0 +1,48 @@
+# make book       set up .venv if needed, execute the notebooks that need it, build the site
+# make test       lint, types, doctests and tests, in the same environment
+# make notebooks  write notebooks/*.ipynb beside the text sources, for plain papermill
+# make lab        open them in JupyterLab
+# make serve      serve the built site at http://127.0.0.1:8000
+# make lock       compile requirements.txt from pyproject.toml (needs uv)
+
+PYTHON ?= python3
+CORES  ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+VENV   := .venv
+READY  := $(VENV)/.ready
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: book test notebooks lab serve lock clean
+
+book: $(READY)
+	snakemake site --cores $(CORES) --quiet host reason
+	@echo "The book is built: $(CURDIR)/_build/html/index.html"
+
+test: $(READY)
+	ruff check .
+	ruff format --check .
+	mypy
+	OMP_NUM_THREADS=1 pytest -n $(CORES)
+
+notebooks: $(READY)
+	snakemake notebooks --cores $(CORES) --quiet host reason
+
+lab: notebooks
+	jupyter lab notebooks
+
+serve: book
+	python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --no-emit-package geodreg --no-annotate --quiet -o requirements.txt
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is too old: geodreg needs Python 3.11 or newer; name one with make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	pip install --quiet --disable-pip-version-check -r requirements.txt
+	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+clean:
+	rm -rf _build book/figures book/_generated notebooks/*.ipynb

@@ -1,0 +1,71 @@
+# The book: `make book` calls `snakemake`. What an executed notebook depends on is its source, the module, and the models
+# that its header names; the site depends on those notebooks, the prose, the configuration and the module's docstrings.
+from pathlib import Path
+
+import yaml
+
+MODULE = sorted(str(path) for path in Path("geodreg").rglob("*.py"))
+PROSE = sorted(str(path) for pattern in ("*.md", "*.yml", "*.bib", "_static/*", "_templates/*") for path in Path("book").glob(pattern))
+VENDOR = sorted(str(path) for path in Path("vendor").rglob("*") if path.is_file())
+TOC = yaml.safe_load(Path("book/_toc.yml").read_text())
+PAGES = [
+    Path(chapter["file"]).name
+    for part in TOC["parts"]
+    for chapter in part["chapters"]
+    if chapter["file"].startswith("figures/")
+]
+
+
+def header(page):
+    return next(yaml.safe_load_all(Path(f"notebooks/{page}.md").read_text().split("\n---\n")[0]))
+
+
+def models(wildcards):
+    names = header(wildcards.page).get("geodreg", {}).get("models", [])
+    return sorted(str(file) for name in names for file in Path("data/models", name).iterdir())
+
+
+rule site:
+    input:
+        "_config.yml",
+        PROSE,
+        VENDOR,
+        MODULE,
+        notebooks=expand("book/figures/{page}.ipynb", page=PAGES),
+    output:
+        "_build/html/index.html",
+    message:
+        "Building the site"
+    shell:
+        "python -m geodreg.provenance {input.notebooks} --out book/_generated/provenance.md"
+        " && jupyter-book build book --all -W -n --keep-going"
+
+
+rule page:
+    input:
+        MODULE,
+        models,
+        source="notebooks/{page}.md",
+    output:
+        "book/figures/{page}.ipynb",
+    threads: 1
+    message:
+        "Executing {input.source}"
+    shell:
+        "OMP_NUM_THREADS={threads} python -m geodreg.execution {input.source} {output}"
+
+
+rule paired:
+    input:
+        "notebooks/{page}.md",
+    output:
+        "notebooks/{page}.ipynb",
+    message:
+        "Writing {output}"
+    shell:
+        "python -m geodreg.execution --pair {input} {output}"
+
+
+rule notebooks:
+    input:
+        expand("notebooks/{page}.ipynb", page=PAGES),

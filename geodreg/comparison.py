@@ -1,0 +1,93 @@
+"""The three methods of the paper side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Unpack
+
+import torch
+from torch import Tensor
+
+from geodreg.interpolate import Settings, interpolate
+from geodreg.manifold import LatentManifold
+from geodreg.paths import Paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["NAMES", "compare", "random_pairs", "summarise", "tabulate_paths"]
+
+NAMES = {"geodreg": "GeodReg", "geodesic": "Geod", "straight": "StraightZ"}
+"""The paper's names of the methods, in its order."""
+
+
+def compare(
+    manifold: LatentManifold | Callable[[Tensor], Tensor], start: Tensor, end: Tensor, **settings: Unpack[Settings]
+) -> dict[str, Paths]:
+    """Paths between the same ends by each of the three methods, with the same settings.
+
+    Args:
+        manifold: the model.
+        start: latents ``(..., d)``.
+        end: latents ``(..., d)``.
+        settings: as for :func:`~geodreg.interpolate`.
+
+    Returns:
+        the paths by method, in the order of the paper's strips: ``"geodreg"``, ``"geodesic"``, ``"straight"``.
+    """
+    return {method: interpolate(manifold, start, end, method, **settings) for method in NAMES}
+
+
+def summarise(paths: Mapping[str, Paths], n: int = 100) -> pd.DataFrame:
+    """One row for each method and pair, measured along the paths.
+
+    Columns: ``method``, ``pair``, ``length`` and ``chord`` (distance of the ends) in data units, ``nll_mean`` and
+    ``nll_max`` in nats at ``n`` points evenly spaced by arc length, ``gap``, ``iterations``, ``converged``, ``status``.
+    """
+    import pandas as pd
+
+    tables = []
+    for method, path in paths.items():
+        nll = path.resample(n).nll
+        ends = path.x.flatten(path.z.ndim - 1)[..., [0, -1], :].double()
+        columns = {
+            "length": path.length,
+            "chord": (ends[..., 1, :] - ends[..., 0, :]).norm(dim=-1),
+            "nll_mean": nll.mean(-1),
+            "nll_max": nll.amax(-1),
+            "gap": path.gap,
+            "iterations": path.iterations,
+            "converged": path.converged,
+        }
+        table = pd.DataFrame({name: values.flatten().cpu().numpy() for name, values in columns.items()})
+        table.insert(0, "pair", range(len(table)))
+        table.insert(0, "method", method)
+        table["status"] = path.status.flatten().astype(str)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def tabulate_paths(paths: Mapping[str, Paths], n: int = 100) -> pd.DataFrame:
+    """The curves of all methods as one table, ``n`` points of each path evenly spaced by arc length."""
+    import pandas as pd
+
+    return pd.concat([path.to_frame(n) for path in paths.values()], ignore_index=True)
+
+
+def random_pairs(latents: Tensor, n_pairs: int, seed: int, labels: Tensor | None = None) -> Tensor:
+    """Indices of random pairs of rows, ``(n_pairs, 2)``, no row twice; of different labels, if labels are given.
+
+    Raises:
+        ValueError: if there are not enough rows.
+    """
+    order = torch.randperm(len(latents), generator=torch.Generator().manual_seed(seed)).tolist()
+    pairs: list[tuple[int, int]] = []
+    while len(pairs) < n_pairs:
+        if not order:
+            raise ValueError(f"{len(latents)} latents do not give {n_pairs} pairs; ask for fewer pairs.")
+        first = order.pop(0)
+        partner = next((i for i in order if labels is None or labels[i] != labels[first]), None)
+        if partner is not None:
+            order.remove(partner)
+            pairs.append((first, partner))
+    return torch.tensor(pairs)

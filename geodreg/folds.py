@@ -1,0 +1,43 @@
+"""Where a generator between spaces of the same size folds over, so that points have several latents."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from geodreg.manifold import LatentManifold
+from geodreg.paths import Paths
+
+__all__ = ["crosses_fold", "folded_share", "orientation"]
+
+
+def orientation(manifold: LatentManifold, z: Tensor) -> Tensor:
+    """Sign of the Jacobian's determinant: ``(..., d)`` to ``(...)``; it changes where the map folds over.
+
+    Raises:
+        ValueError: if data space and latent space have different sizes.
+    """
+    jacobian = manifold.jacobian(z)
+    if jacobian.shape[-1] != jacobian.shape[-2]:
+        raise ValueError(
+            f"The generator takes {jacobian.shape[-1]} latents to {jacobian.shape[-2]} numbers; "
+            "it has an orientation only where both are as many."
+        )
+    return torch.linalg.det(jacobian).sign()
+
+
+def folded_share(manifold: LatentManifold, z: Tensor) -> float:
+    """Share of latents ``(n, d)`` with the orientation of the minority.
+
+    Example:
+        >>> folded_share(LatentManifold(lambda z: z**2), torch.tensor([[1.0], [2.0], [3.0], [-1.0]]))
+        0.25
+    """
+    positive = (orientation(manifold, z) > 0).double().mean().item()
+    return min(positive, 1.0 - positive)
+
+
+def crosses_fold(paths: Paths, n: int = 200) -> Tensor:
+    """Whether a path changes its orientation on the way, ``(...)``, looked at in ``n`` points."""
+    signs = orientation(paths.manifold, paths.resample(n).z)
+    return (signs != signs[..., :1]).any(-1)

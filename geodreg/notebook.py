@@ -1,0 +1,152 @@
+"""The plumbing of a page: parameters checked, one look for the figures, and a record of what made it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import geodreg
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from IPython.display import Markdown
+    from matplotlib.figure import Figure
+
+__all__ = ["ParameterError", "begin", "check_parameters", "save_figure", "save_table", "show_table", "verdicts"]
+
+RECORD = "geodreg-run"  # name of the glued record that the provenance page reads
+
+
+class ParameterError(ValueError):
+    """A page's parameter of the wrong type; a notebook shows its sentence instead of a traceback."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython asks for this
+        return [str(self)]
+
+
+def check_parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Compare the parameters of a page with the types they are annotated with.
+
+    Args:
+        namespace: the page's globals; its annotated variables are the parameters.
+
+    Returns:
+        the parameters.
+
+    Raises:
+        ParameterError: for the first one whose value has another type; a whole number may stand for a float.
+
+    Example:
+        >>> check_parameters({"__annotations__": {"mu": float}, "mu": 1})
+        {'mu': 1}
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    parameters = {name: namespace[name] for name in namespace.get("__annotations__", {})}
+    for name, value in parameters.items():
+        expected = namespace["__annotations__"][name]
+        try:
+            TypeAdapter(expected).validate_python(value, strict=True)
+        except ValidationError:
+            kind = getattr(expected, "__name__", str(expected))
+            raise ParameterError(
+                f"Parameter {name} is {value!r} ({type(value).__name__}), but it must be of type {kind}; "
+                f"for example: papermill ... -p {name} {_example(kind)}"
+            ) from None
+    return parameters
+
+
+def begin(namespace: Mapping[str, Any]) -> None:
+    """What the first cell of every page does: check the parameters, set the look, record what runs.
+
+    Raises:
+        ParameterError: as :func:`check_parameters`.
+    """
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+    from myst_nb import glue
+
+    from geodreg.plotting import use_house_style
+
+    parameters = check_parameters(namespace)
+    use_house_style()
+    set_matplotlib_formats("svg", bbox_inches="tight", metadata={"Date": None})
+    packages = ("torch", "numpy", "scipy", "matplotlib")
+    record = {
+        "parameters": parameters,
+        "commit": _commit(),
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "threads": torch.get_num_threads(),
+        "versions": {
+            "python": platform.python_version(),
+            "geodreg": geodreg.__version__,
+            **{package: version(package) for package in packages},
+        },
+    }
+    glue(RECORD, json.dumps(record), display=False)
+
+
+def save_table(table: pd.DataFrame, name: str) -> None:
+    """Write the data behind a plot as CSV into the working directory, all of it or nothing."""
+    _write(Path(name), table.to_csv(index=False).encode())
+
+
+def save_figure(figure: Figure, name: str) -> None:
+    """Write a figure as SVG into the working directory, for pages that show it again."""
+    with tempfile.TemporaryDirectory(dir=".") as scratch:
+        path = Path(scratch) / name
+        figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+        path.replace(name)
+
+
+def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:
+    """A small table as a page shows it."""
+    from IPython.display import Markdown
+
+    return Markdown(table.to_markdown(index=False, floatfmt=f".{digits}g"))
+
+
+def verdicts(rows: Sequence[tuple[str, str, bool]]) -> Markdown:
+    """What a page claims, what it measured, and whether that holds, as a table.
+
+    Args:
+        rows: statement, measured value in words, and the outcome of the comparison.
+    """
+    from IPython.display import Markdown
+
+    lines = ["| Statement | Measured here | Holds |", "| :-- | :-- | :-: |"]
+    lines += [f"| {statement} | {measured} | {'yes' if holds else '**no**'} |" for statement, measured, holds in rows]
+    return Markdown("\n".join(lines))
+
+
+def _write(path: Path, content: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)
+
+
+def _example(kind: str) -> str:
+    return {"float": "0.1", "int": "50", "bool": "true", "str": "straight"}.get(kind, "VALUE")
+
+
+def _commit() -> str:
+    """The commit of the checkout that the module is in, with a mark if files were changed; or the version."""
+    folder = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=10"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return f"release {geodreg.__version__}"
+    return described.stdout.strip()

@@ -1,0 +1,103 @@
+"""The provenance page: what made each page of a build, and the cards of the models."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from geodreg.models.store import model_folder, read_card
+from geodreg.notebook import RECORD
+
+__all__ = ["provenance_page"]
+
+
+def provenance_page(notebooks: Sequence[Path], models: Sequence[str]) -> str:
+    """Tables of executed notebooks and of models, as MyST text.
+
+    Args:
+        notebooks: executed notebooks of the book.
+        models: names of the models they use.
+
+    Raises:
+        ValueError: if a notebook holds no record of its run.
+    """
+    records = {path: (_record(path), json.loads(path.read_text())["metadata"]["papermill"]) for path in notebooks}
+    runs = [
+        (f"{{doc}}`figures/{path.stem}`", _settings(run["parameters"]), f"`{run['commit']}`", run["device"],
+         run["threads"], papermill["start_time"][:19].replace("T", " "), f"{papermill['duration']:.0f}")
+        for path, (run, papermill) in records.items()
+    ]  # fmt: skip
+    versions = sorted({", ".join(f"{k} {v}" for k, v in run["versions"].items()) for run, _ in records.values()})
+    return "\n\n".join(
+        [
+            "## Pages",
+            _table("Page | Parameters, seed among them | Commit | Device | Threads | Started (UTC) | Seconds", runs),
+            f"Versions: {'; '.join(versions)}.",
+            "## Models",
+            *(_model(name) for name in models),
+        ]
+    )
+
+
+def _record(path: Path) -> dict[str, Any]:
+    for cell in json.loads(path.read_text())["cells"]:
+        for output in cell.get("outputs", []):
+            if output.get("metadata", {}).get("scrapbook", {}).get("name", "").endswith(RECORD):
+                text = next(value for kind, value in output["data"].items() if kind.endswith("text/plain"))
+                record: dict[str, Any] = json.loads(ast.literal_eval("".join(text)))  # the text is a string's repr
+                return record
+    raise ValueError(f"{path} holds no record of its run; its first cell must call geodreg.notebook.begin.")
+
+
+def _model(name: str) -> str:
+    card = read_card(name)
+    rows = [
+        ("What", card["what"]),
+        ("Seed", card["seed"]),
+        ("Settings", _settings(card["settings"])),
+        ("Data", _sums(card["data"]) if "generated" not in card["data"] else card["data"]["generated"]),
+        *((measure.capitalize(), f"{value:.4g}") for measure, value in card["measures"].items()),
+        ("Files", _sums(card["files"])),
+        ("Made by", f"`{card['command']}` in {card['seconds']:.0f} s on {card['threads']} thread(s)"),
+        ("Versions", ", ".join(f"{package} {version}" for package, version in card["versions"].items())),
+    ]  # fmt: skip
+    return f"### {name}\n\n{_table('Entry | Value', rows)}"
+
+
+def _sums(files: Mapping[str, str]) -> str:
+    return ", ".join(f"{file} (sha256 `{sha256[:12]}...`)" for file, sha256 in files.items())
+
+
+def _settings(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _table(header: str, rows: Sequence[Sequence[object]]) -> str:
+    columns = header.split(" | ")
+    lines = ["| " + header + " |", "|" + " :-- |" * len(columns)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def main(
+    notebooks: Annotated[list[Path], typer.Argument(help="Executed notebooks.", exists=True)],
+    out: Annotated[Path, typer.Option(help="Text to write.")],
+) -> None:
+    """Write the tables of the provenance page."""
+    models = sorted({name for path in notebooks for name in _models(path)})
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(provenance_page(notebooks, models) + "\n")
+
+
+def _models(path: Path) -> list[str]:
+    names: list[str] = json.loads(path.read_text())["metadata"].get("geodreg", {}).get("models", [])
+    return [name for name in names if model_folder(name)]
+
+
+if __name__ == "__main__":
+    typer.run(main)
