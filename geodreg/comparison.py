@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 import torch
@@ -10,12 +10,12 @@ from torch import Tensor
 
 from geodreg.interpolate import Settings, interpolate
 from geodreg.manifold import LatentManifold
-from geodreg.paths import Paths
+from geodreg.paths import Paths, Profile
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NAMES", "compare", "random_pairs", "summarise", "tabulate_paths"]
+__all__ = ["NAMES", "compare", "medians", "random_pairs", "summarise", "tabulate_paths"]
 
 NAMES = {"geodreg": "GeodReg", "geodesic": "Geod", "straight": "StraightZ"}
 """The paper's names of the methods, in its order."""
@@ -38,26 +38,34 @@ def compare(
     return {method: interpolate(manifold, start, end, method, **settings) for method in NAMES}
 
 
-def summarise(paths: Mapping[str, Paths], n: int = 100) -> pd.DataFrame:
+def summarise(
+    paths: Mapping[str, Paths], n: int = 200, measures: Mapping[str, Callable[[Profile], Tensor]] | None = None
+) -> pd.DataFrame:
     """One row for each method and pair, measured along the paths.
 
     Columns: ``method``, ``pair``, ``length`` and ``chord`` (distance of the ends) in data units, ``nll_mean`` and
-    ``nll_max`` in nats at ``n`` points evenly spaced by arc length, ``gap``, ``iterations``, ``converged``, ``status``.
+    ``nll_max`` in nats, ``gap``, ``iterations``, ``converged``, ``status``, and one for each further measure.
+
+    Args:
+        paths: paths by method.
+        n: points of each path, evenly spaced by arc length, at which it is measured.
+        measures: further numbers ``(...)`` of a path, taken from its profile.
     """
     import pandas as pd
 
     tables = []
     for method, path in paths.items():
-        nll = path.resample(n).nll
+        profile = path.resample(n)
         ends = path.x.flatten(path.z.ndim - 1)[..., [0, -1], :].double()
         columns = {
             "length": path.length,
             "chord": (ends[..., 1, :] - ends[..., 0, :]).norm(dim=-1),
-            "nll_mean": nll.mean(-1),
-            "nll_max": nll.amax(-1),
+            "nll_mean": profile.nll.mean(-1),
+            "nll_max": profile.nll.amax(-1),
             "gap": path.gap,
             "iterations": path.iterations,
             "converged": path.converged,
+            **{name: measure(profile) for name, measure in (measures or {}).items()},
         }
         table = pd.DataFrame({name: values.flatten().cpu().numpy() for name, values in columns.items()})
         table.insert(0, "pair", range(len(table)))
@@ -65,6 +73,13 @@ def summarise(paths: Mapping[str, Paths], n: int = 100) -> pd.DataFrame:
         table["status"] = path.status.flatten().astype(str)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def medians(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Medians over pairs of some columns of a summary, and the share converged, by the paper's names."""
+    grouped = table.groupby("method")
+    rows = grouped[list(columns)].median().assign(converged=grouped["converged"].mean().map("{:.0%}".format))
+    return rows.loc[[method for method in NAMES if method in rows.index]].rename(index=NAMES).reset_index()
 
 
 def tabulate_paths(paths: Mapping[str, Paths], n: int = 100) -> pd.DataFrame:

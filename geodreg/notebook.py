@@ -77,7 +77,7 @@ def begin(namespace: Mapping[str, Any]) -> None:
 
     parameters = check_parameters(namespace)
     use_house_style()
-    set_matplotlib_formats("svg", bbox_inches="tight", metadata={"Date": None})
+    set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})
     packages = ("torch", "numpy", "scipy", "matplotlib")
     record = {
         "parameters": parameters,
@@ -102,7 +102,7 @@ def save_figure(figure: Figure, name: str) -> None:
     """Write a figure as SVG into the working directory, for pages that show it again."""
     with tempfile.TemporaryDirectory(dir=".") as scratch:
         path = Path(scratch) / name
-        figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+        figure.savefig(path, metadata={"Date": None})
         path.replace(name)
 
 

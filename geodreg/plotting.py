@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from mpl_toolkits.mplot3d.axes3d import Axes3D
 from torch import Tensor
 
 from geodreg.comparison import NAMES
@@ -24,11 +23,12 @@ __all__ = [
     "METHOD_STYLE",
     "plot_curves",
     "plot_density",
-    "plot_diagram",
+    "plot_diagrams",
     "plot_grid",
     "plot_interpolations",
+    "plot_mismatch",
+    "plot_plane",
     "plot_points",
-    "plot_sheet",
     "use_house_style",
 ]
 
@@ -157,24 +157,70 @@ def _strip(images: Tensor, border: int = 1) -> np.ndarray:
     return np.concatenate([np.pad(image, border) for image in images.cpu().numpy()], axis=1)
 
 
-def plot_diagram(axes: Axes, diagram: pd.DataFrame, title: str) -> None:
-    """Persistence diagram: birth and death of components and holes."""
-    top = 1.1 * diagram["death"].max()
-    axes.plot([0, top], [0, top], color="grey", linewidth=0.8)
-    for dimension, marker, color in ((0, ".", "#8a8a8a"), (1, "^", "#2b61a8")):
-        part = diagram[diagram["dimension"] == dimension]
-        label = ("components", "holes")[dimension]
-        axes.plot(part["birth"], part["death"], marker, color=color, markersize=5, alpha=0.7, label=label)
-    axes.set(xlabel="birth", ylabel="death", title=title, xlim=(0, top), ylim=(0, top))
-    axes.set_aspect("equal")
+def plot_plane(manifold: LatentManifold, data: Tensor, paths: Mapping[str, Paths], pair: int) -> Figure:
+    """Figure 2's panels, for a generator of the plane: data, mapped grid, density with paths, paths in data space.
+
+    Args:
+        manifold: a model with two latents and two-dimensional data, in double precision.
+        data: ``(n, 2)``.
+        paths: paths by method.
+        pair: which pair to show.
+    """
+    figure, axes = plt.subplots(2, 2, figsize=(8.0, 7.2), layout="constrained")
+    plot_points(axes[0, 0], data, "(a) data")
+    plot_points(axes[0, 1], data, "(b) latent grid, mapped", color="#c9c9c9")
+    plot_grid(axes[0, 1], manifold, extent=2.5)
+    plot_density(axes[1, 0], manifold, extent=2.5)
+    plot_curves(axes[1, 0], paths, pair, in_latent=True)
+    axes[1, 0].set_title("(c) density over the latent plane")
+    plot_points(axes[1, 1], data, "(d) interpolations", color="#c9c9c9")
+    plot_curves(axes[1, 1], paths, pair)
+    axes[1, 1].legend(frameon=False, loc="upper right", fontsize="small")
+    for axis in axes.flat[[0, 1, 3]]:
+        axis.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
+    return figure
 
 
-def plot_sheet(axes: Axes3D, manifold: LatentManifold, extent: float, color: str, n: int = 60) -> None:
-    """A surface in space, the image of a disc of the latent plane, as a translucent sheet (axes in 3-D)."""
-    radii = torch.linspace(0, extent, n, dtype=torch.float64)
-    angles = torch.linspace(0, 2 * torch.pi, 2 * n, dtype=torch.float64)
+def plot_diagrams(diagrams: Mapping[str, pd.DataFrame]) -> Figure:
+    """Persistence diagrams by name: birth and death of components and holes, on the same axes."""
+    figure, axes = plt.subplots(1, len(diagrams), figsize=(9, 3.3), layout="constrained", squeeze=False)
+    top = 1.05 * max(diagram["death"].max() for diagram in diagrams.values())
+    for axis, (name, diagram) in zip(axes[0], diagrams.items(), strict=True):
+        axis.plot([0, top], [0, top], color="grey", linewidth=0.8)
+        for dimension, marker, color in ((0, ".", "#8a8a8a"), (1, "^", "#2b61a8")):
+            part = diagram[diagram["dimension"] == dimension]
+            label = ("components", "holes")[dimension]
+            axis.plot(part["birth"], part["death"], marker, color=color, markersize=5, alpha=0.6, label=label)
+        axis.set(xlabel="birth", title=name, xlim=(-0.02, top), ylim=(0, top), aspect="equal")
+    axes[0, 0].set_ylabel("death")
+    axes[0, -1].legend(frameon=False, loc="lower right")
+    return figure
+
+
+def plot_mismatch(manifold: LatentManifold, points: Tensor, paths: Mapping[str, Paths], extent: float = 2.4) -> Figure:
+    """Figure 1's drawing: a surface in space as a translucent sheet, data on it, and paths of one pair.
+
+    Args:
+        manifold: a model with two latents and three-dimensional data, in double precision.
+        points: data on the surface, ``(n, 3)``.
+        paths: paths without batch dimensions, by method.
+        extent: latent radius up to which the sheet is drawn.
+    """
+    figure = plt.figure(figsize=(7, 4.4))
+    axes: Any = figure.add_axes((-0.25, -0.45, 1.5, 1.9), projection="3d", computed_zorder=False)
+    radii, angles = torch.linspace(0, extent, 40).double(), torch.linspace(0, 2 * torch.pi, 97).double()
     radius, angle = torch.meshgrid(radii, angles, indexing="ij")
-    z = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)
-    x = manifold.generate(z).numpy()
-    axes.plot_surface(x[..., 0], x[..., 1], x[..., 2], color=color, alpha=0.25, linewidth=0, rstride=4, cstride=8)
-    axes.plot_wireframe(x[..., 0], x[..., 1], x[..., 2], color=color, alpha=0.35, linewidth=0.5, rstride=8, cstride=8)
+    x = manifold.generate(torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)).numpy()
+    grid = x[..., 0], x[..., 1], x[..., 2]
+    axes.plot_surface(*grid, color="#c8372d", alpha=0.18, linewidth=0, rstride=3, cstride=6)
+    axes.plot_wireframe(*grid, color="#c8372d", alpha=0.35, linewidth=0.5, rstride=6, cstride=6)
+    axes.scatter(*points.T, s=5, color="#2b61a8", alpha=0.55, depthshade=False, rasterized=True)
+    for method, path in paths.items():
+        curve = path.resample(200).x + torch.tensor([0.0, 0.0, 0.03])
+        axes.plot(*curve.T, label=NAMES[method], **{**METHOD_STYLE[method], "linewidth": 3})
+    axes.scatter(*path.x[[0, -1]].T, s=40, color="black", depthshade=False)
+    figure.legend(frameon=False, loc="upper right", handlelength=4)
+    axes.view_init(elev=58, azim=-78)
+    axes.set_box_aspect((1, 1, 0.3))
+    axes.set_axis_off()
+    return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["densest", "hole_persistence", "persistence"]
+__all__ = ["densest", "hole_lifetimes", "persistence"]
 
 
 def persistence(points: Tensor) -> pd.DataFrame:
@@ -37,20 +38,35 @@ def persistence(points: Tensor) -> pd.DataFrame:
     return table.sort_values("lifetime", ascending=False, ignore_index=True)
 
 
-def hole_persistence(points: Tensor) -> tuple[float, float]:
-    """Lifetimes of the longest-lived and of the second longest-lived hole, zero where there is none.
+def hole_lifetimes(points: Tensor, nll: Tensor, shares: Sequence[float]) -> pd.DataFrame:
+    """How long the two longest-lived holes live, as less dense points are left out.
 
     One true hole shows as a first lifetime far above the second, which is the level of chance.
+
+    Args:
+        points: ``(n, D)``.
+        nll: negative log-density of each, or anything that ranks them like it, ``(n,)``.
+        shares: shares of densest points to keep, in (0, 1].
+
+    Returns:
+        one row a share: ``share``, ``first``, ``second`` (zero where there is no such hole), ``ratio``.
     """
-    table = persistence(points)
-    lifetimes = [*table.loc[table["dimension"] == 1, "lifetime"].head(2), 0.0, 0.0]
-    return float(lifetimes[0]), float(lifetimes[1])
+    import pandas as pd
+
+    rows = []
+    for share in shares:
+        table = persistence(densest(points, nll, share))
+        lifetimes = [*table.loc[table["dimension"] == 1, "lifetime"].head(2), 0.0, 0.0]
+        rows.append((share, lifetimes[0], lifetimes[1]))
+    table = pd.DataFrame(rows, columns=["share", "first", "second"])
+    return table.assign(ratio=table["first"] / table["second"])
 
 
 def densest(points: Tensor, nll: Tensor, share: float) -> Tensor:
     """The share of the points ``(n, D)`` whose negative log-density ``(n,)`` is lowest.
 
     Example:
+        >>> import torch
         >>> densest(torch.tensor([[0.0], [1.0]]), torch.tensor([5.0, 3.0]), 0.5)
         tensor([[1.]])
     """

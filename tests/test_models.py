@@ -1,0 +1,107 @@
+"""Trained models on disk: found, checked, and as good as their cards say."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from geodreg import LatentManifold
+from geodreg.datasets import find_data_root, read_mnist
+from geodreg.folds import folded_share
+from geodreg.models import VAE, ModelError, load_model, model_folder, read_card
+from geodreg.models.store import write_model
+from geodreg.training import recipes
+from geodreg.training.vae import negative_elbo
+
+NAMES = ["circle-gan", "mnist-vae"]
+needs_mnist = pytest.mark.skipif(
+    (root := find_data_root()) is None or not (root / "mnist").is_dir(), reason="needs MNIST: set GEODREG_DATA"
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_are_those_of_the_card_and_are_found_from_anywhere(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = load_model(name)
+    x = model.generator(torch.zeros(3, model.latent_dim))
+    assert x.isfinite().all()
+    assert len(x) == 3
+    assert model.card["command"].startswith(f"geodreg train {name}")
+    assert not any(parameter.requires_grad for parameter in model.module.parameters())
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "test-codes.csv"])
+def test_one_flipped_byte_is_noticed(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(model_folder("mnist-vae"), tmp_path / "mnist-vae")
+    monkeypatch.setenv("GEODREG_MODELS", str(tmp_path))
+    load_model("mnist-vae").table("test-codes.csv")
+    content = bytearray((tmp_path / "mnist-vae" / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "mnist-vae" / file).write_bytes(content)
+    with pytest.raises(
+        ModelError, match=rf"{file} is damaged: its sha256 is .* retrain with `geodreg train mnist-vae`"
+    ):
+        load_model("mnist-vae").table("test-codes.csv")
+
+
+def test_a_missing_model_and_a_missing_file_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match=r"There is no model 'mnist-flow' .* known are circle-gan, mnist-vae"):
+        load_model("mnist-flow")
+    shutil.copytree(model_folder("circle-gan"), tmp_path / "circle-gan")
+    monkeypatch.setenv("GEODREG_MODELS", str(tmp_path))
+    (tmp_path / "circle-gan" / "weights.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"weights.safetensors is missing; restore it, or retrain"):
+        load_model("circle-gan")
+
+
+def test_a_model_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    weights = {"a": torch.ones(2)}
+    write_model("m", weights, {"seed": 0}, {"old.csv": b"1"}, tmp_path)
+    folder = write_model("m", weights, {"seed": 1}, {"new.csv": b"2"}, tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "new.csv", "weights.safetensors"]
+    assert json.loads((folder / "card.json").read_text())["seed"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]  # no scratch left
+
+
+def test_circle_gan_folds_as_little_as_its_card_says() -> None:
+    model = load_model("circle-gan")
+    z = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(5))
+    claimed = model.card["measures"]["folded share of the prior"]
+    assert folded_share(LatentManifold(model.generator), z) == pytest.approx(claimed, abs=0.005)
+    assert claimed < 0.05
+
+
+def test_training_twice_with_one_seed_gives_the_same_weights(tmp_path: Path) -> None:
+    folders = [recipes.train("circle-gan", tmp_path / str(run), steps=30) for run in range(2)]
+    first, second = ((folder / "weights.safetensors").read_bytes() for folder in folders)
+    other = recipes.train("circle-gan", tmp_path / "other", steps=30, seed=1)
+    assert first == second
+    assert first != (other / "weights.safetensors").read_bytes()
+
+
+def test_vae_card_claims_the_bound_it_must_reach() -> None:
+    measures = read_card("mnist-vae")["measures"]
+    assert measures["test negative ELBO, grey values, nats"] < 104
+    assert "test negative ELBO, sampled binary pixels, nats" in measures
+
+
+@needs_mnist
+def test_vae_on_the_real_test_digits_is_as_its_card_says() -> None:
+    model, test = load_model("mnist-vae"), read_mnist("test")
+    assert isinstance(model.module, VAE)
+    table = model.table("test-codes.csv")
+    codes = torch.tensor(table.filter(regex=r"^z\d").to_numpy(), dtype=torch.float32)
+    assert torch.allclose(recipes.encode(model.module, test.images[: len(codes)]), codes, atol=1e-4)
+    assert table["label"].tolist() == test.labels[: len(codes)].tolist()
+    elbo = negative_elbo(model.module, test.images, model.card["seed"])
+    assert elbo == pytest.approx(model.card["measures"]["test negative ELBO, grey values, nats"], abs=0.01)
+    assert elbo < 104
+
+
+def test_unknown_recipe_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="There is no recipe 'mnist-flow'; choose one of circle-gan, mnist-vae"):
+        recipes.train("mnist-flow", tmp_path)

@@ -1,0 +1,89 @@
+"""The pages as notebooks: parameters, reruns, and what a failure leaves behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from geodreg.execution import NotebookError, pair, run_page
+from geodreg.notebook import ParameterError, check_parameters
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "notebooks").glob("*.md"))
+SMALL = ROOT / "notebooks" / "fig2-circle.md"  # a page that runs in seconds with few pairs
+
+
+def papermill(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "papermill", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_every_page_documents_its_parameters_to_papermill(source: Path, tmp_path: Path) -> None:
+    pair(source, tmp_path / "page.ipynb")
+    described = papermill("--help-notebook", "page.ipynb", folder=tmp_path)
+    assert "seed: int (default 0)" in described.stdout
+    cell = next(
+        cell
+        for cell in json.loads((tmp_path / "page.ipynb").read_text())["cells"]
+        if "parameters" in cell["metadata"].get("tags", [])
+    )
+    for line in "".join(cell["source"]).splitlines():
+        assert "#" in line, f"{line} does not say what it is"
+
+
+def test_papermill_reruns_a_page_in_another_folder(tmp_path: Path) -> None:
+    pair(SMALL, tmp_path / "page.ipynb")
+    run = papermill("page.ipynb", "out.ipynb", "-p", "n_pairs", "4", "-p", "mu", "0.5", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "fig2-pairs.csv").read_text().count("\n") == 1 + 3 * 4
+    executed = json.loads((tmp_path / "out.ipynb").read_text())
+    assert executed["metadata"]["papermill"]["parameters"] == {"n_pairs": 4, "mu": 0.5}
+
+
+def test_a_parameter_of_the_wrong_type_is_refused_by_the_first_cell_in_one_sentence(tmp_path: Path) -> None:
+    pair(SMALL, tmp_path / "page.ipynb")
+    run = papermill("page.ipynb", "out.ipynb", "-p", "mu", "abc", folder=tmp_path)
+    assert run.returncode != 0
+    outputs = [o for cell in json.loads((tmp_path / "out.ipynb").read_text())["cells"] for o in cell.get("outputs", [])]
+    error = next(output for output in outputs if output["output_type"] == "error")
+    assert error["traceback"] == [
+        "Parameter mu is 'abc' (str), but it must be of type float; for example: papermill ... -p mu 0.1"
+    ]
+    assert not (tmp_path / "fig2-pairs.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"), [(int, 3, 3.5), (int, 0, True), (float, 1, "1.0"), (bool, True, 1), (str, "a", 1)]
+)
+def test_types_are_checked_strictly_but_whole_numbers_are_floats(kind: type, good: object, bad: object) -> None:
+    assert check_parameters({"__annotations__": {"p": kind}, "p": good}) == {"p": good}
+    with pytest.raises(ParameterError, match=rf"Parameter p is {bad!r} .* must be of type {kind.__name__}"):
+        check_parameters({"__annotations__": {"p": kind}, "p": bad})
+
+
+def test_an_unknown_parameter_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(NotebookError, match=r"has no parameter n_pair; did you mean n_pairs\?"):
+        run_page(SMALL, tmp_path / "out.ipynb", {"n_pair": 3})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_page_keeps_the_earlier_result_and_shows_the_cell(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    text = SMALL.read_text().split("## Model and ends")[0]
+    page.write_text(text)
+    out = tmp_path / "out.ipynb"
+    run_page(page, out)
+    before = out.read_bytes()
+    page.write_text(text + "\n```{code-cell} ipython3\n1 / 0\n```\n")
+    with pytest.raises(NotebookError, match=r"failed in cell 3: ZeroDivisionError") as caught:
+        run_page(page, out)
+    assert "jupyter lab" in str(caught.value)
+    assert out.read_bytes() == before
+    assert (tmp_path / "out.failed.ipynb").exists()
+    page.write_text(text)
+    run_page(page, out)
+    assert not (tmp_path / "out.failed.ipynb").exists()
+    assert str(tmp_path) not in out.read_text()  # no path of this machine in what readers download

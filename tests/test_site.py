@@ -1,0 +1,101 @@
+"""The built site, read offline in headless Chromium, in light and dark, on a desk and on a phone."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+SITE = Path(__file__).parent.parent / "_build" / "html"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PAGES = sorted(
+    path.relative_to(SITE).as_posix()
+    for path in SITE.rglob("*.html")
+    if "_static" not in path.parts and not re.match(r"genindex|search|py-modindex|prf-prf|index", path.name)
+)
+pytestmark = [
+    pytest.mark.skipif(not PAGES, reason="needs the built site: make book"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+if not PAGES:
+    PAGES = ["intro.html"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_reads_offline(browser: Browser, name: str, scheme: str, width: int) -> None:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})  # type: ignore[arg-type]
+    page = context.new_page()
+    trouble: list[str] = []
+    page.on("console", lambda message: trouble.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("request", lambda request: trouble.append(request.url) if not _is_local(request.url) else None)
+    page.goto((SITE / name).as_uri())
+    page.wait_for_function("window.MathJax === undefined || MathJax.startup.promise !== undefined")
+    page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => null) : null")
+    assert trouble == []
+    assert _raw_tex(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    broken = page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
+    assert broken == []
+    context.close()
+
+
+def _is_local(url: str) -> bool:
+    return url.startswith(("file:", "data:", "blob:"))
+
+
+def _raw_tex(page: Page) -> list[str]:
+    """Mathematics that was left as source in what a reader sees, outside of code."""
+    text = page.evaluate("""() => {
+        const article = document.querySelector('.bd-article').cloneNode(true);
+        article.querySelectorAll('pre, code, script, mjx-container').forEach(node => node.remove());
+        return article.textContent;
+    }""")
+    return re.findall(r"\\\(.{0,40}|\\\[.{0,40}|\\(?:frac|mu|top|sum|log)\b.{0,20}|\$[^$]{1,40}\$", text)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_images_have_text_and_links_have_targets(browser: Browser, name: str) -> None:
+    page = browser.new_page()
+    page.goto((SITE / name).as_uri())
+    assert page.evaluate("[...document.querySelectorAll('article img')].filter(i => !i.alt.trim()).length") == 0
+    links = page.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.href)")
+    for link in links:
+        if link.startswith("file://"):
+            path, _, fragment = link.removeprefix("file://").partition("#")
+            assert Path(path).is_file(), link
+            if fragment and path.endswith(".html") and fragment not in ("", "main-content"):
+                assert f'id="{fragment}"' in Path(path).read_text(), link
+    page.close()
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("figures/")])
+def test_figures_are_numbered_and_their_notebook_and_data_can_be_downloaded(browser: Browser, name: str) -> None:
+    page = browser.new_page()
+    page.goto((SITE / name).as_uri())
+    captions = page.evaluate(
+        "[...document.querySelectorAll('figure figcaption .caption-number')].map(n => n.textContent)"
+    )
+    assert captions
+    assert page.evaluate("document.querySelectorAll('figure').length") == len(captions)
+    assert all(re.fullmatch(r"Figure \d+\.\d+ ?", caption) for caption in captions)
+    downloads = page.evaluate("[...document.querySelectorAll('a.download')].map(a => a.getAttribute('href'))")
+    assert any(link.endswith(".csv") for link in downloads)
+    notebook = SITE / "_sources" / name.replace(".html", ".ipynb")
+    assert json.loads(notebook.read_text())["metadata"]["papermill"]["exception"] is None
+    assert "/.ipynb" not in page.content()
+    page.close()
