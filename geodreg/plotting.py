@@ -207,7 +207,7 @@ def plot_mismatch(manifold: LatentManifold, points: Tensor, paths: Mapping[str, 
         extent: latent radius up to which the sheet is drawn.
     """
     figure = plt.figure(figsize=(7, 4.4))
-    axes: Any = figure.add_axes((-0.25, -0.45, 1.5, 1.9), projection="3d", computed_zorder=False)
+    axes: Any = figure.add_axes((-0.18, -0.28, 1.36, 1.6), projection="3d", computed_zorder=False)
     radii, angles = torch.linspace(0, extent, 40).double(), torch.linspace(0, 2 * torch.pi, 97).double()
     radius, angle = torch.meshgrid(radii, angles, indexing="ij")
     x = manifold.generate(torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)).numpy()
