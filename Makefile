@@ -40,8 +40,9 @@ lock:
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is too old: geodreg needs Python 3.11 or newer; name one with make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --disable-pip-version-check -r requirements.txt
-	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "Installing the environment into $(VENV): 5 to 6 GB, some minutes"
+	pip install -qq --disable-pip-version-check -r requirements.txt
+	pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
 clean:

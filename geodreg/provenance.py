@@ -61,7 +61,7 @@ def _model(name: str) -> str:
         ("Seed", card["seed"]),
         ("Settings", _settings(card["settings"])),
         ("Data", _sums(card["data"]) if "generated" not in card["data"] else card["data"]["generated"]),
-        *((measure.capitalize(), f"{value:.4g}") for measure, value in card["measures"].items()),
+        *((measure[0].upper() + measure[1:], f"{value:.4g}") for measure, value in card["measures"].items()),
         ("Files", _sums(card["files"])),
         ("Made by", f"`{card['command']}` in {card['seconds']:.0f} s on {card['threads']} thread(s)"),
         ("Versions", ", ".join(f"{package} {version}" for package, version in card["versions"].items())),

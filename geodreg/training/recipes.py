@@ -58,7 +58,7 @@ def _circle_gan(name: str, out: Path, root: str | Path | None, changes: Mapping[
         "architecture": {"kind": "CircleGenerator"},
         "data": {"generated": f"ring of radius 1 with radial spread {settings.spread}, by geodreg.datasets.ring"},
         "measures": {"folded share of the prior": folded_share(LatentManifold(generator), z)},
-        **_origin(name, asdict(settings), curve, seconds),
+        **_origin(name, asdict(settings), changes, curve, seconds),
     }
     return write_model(name, generator.state_dict(), card, {}, out)
 
@@ -85,7 +85,7 @@ def _mnist_vae(name: str, out: Path, root: str | Path | None, changes: Mapping[s
                 vae, test.images, settings.seed, binarise=True
             ),
         },
-        **_origin(name, asdict(settings), curve, seconds),
+        **_origin(name, asdict(settings), changes, curve, seconds),
     }
     codes = encode(vae, test.images[:N_CODES])
     table = pd.DataFrame(codes.numpy(), columns=[f"z{i}" for i in range(codes.shape[1])])
@@ -101,11 +101,14 @@ def encode(vae: VAE, images: torch.Tensor) -> torch.Tensor:
     return vae.encode(images)[0]
 
 
-def _origin(name: str, settings: dict[str, Any], curve: dict[str, list[float]], seconds: float) -> dict[str, Any]:
+def _origin(
+    name: str, settings: dict[str, Any], changes: Mapping[str, Any], curve: dict[str, list[float]], seconds: float
+) -> dict[str, Any]:
+    options = {"seed": settings["seed"], **changes}
     return {
         "seed": settings["seed"],
         "settings": settings,
-        "command": f"geodreg train {name} --seed {settings['seed']}",
+        "command": " ".join([f"geodreg train {name}", *(f"--{key} {value}" for key, value in options.items())]),
         "seconds": round(seconds, 1),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "geodreg")}},
