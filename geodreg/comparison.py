@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Unpack
 
 import torch
@@ -15,7 +15,7 @@ from geodreg.paths import Paths, Profile
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NAMES", "compare", "medians", "random_pairs", "summarise", "tabulate_paths"]
+__all__ = ["LABELS", "NAMES", "compare", "medians", "random_pairs", "summarise", "tabulate_paths"]
 
 NAMES = {"geodreg": "GeodReg", "geodesic": "Geod", "straight": "StraightZ"}
 """The paper's names of the methods, in its order."""
@@ -75,10 +75,27 @@ def summarise(
     return pd.concat(tables, ignore_index=True)
 
 
-def medians(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Medians over pairs of some columns of a summary, and the share converged, by the paper's names."""
+LABELS = {
+    "length": "length",
+    "nll_mean": "mean NLL",
+    "nll_max": "largest NLL",
+    "gap": "longest chord / mean chord",
+    "iterations": "iterations",
+}
+"""What the columns of a summary are called in a table that is read."""
+
+
+def medians(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Medians over pairs of some columns of a summary, a row for each method, for reading.
+
+    Args:
+        table: from :func:`summarise`.
+        columns: columns to show, and what to call them; :data:`LABELS` has names for those that are always there.
+    """
     grouped = table.groupby("method")
-    rows = grouped[list(columns)].median().assign(converged=grouped["converged"].mean().map("{:.0%}".format))
+    rows = grouped[list(columns)].median().rename(columns=dict(columns))
+    rows["converged"] = grouped["converged"].mean().map("{:.0%}".format)
+    rows.loc[rows.index == "straight", "converged"] = "(not solved)"
     return rows.loc[[method for method in NAMES if method in rows.index]].rename(index=NAMES).reset_index()
 
 

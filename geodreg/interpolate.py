@@ -59,7 +59,7 @@ def interpolate(
             geodesic (found from the straight start), as the paper asks, and for the other two methods the
             length of the path itself; 1.0 is the other usual convention.
         init: start curve: ``"straight"``, ``"graph"`` or a :class:`~geodreg.GraphStart` (shortest path over prior
-            samples, which finds the better side of a hole), or curves ``(..., K, d)``.
+            samples, which may find the better side of a hole), or curves ``(..., K, d)``.
         solver: ``"newton"``, ``"algorithm1"`` (the paper's, as printed), or a configured solver.
 
     Returns:

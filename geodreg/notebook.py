@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import platform
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ParameterError", "begin", "check_parameters", "save_figure", "save_table", "show_table", "verdicts"]
 
+IPYTHON_NAMES = ("In", "Out")
 RECORD = "geodreg-run"  # name of the glued record that the provenance page reads
 
 
@@ -42,7 +43,8 @@ def check_parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
         the parameters.
 
     Raises:
-        ParameterError: for the first one whose value has another type; a whole number may stand for a float.
+        ParameterError: for the first one whose value has another type (a whole number may stand for a float), and for
+            a plain value under any other name: papermill has put it there, and nothing would read it.
 
     Example:
         >>> check_parameters({"__annotations__": {"mu": float}, "mu": 1})
@@ -51,6 +53,13 @@ def check_parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     from pydantic import TypeAdapter, ValidationError
 
     parameters = {name: namespace[name] for name in namespace.get("__annotations__", {})}
+    for name, value in namespace.items():
+        plain = isinstance(value, bool | int | float | str | list | dict | None)
+        ours = name.startswith("_") or name.isupper() or name in IPYTHON_NAMES  # the kernel's, and constants of modules
+        if plain and not ours and name not in parameters:
+            near = difflib.get_close_matches(name, parameters, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(parameters)}."
+            raise ParameterError(f"This page has no parameter {name}; {hint}")
     for name, value in parameters.items():
         expected = namespace["__annotations__"][name]
         try:
@@ -95,22 +104,28 @@ def begin(namespace: Mapping[str, Any]) -> None:
 
 def save_table(table: pd.DataFrame, name: str) -> None:
     """Write the data behind a plot as CSV into the working directory, all of it or nothing."""
-    _write(Path(name), table.to_csv(index=False).encode())
+    part = Path(f"{name}.part")
+    table.to_csv(part, index=False)
+    part.replace(name)
 
 
 def save_figure(figure: Figure, name: str) -> None:
     """Write a figure as SVG into the working directory, for pages that show it again."""
-    with tempfile.TemporaryDirectory(dir=".") as scratch:
-        path = Path(scratch) / name
-        figure.savefig(path, metadata={"Date": None})
-        path.replace(name)
+    part = Path(f"{name}.part")
+    figure.savefig(part, format=Path(name).suffix[1:], metadata={"Date": None})
+    part.replace(name)
 
 
 def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:
-    """A small table as a page shows it."""
+    """A small table as a page shows it; columns of round numbers as they are, others to ``digits`` significant ones."""
     from IPython.display import Markdown
 
-    return Markdown(table.to_markdown(index=False, floatfmt=f".{digits}g"))
+    def floatfmt(column: pd.Series) -> str:
+        numbers = [value for value in column if isinstance(value, float)]
+        return "g" if all(float(f"{value:.{digits}g}") == value for value in numbers) else f"#.{digits}g"
+
+    formats = [floatfmt(table[name].astype(object)) for name in table.columns]
+    return Markdown(table.astype(object).to_markdown(index=False, floatfmt=formats))
 
 
 def verdicts(rows: Sequence[tuple[str, str, bool]]) -> Markdown:
@@ -124,12 +139,6 @@ def verdicts(rows: Sequence[tuple[str, str, bool]]) -> Markdown:
     lines = ["| Statement | Measured here | Holds |", "| :-- | :-- | :-: |"]
     lines += [f"| {statement} | {measured} | {'yes' if holds else '**no**'} |" for statement, measured, holds in rows]
     return Markdown("\n".join(lines))
-
-
-def _write(path: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(path)
 
 
 def _example(kind: str) -> str:

@@ -68,7 +68,7 @@ class Paths:
         energy: chord energy, ``(...)``.
         objective: energy plus regulariser, ``(...)``.
         gap: longest chord over mean chord, ``(...)``; 1 is even spacing.
-        converged: whether the path is the minimiser, as well as this precision can tell, ``(...)``.
+        converged: whether the solve came to rest at a minimum, a local one at least, ``(...)``.
         iterations: of the solver, ``(...)``.
         status: why the solver stopped, an array of the strings of :class:`~geodreg.Status`, ``(...)``.
         history: what the solver watched, after each iteration, ``(..., iterations + 1)``.

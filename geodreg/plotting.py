@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
 from torch import Tensor
 
 from geodreg.comparison import NAMES
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METHOD_STYLE",
+    "animate_solution",
+    "latent_grid",
     "plot_curves",
     "plot_density",
     "plot_diagrams",
@@ -39,6 +44,7 @@ METHOD_STYLE: dict[str, dict[str, Any]] = {
 }
 """The paper's colours and line styles, so that the figures compare at a glance and without colour."""
 
+DATA_COLOR, MODEL_COLOR = "#8a8a8a", "#7b5aa6"  # the methods' colours are for methods alone
 HATCHES = {"geodreg": "///", "geodesic": "...", "straight": ""}
 
 
@@ -61,11 +67,10 @@ def use_house_style() -> None:
     )
 
 
-def plot_points(axes: Axes, x: Tensor, title: str, color: str = "#2b61a8") -> None:
+def plot_points(axes: Axes, x: Tensor, title: str) -> None:
     """Points of the plane, ``(n, 2)``."""
-    axes.plot(*x.T.numpy(), ".", color=color, markersize=2, alpha=0.5, rasterized=True)
-    axes.set_aspect("equal")
-    axes.set_title(title)
+    axes.plot(*x.T.numpy(), ".", color=DATA_COLOR, markersize=2, alpha=0.6, rasterized=True)
+    axes.set(aspect="equal", title=title, xlabel="$x_1$", ylabel="$x_2$")
 
 
 def plot_grid(axes: Axes, manifold: LatentManifold, extent: float, n_lines: int = 25) -> None:
@@ -74,33 +79,39 @@ def plot_grid(axes: Axes, manifold: LatentManifold, extent: float, n_lines: int 
     fine = torch.linspace(-extent, extent, 20 * n_lines, dtype=torch.float64)
     for fixed in lines:
         for z in (torch.stack([fixed.expand_as(fine), fine], -1), torch.stack([fine, fixed.expand_as(fine)], -1)):
-            x = manifold.generate(z)
-            axes.plot(*x.T.numpy(), color="#c8372d", linewidth=0.5, alpha=0.7)
+            axes.plot(*manifold.generate(z).T.numpy(), color=MODEL_COLOR, linewidth=0.5, alpha=0.8)
     axes.set_aspect("equal")
+
+
+def latent_grid(extent: float, n: int) -> Tensor:
+    """Points of a square grid of the latent plane in double precision, ``(n, n, 2)``."""
+    line = torch.linspace(-extent, extent, n, dtype=torch.float64)
+    return torch.stack(torch.meshgrid(line, line, indexing="xy"), dim=-1)
 
 
 def plot_density(axes: Axes, manifold: LatentManifold, extent: float, n: int = 201) -> None:
     """Log-density of a double-precision model at the images of latent points, over the latent plane."""
-    line = torch.linspace(-extent, extent, n, dtype=torch.float64)
-    z = torch.stack(torch.meshgrid(line, line, indexing="xy"), dim=-1)
+    log_density = -manifold.nll(latent_grid(extent, n)).detach().numpy()
     image = axes.imshow(
-        -manifold.nll(z).detach().numpy(),
+        log_density,
         extent=(-extent, extent, -extent, extent),
         origin="lower",
         cmap="viridis",
-        vmin=-6.0,
-        vmax=0.0,
+        vmin=np.quantile(log_density, 0.02),
+        vmax=np.quantile(log_density, 0.995),
         interpolation="bilinear",
     )
-    axes.figure.colorbar(image, ax=axes, label=r"$\log p(x(z))$", shrink=0.8)
+    axes.figure.colorbar(image, ax=axes, label=r"$\log p(x(z))$ in nats", shrink=0.8)
+    axes.set(xlabel="$z_1$", ylabel="$z_2$")
 
 
 def plot_curves(axes: Axes, paths: Mapping[str, Paths], pair: int, in_latent: bool = False, n: int = 300) -> None:
     """Paths of each method between one pair of ends, in a latent plane or in a data plane."""
-    for method, path in paths.items():
-        profile = path.resample(n)
+    for method in list(paths)[::-1]:  # the straight line below the others
+        profile = paths[method].resample(n)
         points = (profile.z if in_latent else profile.x)[pair]
-        axes.plot(*points.T.numpy(), label=NAMES[method], **METHOD_STYLE[method])
+        line = axes.plot(*points.T.numpy(), label=NAMES[method], **METHOD_STYLE[method])[0]
+        line.set_path_effects([Stroke(linewidth=3.2, foreground="white", alpha=0.5), Normal()])
     axes.plot(*points[[0, -1]].T.numpy(), "o", color="black", markersize=4)
     axes.set_aspect("equal")
 
@@ -133,7 +144,7 @@ def _plot_panel(panel: SubFigure, paths: Mapping[str, Paths], pair: int, n_image
         rows.append(_strip(path.resample(n_images).x[pair]))
         profile = path.resample(200)
         position = torch.linspace(0, 1, 200)
-        curves.plot(position, profile.nll[pair], label=NAMES[method], **METHOD_STYLE[method])
+        curves.plot(position, profile.nll[pair].cpu(), label=NAMES[method], **METHOD_STYLE[method])
     bars.set_xticks(range(len(paths)), [NAMES[method] for method in paths], rotation=60, ha="right")
     bars.set_ylabel("length in data space")
     bars.margins(y=0.1)
@@ -157,7 +168,9 @@ def _strip(images: Tensor, border: int = 1) -> np.ndarray:
     return np.concatenate([np.pad(image, border) for image in images.cpu().numpy()], axis=1)
 
 
-def plot_plane(manifold: LatentManifold, data: Tensor, paths: Mapping[str, Paths], pair: int) -> Figure:
+def plot_plane(
+    manifold: LatentManifold, data: Tensor, paths: Mapping[str, Paths], pair: int, extent: float = 2.5
+) -> Figure:
     """Figure 2's panels, for a generator of the plane: data, mapped grid, density with paths, paths in data space.
 
     Args:
@@ -165,20 +178,54 @@ def plot_plane(manifold: LatentManifold, data: Tensor, paths: Mapping[str, Paths
         data: ``(n, 2)``.
         paths: paths by method.
         pair: which pair to show.
+        extent: of the latent plane that is shown.
     """
-    figure, axes = plt.subplots(2, 2, figsize=(8.0, 7.2), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(8.0, 7.4), layout="constrained")
     plot_points(axes[0, 0], data, "(a) data")
-    plot_points(axes[0, 1], data, "(b) latent grid, mapped", color="#c9c9c9")
-    plot_grid(axes[0, 1], manifold, extent=2.5)
-    plot_density(axes[1, 0], manifold, extent=2.5)
+    plot_points(axes[0, 1], data, "(b) latent grid, mapped")
+    plot_grid(axes[0, 1], manifold, extent)
+    plot_density(axes[1, 0], manifold, extent)
     plot_curves(axes[1, 0], paths, pair, in_latent=True)
     axes[1, 0].set_title("(c) density over the latent plane")
-    plot_points(axes[1, 1], data, "(d) interpolations", color="#c9c9c9")
+    plot_points(axes[1, 1], data, "(d) interpolations")
     plot_curves(axes[1, 1], paths, pair)
     axes[1, 1].legend(frameon=False, loc="upper right", fontsize="small")
     for axis in axes.flat[[0, 1, 3]]:
         axis.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
     return figure
+
+
+def animate_solution(
+    manifold: LatentManifold, data: Tensor, stages: Sequence[Mapping[str, Paths]], extent: float = 2.5
+) -> FuncAnimation:
+    """Paths of one pair on their way from the start curve to the end, in the latent plane and in the data plane.
+
+    Args:
+        manifold: a model with two latents and two-dimensional data, in double precision.
+        data: ``(n, 2)``.
+        stages: paths by method without batch dimensions, one mapping a frame.
+        extent: of the latent plane that is shown.
+    """
+    figure, (latent, plane) = plt.subplots(1, 2, figsize=(8.0, 3.8), layout="constrained")
+    plot_density(latent, manifold, extent)
+    plot_points(plane, data, "")
+    plane.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
+    lines = {
+        method: [axes.plot([], [], label=NAMES[method], **METHOD_STYLE[method])[0] for axes in (latent, plane)]
+        for method in list(stages[0])[::-1]
+    }
+    plane.legend(frameon=False, loc="upper right", fontsize="small")
+    profiles = [{method: path.resample(100) for method, path in stage.items()} for stage in stages]
+
+    def draw(frame: int) -> list[Line2D]:
+        for method, (in_latent, in_plane) in lines.items():
+            in_latent.set_data(*profiles[frame][method].z.T.numpy())
+            in_plane.set_data(*profiles[frame][method].x.T.numpy())
+        latent.set_title(f"latent plane, iteration {frame}")
+        plane.set_title("data plane")
+        return [line for pair in lines.values() for line in pair]
+
+    return FuncAnimation(figure, draw, frames=len(stages), interval=350)
 
 
 def plot_diagrams(diagrams: Mapping[str, pd.DataFrame]) -> Figure:
@@ -187,10 +234,12 @@ def plot_diagrams(diagrams: Mapping[str, pd.DataFrame]) -> Figure:
     top = 1.05 * max(diagram["death"].max() for diagram in diagrams.values())
     for axis, (name, diagram) in zip(axes[0], diagrams.items(), strict=True):
         axis.plot([0, top], [0, top], color="grey", linewidth=0.8)
-        for dimension, marker, color in ((0, ".", "#8a8a8a"), (1, "^", "#2b61a8")):
+        for dimension, marker, color in ((0, ".", DATA_COLOR), (1, "^", MODEL_COLOR)):
             part = diagram[diagram["dimension"] == dimension]
             label = ("components", "holes")[dimension]
-            axis.plot(part["birth"], part["death"], marker, color=color, markersize=5, alpha=0.6, label=label)
+            axis.plot(
+                part["birth"], part["death"], marker, color=color, markersize=5, alpha=0.6, label=label, rasterized=True
+            )
         axis.set(xlabel="birth", title=name, xlim=(-0.02, top), ylim=(0, top), aspect="equal")
     axes[0, 0].set_ylabel("death")
     axes[0, -1].legend(frameon=False, loc="lower right")
@@ -212,9 +261,9 @@ def plot_mismatch(manifold: LatentManifold, points: Tensor, paths: Mapping[str, 
     radius, angle = torch.meshgrid(radii, angles, indexing="ij")
     x = manifold.generate(torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)).numpy()
     grid = x[..., 0], x[..., 1], x[..., 2]
-    axes.plot_surface(*grid, color="#c8372d", alpha=0.18, linewidth=0, rstride=3, cstride=6)
-    axes.plot_wireframe(*grid, color="#c8372d", alpha=0.35, linewidth=0.5, rstride=6, cstride=6)
-    axes.scatter(*points.T, s=5, color="#2b61a8", alpha=0.55, depthshade=False, rasterized=True)
+    axes.plot_surface(*grid, color=MODEL_COLOR, alpha=0.16, linewidth=0, rstride=3, cstride=6)
+    axes.plot_wireframe(*grid, color=MODEL_COLOR, alpha=0.4, linewidth=0.5, rstride=6, cstride=6)
+    axes.scatter(*points.T, s=5, color="#5a5a5a", alpha=0.6, depthshade=False, rasterized=True)
     for method, path in paths.items():
         curve = path.resample(200).x + torch.tensor([0.0, 0.0, 0.03])
         axes.plot(*curve.T, label=NAMES[method], **{**METHOD_STYLE[method], "linewidth": 3})

@@ -1,6 +1,7 @@
 """The pages as notebooks: parameters, reruns, and what a failure leaves behind."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from geodreg.notebook import ParameterError, check_parameters
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "notebooks").glob("*.md"))
 SMALL = ROOT / "notebooks" / "fig2-circle.md"  # a page that runs in seconds with few pairs
+DOWNLOADED = ROOT / "_build" / "html" / "_sources" / "figures" / "fig2-circle.ipynb"  # where its download button leads
 
 
 def papermill(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -55,6 +57,13 @@ def test_a_parameter_of_the_wrong_type_is_refused_by_the_first_cell_in_one_sente
     assert not (tmp_path / "fig2-pairs.csv").exists()
 
 
+def test_an_unknown_parameter_given_to_papermill_is_refused_by_the_first_cell(tmp_path: Path) -> None:
+    pair(SMALL, tmp_path / "page.ipynb")
+    run = papermill("page.ipynb", "out.ipynb", "-p", "n_pair", "4", folder=tmp_path)
+    assert run.returncode != 0
+    assert "This page has no parameter n_pair; did you mean n_pairs?" in run.stderr
+
+
 @pytest.mark.parametrize(
     ("kind", "good", "bad"), [(int, 3, 3.5), (int, 0, True), (float, 1, "1.0"), (bool, True, 1), (str, "a", 1)]
 )
@@ -87,3 +96,11 @@ def test_a_failing_page_keeps_the_earlier_result_and_shows_the_cell(tmp_path: Pa
     run_page(page, out)
     assert not (tmp_path / "out.failed.ipynb").exists()
     assert str(tmp_path) not in out.read_text()  # no path of this machine in what readers download
+
+
+@pytest.mark.skipif(not DOWNLOADED.is_file(), reason="needs the built site: make book")
+def test_the_notebook_downloaded_from_the_site_reruns_in_another_folder(tmp_path: Path) -> None:
+    shutil.copy(DOWNLOADED, tmp_path / "page.ipynb")
+    run = papermill("page.ipynb", "out.ipynb", "-p", "n_pairs", "4", "-p", "mu", "0.5", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "fig2-pairs.csv").read_text().count("\n") == 1 + 3 * 4

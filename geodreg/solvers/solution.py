@@ -26,7 +26,7 @@ class Status(StrEnum):
 
     @property
     def is_success(self) -> bool:
-        """Whether the path is the minimiser, as well as this precision can tell."""
+        """Whether the solve came to rest at a minimum, a local one at least."""
         return self in (Status.CONVERGED, Status.PRECISION, Status.NO_STEPS, Status.COINCIDENT)
 
 

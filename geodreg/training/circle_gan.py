@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
-from tqdm import trange
 
 from geodreg.datasets.circle import ring
 from geodreg.models.mlp import CircleGenerator, perceptron
+from geodreg.training.loop import Run, Stateful
 
 __all__ = ["CircleGANSettings", "train_circle_gan"]
 
@@ -36,11 +37,16 @@ class CircleGANSettings:
     penalty: float = 3.0
 
 
-def train_circle_gan(settings: CircleGANSettings) -> tuple[CircleGenerator, dict[str, list[float]]]:
+def train_circle_gan(settings: CircleGANSettings, checkpoint: Path | None = None) -> tuple[CircleGenerator, Run]:
     """Train the 2-20-20-2 generator against a discriminator with the non-saturating loss.
 
+    Args:
+        settings: what decides the run.
+        checkpoint: file that is written now and then; a run that finds one of the same settings goes on from it.
+
     Returns:
-        the generator, and the losses every hundred steps: ``step``, ``discriminator``, ``generator``.
+        the generator, and the run, with the losses of every hundredth step in its curve: ``step``, ``discriminator``,
+        ``generator``.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -49,9 +55,12 @@ def train_circle_gan(settings: CircleGANSettings) -> tuple[CircleGenerator, dict
     players: list[nn.Module] = [generator, discriminator]
     optimisers = [torch.optim.Adam(p.parameters(), settings.learning_rate, betas=(0.5, 0.99)) for p in players]
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, settings.steps) for o in optimisers]
-    curve: dict[str, list[float]] = {"step": [], "discriminator": [], "generator": []}
+    parts: dict[str, Stateful] = dict(zip(("generator", "discriminator"), players, strict=True))
+    parts |= {f"optimiser {i}": optimiser for i, optimiser in enumerate(optimisers)}
+    parts |= {f"schedule {i}": schedule for i, schedule in enumerate(schedules)}
+    run = Run("circle GAN, steps", asdict(settings), parts, chance, checkpoint)
 
-    for step in trange(settings.steps, desc="circle GAN", mininterval=1.0):
+    for step in run.steps(settings.steps, save_every=500):
         real = ring(settings.batch_size, settings.spread, chance).requires_grad_()
         fake = generator(torch.randn(settings.batch_size, 2, generator=chance))
         on_real = discriminator(real)
@@ -64,9 +73,8 @@ def train_circle_gan(settings: CircleGANSettings) -> tuple[CircleGenerator, dict
         for schedule in schedules:
             schedule.step()
         if step % 100 == 0:
-            for name, value in (("step", step), ("discriminator", against.item()), ("generator", loss.item())):
-                curve[name].append(value)
-    return generator.eval(), curve
+            run.record(step=step, discriminator=against.item(), generator=loss.item())
+    return generator.eval(), run
 
 
 def _gradient_penalty(scores: Tensor, points: Tensor) -> Tensor:

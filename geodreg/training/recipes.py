@@ -18,6 +18,7 @@ from geodreg.manifold import LatentManifold
 from geodreg.models.mlp import VAE
 from geodreg.models.store import write_model
 from geodreg.training.circle_gan import CircleGANSettings, train_circle_gan
+from geodreg.training.loop import Run
 from geodreg.training.vae import VAESettings, negative_elbo, train_vae
 
 __all__ = ["RECIPES", "train"]
@@ -49,7 +50,7 @@ def train(name: str, out: Path, root: str | Path | None = None, **changes: objec
 def _circle_gan(name: str, out: Path, root: str | Path | None, changes: Mapping[str, Any]) -> Path:
     settings = replace(CircleGANSettings(), **changes)
     began = time.perf_counter()
-    generator, curve = train_circle_gan(settings)
+    generator, run = train_circle_gan(settings, out / f"{name}.checkpoint")
     seconds = time.perf_counter() - began
     z = torch.randn(100_000, 2, generator=torch.Generator().manual_seed(settings.seed + 1))
     card = {
@@ -58,9 +59,11 @@ def _circle_gan(name: str, out: Path, root: str | Path | None, changes: Mapping[
         "architecture": {"kind": "CircleGenerator"},
         "data": {"generated": f"ring of radius 1 with radial spread {settings.spread}, by geodreg.datasets.ring"},
         "measures": {"folded share of the prior": folded_share(LatentManifold(generator), z)},
-        **_origin(name, asdict(settings), changes, curve, seconds),
+        **_origin(name, asdict(settings), changes, run, seconds),
     }
-    return write_model(name, generator.state_dict(), card, {}, out)
+    folder = write_model(name, generator.state_dict(), card, {}, out)
+    run.finish()
+    return folder
 
 
 def _mnist_vae(name: str, out: Path, root: str | Path | None, changes: Mapping[str, Any]) -> Path:
@@ -69,7 +72,7 @@ def _mnist_vae(name: str, out: Path, root: str | Path | None, changes: Mapping[s
     settings = replace(VAESettings(), **changes)
     digits, test = read_mnist("train", root), read_mnist("test", root)
     began = time.perf_counter()
-    vae, curve = train_vae(settings, digits.images, test.images)
+    vae, run = train_vae(settings, digits.images, test.images, out / f"{name}.checkpoint")
     seconds = time.perf_counter() - began
     card = {
         "name": name,
@@ -85,14 +88,16 @@ def _mnist_vae(name: str, out: Path, root: str | Path | None, changes: Mapping[s
                 vae, test.images, settings.seed, binarise=True
             ),
         },
-        **_origin(name, asdict(settings), changes, curve, seconds),
+        **_origin(name, asdict(settings), changes, run, seconds),
     }
     codes = encode(vae, test.images[:N_CODES])
     table = pd.DataFrame(codes.numpy(), columns=[f"z{i}" for i in range(codes.shape[1])])
     table.insert(0, "label", test.labels[:N_CODES].numpy())
     table.insert(0, "test_index", range(N_CODES))
     text = table.to_csv(index=False, float_format="%.9g")  # nine digits give a float32 back exactly
-    return write_model(name, vae.state_dict(), card, {"test-codes.csv": text.encode()}, out)
+    folder = write_model(name, vae.state_dict(), card, {"test-codes.csv": text.encode()}, out)
+    run.finish()
+    return folder
 
 
 @torch.no_grad()
@@ -102,7 +107,7 @@ def encode(vae: VAE, images: torch.Tensor) -> torch.Tensor:
 
 
 def _origin(
-    name: str, settings: dict[str, Any], changes: Mapping[str, Any], curve: dict[str, list[float]], seconds: float
+    name: str, settings: dict[str, Any], changes: Mapping[str, Any], run: Run, seconds: float
 ) -> dict[str, Any]:
     options = {"seed": settings["seed"], **changes}
     return {
@@ -112,7 +117,7 @@ def _origin(
         "seconds": round(seconds, 1),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "geodreg")}},
-        "curve": {column: [round(value, 4) for value in values] for column, values in curve.items()},
+        "curve": {column: [round(value, 4) for value in values] for column, values in run.curve.items()},
     }
 
 

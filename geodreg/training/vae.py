@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import trange
 
 from geodreg.models.mlp import VAE
+from geodreg.training.loop import Run, Stateful
 
 __all__ = ["VAESettings", "negative_elbo", "train_vae"]
 
@@ -36,12 +37,18 @@ class VAESettings:
     weight_decay: float = 1e-4
 
 
-def train_vae(settings: VAESettings, train: Tensor, test: Tensor) -> tuple[VAE, dict[str, list[float]]]:
+def train_vae(settings: VAESettings, train: Tensor, test: Tensor, checkpoint: Path | None = None) -> tuple[VAE, Run]:
     """Train on grey images ``(n, 28, 28)``, with the evidence lower bound of one posterior sample as objective.
 
+    Args:
+        settings: what decides the run.
+        train: training images.
+        test: test images, for the curve only.
+        checkpoint: file that is written after every epoch; a run that finds one of the same settings goes on from it.
+
     Returns:
-        the VAE, and for every epoch the negative ELBO in nats on the training batches and on the test images:
-        ``epoch``, ``train``, ``test``.
+        the VAE, and the run, with the negative ELBO in nats of every epoch on the training batches and on the test
+        images in its curve: ``epoch``, ``train``, ``test``.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -52,9 +59,9 @@ def train_vae(settings: VAESettings, train: Tensor, test: Tensor) -> tuple[VAE, 
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, total_steps=n_batches * settings.epochs, pct_start=0.1
     )
-    curve: dict[str, list[float]] = {"epoch": [], "train": [], "test": []}
-    progress = trange(settings.epochs, desc="VAE", unit="epoch")
-    for epoch in progress:
+    parts: dict[str, Stateful] = {"vae": vae, "optimiser": optimiser, "schedule": schedule}
+    run = Run("VAE, epochs", asdict(settings), parts, chance, checkpoint)
+    for epoch in run.steps(settings.epochs, save_every=1):
         order = torch.randperm(len(train), generator=chance)[: n_batches * settings.batch_size]
         total = 0.0
         for batch in order.view(n_batches, -1):
@@ -65,11 +72,8 @@ def train_vae(settings: VAESettings, train: Tensor, test: Tensor) -> tuple[VAE, 
             optimiser.step()
             schedule.step()
             total += loss.item()
-        on_test = negative_elbo(vae, test, seed=settings.seed)
-        for name, value in (("epoch", epoch), ("train", total / n_batches), ("test", on_test)):
-            curve[name].append(value)
-        progress.set_postfix(test=f"{on_test:.2f} nats")
-    return vae.eval(), curve
+        run.record(epoch=epoch, train=total / n_batches, test=negative_elbo(vae, test, seed=settings.seed))
+    return vae.eval(), run
 
 
 @torch.no_grad()

@@ -1,0 +1,100 @@
+"""A training run that survives being killed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from tqdm import tqdm
+
+__all__ = ["Run", "Stateful"]
+
+
+class Stateful(Protocol):
+    """A module, an optimiser or a schedule."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What there is to save."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> object:
+        """Take it back."""
+        ...
+
+
+@dataclass
+class Run:
+    """State of a training run, saved every so often, so that a run that was killed goes on where it was.
+
+    A resumed run ends with the same weights as an undisturbed one.
+
+    Attributes:
+        title: for the progress bar.
+        settings: what decides the run; a checkpoint of other settings is not taken up.
+        parts: modules, optimisers and schedules by name.
+        chance: the run's only source of chance.
+        path: checkpoint file; None for a run that is not saved.
+        curve: columns of the training curve.
+        done: steps done.
+    """
+
+    title: str
+    settings: Mapping[str, Any]
+    parts: Mapping[str, Stateful]
+    chance: torch.Generator
+    path: Path | None = None
+    curve: dict[str, list[float]] = field(default_factory=dict)
+    done: int = 0
+
+    def steps(self, total: int, save_every: int) -> Iterator[int]:
+        """Numbers of the steps left to do, with a progress bar on a terminal; saved after every ``save_every``."""
+        self._restore()
+        with tqdm(total=total, initial=self.done, desc=self.title, mininterval=1.0, disable=None) as bar:
+            for step in range(self.done, total):
+                yield step
+                self.done = step + 1
+                bar.update()
+                if self.done % save_every == 0 or self.done == total:
+                    bar.set_postfix({name: f"{values[-1]:.4g}" for name, values in self.curve.items()})
+                    self._save()
+
+    def record(self, **values: float) -> None:
+        """Add a row to the training curve."""
+        for name, value in values.items():
+            self.curve.setdefault(name, []).append(value)
+
+    def finish(self) -> None:
+        """Remove the checkpoint, once what the run made is safe."""
+        if self.path is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+
+    def _save(self) -> None:
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        state = {
+            "settings": repr(dict(self.settings)),
+            "done": self.done,
+            "curve": self.curve,
+            "chance": self.chance.get_state(),
+            "parts": {name: part.state_dict() for name, part in self.parts.items()},
+        }
+        part_written = self.path.with_suffix(".part")
+        torch.save(state, part_written)
+        part_written.replace(self.path)
+
+    def _restore(self) -> None:
+        if self.path is None or not self.path.is_file():
+            return
+        state = torch.load(self.path, weights_only=True)
+        if state["settings"] != repr(dict(self.settings)):
+            return
+        self.done, self.curve = state["done"], state["curve"]
+        self.chance.set_state(state["chance"])
+        for name, part in self.parts.items():
+            part.load_state_dict(state["parts"][name])
