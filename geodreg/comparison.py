@@ -90,7 +90,7 @@ def medians(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
 
     Args:
         table: from :func:`summarise`.
-        columns: columns to show, and what to call them; :data:`LABELS` has names for those that are always there.
+        columns: columns to show, and what to call them; ``LABELS`` has names for those that are always there.
     """
     grouped = table.groupby("method")
     rows = grouped[list(columns)].median().rename(columns=dict(columns))

@@ -45,6 +45,7 @@ METHOD_STYLE: dict[str, dict[str, Any]] = {
 """The paper's colours and line styles, so that the figures compare at a glance and without colour."""
 
 DATA_COLOR, MODEL_COLOR = "#8a8a8a", "#7b5aa6"  # the methods' colours are for methods alone
+BACKGROUND = 0.3  # opacity of data behind something else
 HATCHES = {"geodreg": "///", "geodesic": "...", "straight": ""}
 
 
@@ -67,9 +68,9 @@ def use_house_style() -> None:
     )
 
 
-def plot_points(axes: Axes, x: Tensor, title: str) -> None:
+def plot_points(axes: Axes, x: Tensor, title: str, alpha: float = 0.7) -> None:
     """Points of the plane, ``(n, 2)``."""
-    axes.plot(*x.T.numpy(), ".", color=DATA_COLOR, markersize=2, alpha=0.6, rasterized=True)
+    axes.plot(*x.T.numpy(), ".", color=DATA_COLOR, markersize=2, alpha=alpha, rasterized=True)
     axes.set(aspect="equal", title=title, xlabel="$x_1$", ylabel="$x_2$")
 
 
@@ -182,14 +183,14 @@ def plot_plane(
     """
     figure, axes = plt.subplots(2, 2, figsize=(8.0, 7.4), layout="constrained")
     plot_points(axes[0, 0], data, "(a) data")
-    plot_points(axes[0, 1], data, "(b) latent grid, mapped")
+    plot_points(axes[0, 1], data, "(b) latent grid, mapped", BACKGROUND)
     plot_grid(axes[0, 1], manifold, extent)
     plot_density(axes[1, 0], manifold, extent)
     plot_curves(axes[1, 0], paths, pair, in_latent=True)
     axes[1, 0].set_title("(c) density over the latent plane")
-    plot_points(axes[1, 1], data, "(d) interpolations")
+    plot_points(axes[1, 1], data, "(d) interpolations", BACKGROUND)
     plot_curves(axes[1, 1], paths, pair)
-    axes[1, 1].legend(frameon=False, loc="upper right", fontsize="small")
+    axes[1, 1].legend(loc="upper right", fontsize="x-small")
     for axis in axes.flat[[0, 1, 3]]:
         axis.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
     return figure
@@ -208,13 +209,13 @@ def animate_solution(
     """
     figure, (latent, plane) = plt.subplots(1, 2, figsize=(8.0, 3.8), layout="constrained")
     plot_density(latent, manifold, extent)
-    plot_points(plane, data, "")
+    plot_points(plane, data, "", BACKGROUND)
     plane.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
     lines = {
         method: [axes.plot([], [], label=NAMES[method], **METHOD_STYLE[method])[0] for axes in (latent, plane)]
         for method in list(stages[0])[::-1]
     }
-    plane.legend(frameon=False, loc="upper right", fontsize="small")
+    plane.legend(loc="upper right", fontsize="x-small")
     profiles = [{method: path.resample(100) for method, path in stage.items()} for stage in stages]
 
     def draw(frame: int) -> list[Line2D]:
