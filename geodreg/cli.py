@@ -36,8 +36,6 @@ def train_command(
     """Train one of the book's models, and write its weights and its card."""
     try:
         folder = train(model, out, data_root, seed=seed, epochs=epochs, steps=steps)
-    except TypeError as error:
-        _refuse(f"{model} has no such setting: {error}.")
     except (DataError, ValueError) as error:
         _refuse(str(error))
     typer.echo(f"Written: {folder}")

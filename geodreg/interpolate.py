@@ -74,6 +74,21 @@ def interpolate(
         >>> paths.length, bool(paths.converged)
         (tensor(5.), True)
     """
+    with torch.inference_mode(False):  # the caller's mode must not reach the gradients taken here
+        return _interpolate(manifold, start, end, method, mu, n_points, interval, init, solver)
+
+
+def _interpolate(
+    manifold: LatentManifold | Callable[[Tensor], Tensor],
+    start: Tensor,
+    end: Tensor,
+    method: str,
+    mu: float,
+    n_points: int,
+    interval: float | str,
+    init: str | GraphStart | Tensor,
+    solver: str | Solver,
+) -> Paths:
     if not isinstance(manifold, LatentManifold):
         manifold = LatentManifold(manifold)
     check_settings(method, mu, n_points, interval)
@@ -82,8 +97,12 @@ def interpolate(
     check_init(init, start, end, n_points)
 
     batch, d = start.shape[:-1], start.shape[-1]
-    a, b = start.detach().reshape(-1, d), end.detach().reshape(-1, d)
-    given = init.detach().reshape(-1, n_points, d) if isinstance(init, Tensor) else init
+    a, b = start.detach().clone().reshape(-1, d), end.detach().clone().reshape(-1, d)
+    given = init
+    if isinstance(init, Tensor):
+        given = init.detach().clone().reshape(-1, n_points, d)
+        given[:, 0], given[:, -1] = a, b
+    coincident = (a == b).all(-1)
     if method == "straight":
         solution = _without_steps(manifold, straight(a, b, n_points))
         duration = _duration(interval, path_length(manifold, solution.z))
@@ -94,7 +113,10 @@ def interpolate(
         duration = _duration(interval, path_length(manifold, solution.z))
     else:
         solution, duration = _regularised(manifold, a, b, float(mu), n_points, interval, given, chosen)
-    solution.status[(duration == 0.0).cpu().numpy()] = Status.COINCIDENT
+    solution.status[(~duration.isfinite()).cpu().numpy()] = Status.NOT_FINITE
+    solution.status[coincident.cpu().numpy()] = Status.COINCIDENT
+    solution.z[coincident] = a[coincident].unsqueeze(1).expand(-1, n_points, -1)
+    duration = torch.where(coincident, 0.0, duration)
     weight = float(mu) if method == "geodreg" else 0.0
     return _report(manifold, method, weight, solution, duration, batch)
 
@@ -113,8 +135,8 @@ def _regularised(
     ones = torch.ones(len(start), dtype=torch.float64, device=start.device)
     plain = Newton().solve(PathObjective(manifold, 0.0, ones), straight(start, end, n_points))
     duration = _duration(interval, path_length(manifold, plain.z))
-    duration[(start == end).all(-1)] = 0.0
-    apart = (duration > 0.0).nonzero().squeeze(-1)  # the others stay where they are: they have no interval to move in
+    plain.status[(duration == 0.0).cpu().numpy()] = Status.NO_INTERVAL
+    apart = ((duration > 0.0) & duration.isfinite() & (start != end).any(-1)).nonzero().squeeze(-1)
     if len(apart) == 0:
         return plain, duration
 
@@ -168,7 +190,8 @@ def _report(
     flat = x.flatten(2)
     moving = duration > 0.0
     energy = torch.where(moving, chord_energy(flat, torch.where(moving, duration, 1.0)), 0.0)
-    regulariser = mu * duration / (z.shape[1] - 1) * nll[:, 1:-1].double().sum(-1) if mu > 0.0 else 0.0
+    regulariser = torch.where(moving, mu * duration / (z.shape[1] - 1) * nll[:, 1:-1].double().sum(-1), 0.0)
+    regulariser = regulariser if mu > 0.0 else torch.zeros_like(energy)
     success = torch.tensor([Status(status).is_success for status in solution.status], dtype=torch.bool, device=z.device)
 
     def shaped(values: Tensor) -> Tensor:

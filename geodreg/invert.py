@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from geodreg.arguments import check_generator
 from geodreg.manifold import LatentManifold, pushforward
 
 __all__ = ["Inversion", "invert"]
@@ -61,7 +62,9 @@ def invert(
         seed: of the samples; the same seed gives the same latents.
 
     Raises:
-        ValueError: if the data do not have the generator's data shape, or are not finite.
+        TypeError: if the data are no floating-point tensor.
+        ValueError: if the data do not have the generator's data shape, or are not finite, if a number is out of range,
+            or if the generator does not take latents of that size.
 
     Example:
         >>> found = invert(lambda z: 3 * z, torch.tensor([6.0, 3.0]), latent_dim=2)
@@ -70,16 +73,24 @@ def invert(
     """
     if not isinstance(manifold, LatentManifold):
         manifold = LatentManifold(manifold)
+    if not (isinstance(x, Tensor) and x.is_floating_point()):
+        kind = f"a tensor of {x.dtype}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        raise TypeError(f"x is {kind}; pass floating-point data, scaled as the generator's are.")
+    for name, value in (("latent_dim", latent_dim), ("n_starts", n_starts), ("n_candidates", n_candidates)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; pass at least 1.")
+    x = x.detach()
     like = torch.zeros(latent_dim, dtype=x.dtype, device=x.device)
     candidates = manifold.sample_prior(max(n_candidates, n_starts), like, seed)
+    check_generator(manifold, candidates[:2], twice=False)
     with torch.no_grad():
         images = manifold.generate(candidates)
     data_shape = images.shape[1:]
     if x.shape[x.ndim - len(data_shape) :] != data_shape:
         expected = ", ".join(map(str, data_shape))
         raise ValueError(f"x has shape {tuple(x.shape)}; this generator's data have shape (..., {expected}).")
-    if not x.isfinite().all():
-        raise ValueError("x holds a NaN or an infinity; pass finite data.")
+    if x.numel() == 0 or not x.isfinite().all():
+        raise ValueError("x is empty or holds a NaN or an infinity; pass finite data.")
     batch = x.shape[: x.ndim - len(data_shape)]
     target = x.reshape(batch.numel(), 1, -1)  # N x 1 x D
     nearest = torch.cdist(target.squeeze(1), images.flatten(1)).topk(n_starts, largest=False).indices  # N x S
@@ -104,25 +115,32 @@ def _levenberg_marquardt(
     manifold: LatentManifold, z: Tensor, target: Tensor, max_iterations: int, tolerance: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Latents ``(N, S, d)``, squared residuals ``(N, S)`` and whether each start came to rest, from starts ``z``."""
-    identity = torch.eye(z.shape[-1], dtype=torch.float64, device=z.device)
-    damping = torch.full(z.shape[:-1], 1e-3, dtype=torch.float64, device=z.device)
-    settled = torch.zeros(z.shape[:-1], dtype=torch.bool, device=z.device)
-    square = (manifold.generate_flat(z).detach() - target).double().square().sum(-1)
+    n, n_starts, d = z.shape
+    identity = torch.eye(d, dtype=torch.float64, device=z.device)
+    z, goal = z.reshape(-1, d).clone(), target.expand(-1, n_starts, -1).reshape(n * n_starts, -1)
+    square = (manifold.generate_flat(z).detach() - goal).double().square().sum(-1)
+    damping = torch.full_like(square, 1e-3)
+    settled = torch.zeros_like(square, dtype=torch.bool)
     for _ in range(max_iterations):
-        with torch.no_grad():
-            values, columns = pushforward(manifold.generate_flat, z)
-        jacobian = columns.movedim(0, -1).double()
-        gradient = jacobian.mT @ (values - target).double().unsqueeze(-1)
-        metric = jacobian.mT @ jacobian
-        scale = metric.diagonal(dim1=-2, dim2=-1).mean(-1).clamp_min(torch.finfo(torch.float64).tiny)
-        step = -torch.linalg.solve(metric + (damping * scale)[..., None, None] * identity, gradient).squeeze(-1)
-        moved = z + step.to(z.dtype)
-        trial = (manifold.generate_flat(moved).detach() - target).double().square().sum(-1)
-        better = (trial <= square) & ~settled
-        settled |= step.norm(dim=-1) <= tolerance * (1.0 + z.norm(dim=-1))
-        z = torch.where(better.unsqueeze(-1), moved, z)
-        square = torch.where(better, trial, square)
-        damping = torch.where(better, damping / 5.0, damping * 5.0).clamp(1e-12, 1e12)
-        if settled.all():
+        rows = (~settled).nonzero().squeeze(-1)
+        if len(rows) == 0:
             break
-    return z, square, settled
+        with torch.no_grad():
+            values, columns = pushforward(manifold.generate_flat, z[rows])
+            jacobian, residual = columns.movedim(0, -1).double(), (values - goal[rows]).double()
+            gradient = (residual.unsqueeze(-2) @ jacobian).squeeze(-2)
+            metric = jacobian.mT @ jacobian
+            scale = metric.diagonal(dim1=-2, dim2=-1).mean(-1).clamp_min(torch.finfo(torch.float64).tiny)
+            system = metric + (damping[rows] * scale)[:, None, None] * identity
+            step = -torch.linalg.solve(system, gradient.unsqueeze(-1)).squeeze(-1)
+            moved = z[rows] + step.to(z.dtype)
+            trial = (manifold.generate_flat(moved) - goal[rows]).double().square().sum(-1)
+        better = trial <= square[rows]
+        # At rest: the residual is orthogonal to the manifold, or an undamped step no longer moves the point.
+        orthogonal = gradient.norm(dim=-1) <= tolerance * (scale.sqrt() * square[rows].sqrt()).clamp_min(1e-300)
+        still = (step.norm(dim=-1) <= tolerance * (1.0 + z[rows].norm(dim=-1))) & (damping[rows] <= 1.0)
+        z[rows] = torch.where(better.unsqueeze(-1), moved, z[rows])
+        square[rows] = torch.where(better, trial, square[rows])
+        damping[rows] = torch.where(better, damping[rows] / 5.0, damping[rows] * 5.0).clamp(1e-12, 1e12)
+        settled[rows] = orthogonal | still
+    return z.view(n, n_starts, d), square.view(n, n_starts), settled.view(n, n_starts)

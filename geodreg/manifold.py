@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution, Independent, Normal
 
 __all__ = ["LatentManifold", "log_volume_of", "pushforward"]
 
@@ -78,9 +78,26 @@ class LatentManifold:
         return log_volume_of(columns, self.noise).to(z.dtype)
 
     def log_prior(self, z: Tensor) -> Tensor:
-        """Log-density of the prior: ``(..., d)`` to ``(...)``."""
-        log_density = self.prior.log_prob(z)
-        return log_density.sum(-1) if log_density.ndim == z.ndim else log_density
+        """Log-density of the prior: ``(..., d)`` to ``(...)``, minus infinity outside of its support."""
+        inside = self.in_support(z)
+        log_density = self.prior.log_prob(torch.where(inside.unsqueeze(-1), z, self.prior.mean.to(z)))
+        log_density = log_density.sum(-1) if log_density.ndim == z.ndim else log_density
+        return torch.where(inside, log_density, -torch.inf)
+
+    def in_support(self, z: Tensor) -> Tensor:
+        """Whether the prior is positive at latents: ``(..., d)`` to ``(...)``."""
+        inside = self.prior.support.check(z)  # type: ignore[union-attr]
+        return inside.all(-1) if inside.ndim == z.ndim else inside
+
+    def prior_precision(self, like: Tensor) -> Tensor:
+        """Curvature of minus the prior's log-density, ``(d,)`` as ``like`` ``(..., d)``, where it is constant.
+
+        It is for a normal prior with independent coordinates; for another one zero is returned.
+        """
+        prior = self.prior.base_dist if isinstance(self.prior, Independent) else self.prior
+        if isinstance(prior, Normal):
+            return prior.scale.to(like).square().reciprocal().expand(like.shape[-1])
+        return torch.zeros(like.shape[-1], dtype=like.dtype, device=like.device)
 
     def nll(self, z: Tensor) -> Tensor:
         r"""Negative log-density of the model at :math:`f(z)`: ``(..., d)`` to ``(...)``, in nats.
@@ -94,11 +111,12 @@ class LatentManifold:
 
         Torch's distributions know only the global random state; it is set, used and put back.
         """
-        known_size = len(self.prior.batch_shape) + len(self.prior.event_shape) > 0
-        with torch.random.fork_rng(devices=[]):
+        d, shape = like.shape[-1], self.prior.batch_shape + self.prior.event_shape
+        of_vectors = shape.numel() == d and len(shape) > 0
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
-            z = self.prior.sample((n,) if known_size else (n, like.shape[-1]))
-        return z.to(like)
+            z = self.prior.sample((n,) if of_vectors else (n, d))
+        return z.reshape(n, d).to(like)
 
 
 def pushforward(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,5 +148,9 @@ def log_volume_of(columns: Tensor, noise: float) -> Tensor:
     metric = jacobian.mT @ jacobian
     identity = torch.eye(metric.shape[-1], dtype=metric.dtype, device=metric.device)
     factor, failed = torch.linalg.cholesky_ex(metric + noise**2 * identity)
-    log_volume = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-    return torch.where(failed == 0, log_volume, -torch.inf)
+    pivots = factor.diagonal(dim1=-2, dim2=-1)
+    regular = failed == 0
+    if noise == 0.0:  # a singular value within rounding of the Jacobian is none
+        rounding = torch.finfo(columns.dtype).eps * jacobian.shape[-2] ** 0.5
+        regular = regular & (pivots.amin(-1) > rounding * pivots.amax(-1))
+    return torch.where(regular, pivots.clamp_min(torch.finfo(pivots.dtype).tiny).log().sum(-1), -torch.inf)

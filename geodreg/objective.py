@@ -82,6 +82,15 @@ class Trial:
     columns: Tensor | None
     density: tuple[Tensor, Tensor] | None
 
+    def rounding(self) -> Tensor:
+        """What rounding of the data points may change in the value, ``(P,)``; smaller changes mean nothing."""
+        eps = max(torch.finfo(self.x.dtype).eps, torch.finfo(self.z.dtype).eps)
+        n_chords = self.z.shape[1] - 1
+        size = self.x.double().norm(dim=-1).amax(-1)
+        chords = self.x.diff(dim=1).double().norm(dim=-1).sum(-1)
+        lever = chords * size * n_chords**0.5 / self.objective.interval  # of an error in x on the energy
+        return eps * (self.energy + (self.value - self.energy).abs() + lever)
+
     def derivatives(self, rows: Tensor) -> Derivatives:
         """Gradient at the interior points, and Gauss-Newton matrix of the energy, of some pairs ``(R,)``."""
         objective, z, x = self.objective, self.z[rows], self.x[rows].double()
@@ -128,3 +137,10 @@ class Derivatives:
         """Overwrite the derivatives of some of the pairs."""
         for field in fields(self):
             getattr(self, field.name)[rows] = getattr(other, field.name)
+
+    def are_finite(self) -> Tensor:
+        """Whether everything of a pair is finite, ``(R,)``."""
+        finite = torch.ones(len(self.gradient), dtype=torch.bool, device=self.gradient.device)
+        for field in fields(self):
+            finite &= getattr(self, field.name).isfinite().flatten(1).all(-1)
+        return finite

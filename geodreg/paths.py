@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -105,14 +106,14 @@ class Paths:
         z = along(fine, positions)
         chord = positions.floor().clamp(max=norms.shape[-1] - 1)
         direction = along(fine, chord + 1) - along(fine, chord)  # of the chord of z that the point is on
-        pushed = (self.manifold.jacobian(z).detach() @ direction.unsqueeze(-1)).squeeze(-1)
+        _, pushed, *_ = torch.func.jvp(self.manifold.generate_flat, (z,), (direction,))
         fractions = positions.new_tensor(range(n)) / (n - 1)
         return Profile(
             arc_length=(norms.sum(-1, keepdim=True) * fractions).to(z.dtype),
             z=z,
             x=self.manifold.generate(z).detach(),
             nll=self.manifold.nll(z).detach(),
-            tangent=normalize(pushed, dim=-1),
+            tangent=normalize(pushed.detach(), dim=-1),
         )
 
     def to_frame(self, n: int | None = None) -> pd.DataFrame:

@@ -3,13 +3,14 @@
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from geodreg import GraphStart, LatentManifold, Newton, interpolate
+from geodreg import Algorithm1, GraphStart, LatentManifold, Newton, interpolate
 from tests.generators import latents, random_decoder
 
 METHODS = ["straight", "geodesic", "geodreg"]
@@ -46,12 +47,13 @@ def test_shapes_follow_the_ends(method: str, batch: tuple[int, ...]) -> None:
     assert paths.converged.all()
 
 
+@pytest.mark.parametrize("init", ["straight", "graph"])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_batch_gives_the_same_paths_as_its_pairs_one_by_one(method: str) -> None:
+def test_a_batch_gives_the_same_paths_as_its_pairs_one_by_one(method: str, init: str) -> None:
     start, end = latents(5, 3, 0), latents(5, 3, 1)
-    batch = interpolate(decoder(), start, end, method, mu=0.1)
+    batch = interpolate(decoder(), start, end, method, mu=0.1, init=init)
     for pair in range(5):
-        one = interpolate(decoder(), start[pair], end[pair], method, mu=0.1)
+        one = interpolate(decoder(), start[pair], end[pair], method, mu=0.1, init=init)
         assert torch.allclose(one.z, batch.z[pair], atol=1e-8)
         assert one.iterations == batch.iterations[pair]
         assert one.status == batch.status[pair]
@@ -250,7 +252,10 @@ def test_geodesic_is_as_good_as_long_lbfgs(gain: float) -> None:
             r"does not take latents of shape \(4, 3\), torch.float64",
         ),
         ({"manifold": torch.nn.Linear(3, 4)}, r"does not take latents .* pass ends of its latent size, dtype"),
-        ({"manifold": lambda z: z.sum()}, r"The generator returns shape \(\) for latents \(4, 3\)"),
+        (
+            {"manifold": lambda z: z.sum()},
+            r"The generator returns torch.float64 of shape \(\) for latents \(4, 3\)",
+        ),
         ({"manifold": lambda z: z[:, :2]}, "takes 3 latents to 2 numbers, so its density is singular"),
     ],
 )
@@ -290,3 +295,147 @@ for init in ("straight", "graph"):
 assert geodreg.invert(lambda z: 2 * z, z, latent_dim=2).converged.all()
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
+
+
+def test_a_generator_that_mixes_rows_draws_or_hides_its_derivative_is_refused() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 9)).double()
+    before = net[1].running_mean.clone()  # type: ignore[operator]
+    drops = torch.nn.Sequential(torch.nn.Linear(3, 9), torch.nn.Dropout(0.5)).double()
+    inner = decoder().generator
+
+    def without_gradient(z: Tensor) -> Tensor:
+        with torch.no_grad():
+            return inner(z)
+
+    refused: list[tuple[Callable[[Tensor], Tensor], str]] = [
+        (net, "in training mode, where its BatchNorm1d"),
+        (drops, "in training mode, where its Dropout"),
+        (lambda z: z - z.mean(0), "another result for a latent alone than among others"),
+        (lambda z: inner(z.detach()), "derivative is zero although its value changes"),
+        (without_gradient, "derivative is zero although its value changes"),
+        (lambda z: torch.from_numpy(z.numpy() ** 2), "cannot be differentiated by torch.func.jvp"),
+    ]
+    for generator, sentence in refused:
+        with pytest.raises(ValueError, match=sentence):
+            interpolate(LatentManifold(generator, noise=0.1), latents(2, 3, 0), latents(2, 3, 1))
+    assert torch.equal(net[1].running_mean, before)  # type: ignore[arg-type]
+    assert interpolate(net.eval(), latents(2, 3, 0), latents(2, 3, 1)).converged.all()
+
+
+@pytest.mark.parametrize("init", ["straight", "graph"])
+@pytest.mark.parametrize(
+    "prior",
+    [
+        torch.distributions.Normal(0.0, 1.0),
+        torch.distributions.Normal(torch.zeros(3), torch.ones(3)),
+        torch.distributions.Normal(torch.zeros(1), torch.ones(1)),
+        torch.distributions.Independent(torch.distributions.Normal(torch.zeros(3), torch.ones(3)), 1),
+        torch.distributions.MultivariateNormal(torch.zeros(3).double(), torch.eye(3).double()),
+        torch.distributions.Uniform(-4.0, 4.0),
+    ],
+    ids=lambda prior: type(prior).__name__,
+)
+def test_priors_of_every_shape_and_with_bounded_support_are_taken(
+    prior: torch.distributions.Distribution, init: str
+) -> None:
+    start, end = latents(2, 3, 0), latents(2, 3, 1)
+    paths = interpolate(LatentManifold(decoder().generator, prior, noise=0.2), start, end, mu=0.1, init=init)
+    assert paths.converged.all(), paths.status
+    if not isinstance(prior, torch.distributions.Uniform):
+        expected = interpolate(decoder(), start, end, mu=0.1, init=init)
+        assert torch.allclose(paths.z, expected.z, atol=1e-3)
+
+
+def test_ends_outside_of_the_priors_support_and_priors_of_another_size_are_refused() -> None:
+    generator = decoder().generator
+    narrow = LatentManifold(generator, torch.distributions.Uniform(-0.1, 0.1))
+    with pytest.raises(ValueError, match="lies outside of the prior's support"):
+        interpolate(narrow, latents(2, 3, 0), latents(2, 3, 1))
+    wide = LatentManifold(generator, torch.distributions.Normal(torch.zeros(4), torch.ones(4)))
+    with pytest.raises(ValueError, match="The prior does not take latents of size 3"):
+        interpolate(wide, latents(2, 3, 0), latents(2, 3, 1))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3, 1e6])
+def test_the_scale_of_the_latents_does_not_matter(scale: float) -> None:
+    generator = decoder().generator
+    scaled = LatentManifold(lambda z: generator(z / scale), torch.distributions.Normal(0.0, scale), noise=0.2 / scale)
+    start, end = latents(3, 3, 0), latents(3, 3, 1)
+    paths = interpolate(scaled, start * scale, end * scale, mu=0.1)
+    expected = interpolate(decoder(), start, end, mu=0.1)
+    assert paths.converged.all()
+    assert torch.allclose(paths.length, expected.length, rtol=1e-4)
+    assert (paths.iterations - expected.iterations).abs().max() <= 3
+
+
+@pytest.mark.parametrize(("offset", "tolerance"), [(1e2, 1e-3), (1e4, 5e-2)])  # rounding adds to a measured length
+def test_rounding_of_large_data_ends_a_solve_and_does_not_feed_it(offset: float, tolerance: float) -> None:
+    generator = random_decoder([3, 32, 32, 20], gain=1.5, dtype=torch.float32)
+    start, end = latents(3, 3, 0, torch.float32), latents(3, 3, 1, torch.float32)
+    paths = interpolate(lambda z: generator(z) + offset, start, end, "geodesic")
+    assert paths.converged.all()
+    assert paths.iterations.max() < 60
+    expected = interpolate(generator, start, end, "geodesic")
+    assert torch.allclose(paths.length, expected.length, rtol=tolerance)
+
+
+def test_nan_between_the_points_is_no_success() -> None:
+    def band(z: Tensor) -> Tensor:  # NaN between two of the points of a straight path, at none of them
+        return torch.where((z[:, :1] - 0.5 / 34).abs() < 1e-3, math.nan, z)
+
+    start, end = torch.tensor([-1.0, 0.3]).double(), torch.tensor([1.0, 0.3]).double()
+    for method in METHODS:
+        path = interpolate(band, start, end, method)
+        assert not path.converged, method
+        assert path.status == "not finite" or method == "geodreg"
+
+
+def test_a_kink_on_the_path_is_reported_for_its_pair_alone() -> None:
+    def tent(z: Tensor) -> Tensor:
+        return torch.cat([z, z.norm(dim=-1, keepdim=True)], dim=-1)  # no derivative at the origin
+
+    start = torch.tensor([[-1.0, 0.0], [-1.0, 0.5]]).double()
+    paths = interpolate(tent, start, -start, "geodesic", n_points=5)
+    good = interpolate(tent, start[1], -start[1], "geodesic", n_points=5)
+    assert not paths.converged[0] or paths.z[0].isfinite().all()
+    assert torch.allclose(paths.z[1], good.z, atol=1e-6)
+
+
+def test_a_density_that_is_infinite_from_the_start_is_reported() -> None:
+    def flat(z: Tensor) -> Tensor:  # the second latent does nothing
+        return torch.cat([z[:, :1], z[:, :1] ** 2], dim=-1)
+
+    for dtype in (torch.float32, torch.float64):
+        start, end = torch.tensor([-1.0, 0.0], dtype=dtype), torch.tensor([1.0, 0.5], dtype=dtype)
+        paths = interpolate(flat, start, end, mu=0.1)
+        assert paths.status == "no minimum in reach"
+        assert not paths.converged
+        assert interpolate(LatentManifold(flat, noise=0.1), start, end, mu=0.1).converged
+
+
+def test_a_constant_generator_has_paths_of_no_length_and_no_interval() -> None:
+    start, end = latents(2, 3, 0), latents(2, 3, 1)
+    constant = LatentManifold(lambda z: 0 * z + 1.0, noise=0.1)
+    assert (interpolate(constant, start, end, "geodesic").length == 0).all()
+    paths = interpolate(constant, start, end, mu=0.1)
+    assert not paths.converged.any()
+    assert all(status.startswith("no interval") for status in paths.status)
+    assert (paths.objective == 0).all()
+
+
+def test_inference_mode_and_numpy_numbers_are_taken() -> None:
+    start, end, manifold = latents(2, 3, 0), latents(2, 3, 1), decoder()
+    expected = interpolate(manifold, start, end, mu=0.1, n_points=9)
+    with torch.inference_mode():
+        inside = interpolate(manifold, start, end, mu=np.float64(0.1), n_points=np.int64(9))  # type: ignore[arg-type]
+    assert torch.equal(inside.z, expected.z)
+
+
+def test_a_diverging_explicit_iteration_is_reported() -> None:
+    solver = Algorithm1(eta=50.0, max_iterations=500)
+    paths = interpolate(lambda z: z.exp(), latents(2, 3, 0), latents(2, 3, 1), "geodesic", solver=solver)
+    assert not paths.converged.any()
+    with pytest.raises(ValueError, match=r"eta is -1\.0; pass a positive step"):
+        Algorithm1(eta=-1.0)
+    with pytest.raises(ValueError, match="max_iterations is -1; pass zero or a positive number"):
+        Newton(max_iterations=-1)

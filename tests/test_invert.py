@@ -38,5 +38,29 @@ def test_shapes_follow_the_data_and_the_seed_decides() -> None:
 def test_data_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"x has shape \(2, 4\); this generator's data have shape \(..., 3\)"):
         invert(lambda z: z, torch.zeros(2, 4), latent_dim=3)
-    with pytest.raises(ValueError, match="x holds a NaN or an infinity; pass finite data"):
+    with pytest.raises(ValueError, match="x is empty or holds a NaN or an infinity; pass finite data"):
         invert(lambda z: z, torch.full((2, 3), torch.nan), latent_dim=3)
+
+
+def test_a_module_leaves_no_gradients_behind() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 6))
+    found = invert(net, net(torch.randn(3, 2, generator=torch.Generator().manual_seed(0))), latent_dim=2)
+    assert not found.z.requires_grad
+    assert not found.residual.requires_grad
+    assert found.residual.max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "sentence"),
+    [
+        (torch.zeros(2, 3, dtype=torch.uint8), {}, "x is a tensor of torch.uint8; pass floating-point data"),
+        ([0.0], {}, "x is a list; pass floating-point data"),
+        (torch.zeros(2, 3), {"latent_dim": 0}, "latent_dim is 0; pass at least 1"),
+        (torch.zeros(2, 3), {"n_starts": 0}, "n_starts is 0; pass at least 1"),
+        (torch.zeros(2, 3), {"latent_dim": 4}, "The generator does not take latents of shape"),
+        (torch.zeros(0, 3), {}, "x is empty"),
+    ],
+)
+def test_bad_input_is_refused(data: object, settings: dict[str, int], sentence: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        invert(torch.nn.Linear(3, 3), data, **{"latent_dim": 3, **settings})  # type: ignore[arg-type]

@@ -31,6 +31,9 @@ class Algorithm1:
     drift apart slowly), and with ``mu > 0`` there is in general no fixed point. In flat space it is stable for
     :math:`\eta < h / 2` with chords of length :math:`h`. The objective's interval plays no part.
 
+    Raises:
+        ValueError: if the step is not positive or the limit is negative.
+
     Attributes:
         eta: step; default a quarter of the start curve's mean chord, for each pair.
         max_iterations: limit of iterations.
@@ -41,6 +44,12 @@ class Algorithm1:
     eta: float | None = None
     max_iterations: int = 10_000
     tolerance: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if self.eta is not None and not self.eta > 0:
+            raise ValueError(f"eta is {self.eta}; pass a positive step, or None for a quarter of the mean chord.")
+        if self.max_iterations < 0:
+            raise ValueError(f"max_iterations is {self.max_iterations}; pass zero or a positive number.")
 
     def solve(self, objective: PathObjective, start: Tensor, reference: Tensor | None = None) -> Solution:
         """Iterate from start curves ``(P, K, d)``; ``history`` watches the polyline's length."""
@@ -82,7 +91,10 @@ class Algorithm1:
         jacobian = columns.detach().movedim(0, -1).double()  # R x K-2 x D x d
         v = torch.nn.functional.normalize(x.diff(dim=1), dim=-1)
         a = v.diff(dim=1)
-        b = (torch.linalg.pinv(jacobian.mT @ jacobian, hermitian=True) @ (jacobian.mT @ a.unsqueeze(-1))).squeeze(-1)
+        metric = jacobian.mT @ jacobian
+        finite = (metric.isfinite().flatten(1).all(-1) & a.isfinite().flatten(1).all(-1))[:, None, None]
+        inverse = torch.linalg.pinv(torch.where(finite.unsqueeze(-1), metric, 0.0), hermitian=True)
+        b = (inverse @ (jacobian.mT @ a.unsqueeze(-1))).squeeze(-1).where(finite, torch.nan)
         direction = b - objective.mu * density_gradient.double()
         push = (jacobian @ direction.unsqueeze(-1)).squeeze(-1).norm(dim=-1).amax(-1)
         return direction, push, chord_length(x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -17,8 +17,11 @@ __all__ = ["Newton"]
 
 SUFFICIENT_DECREASE = 1e-4  # Armijo's constant
 MAX_BACKTRACKS = 20
+PATIENCE = 10  # iterations without a decrease above rounding before a pair is given up
+NEGLIGIBLE = 1e3  # times rounding: a predicted decrease below it may well be lost in rounding
 DAMPING = 1e-8  # of the mean diagonal of the Gauss-Newton matrix; keeps it definite where the generator is flat
-COLLAPSE = 1e-2  # a metric whose smallest eigenvalue fell to this share of the start's has fallen into a well
+COLLAPSE = 1e-2  # a metric whose smallest eigenvalue fell to this share of the start's has fallen into a well,
+SINGULAR = 1e-8  # and so has one that has this condition number
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class Newton:
     r"""Minimise the path objective of a batch of pairs, each with its own step length and its own stop.
 
     The Gauss-Newton matrix of the chord energy is block-tridiagonal, :math:`2 J_k^\top J_k / \Delta t` on the
-    diagonal and :math:`-J_k^\top J_{k+1} / \Delta t` beside it. With the curvature of a standard normal prior added
-    it is the start matrix of L-BFGS, new in every iteration. A pair has converged when the decrease that the
+    diagonal and :math:`-J_k^\top J_{k+1} / \Delta t` beside it. With the curvature of a normal prior added it is the
+    start matrix of L-BFGS, new in every iteration. A pair has converged when the decrease that the
     quadratic model still predicts is below ``tolerance`` times the energy (plain geodesic) or times what the
     regulariser has changed against the plain geodesic; neither depends on additive constants of the nll. Pairs that
     have stopped leave the batch.
@@ -36,11 +39,19 @@ class Newton:
         tolerance: relative decrease below which a pair has converged.
         max_iterations: limit of iterations.
         memory: number of iterations that L-BFGS remembers.
+
+    Raises:
+        ValueError: if a setting is negative.
     """
 
     tolerance: float = 1e-7
     max_iterations: int = 300
     memory: int = 12
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            if not getattr(self, setting.name) >= 0:
+                raise ValueError(f"{setting.name} is {getattr(self, setting.name)}; pass zero or a positive number.")
 
     def solve(self, objective: PathObjective, start: Tensor, reference: Tensor | None = None) -> Solution:
         """Paths that minimise the objective, from start curves with the same ends.
@@ -54,32 +65,45 @@ class Newton:
         z, status = start.detach().clone(), np.full(len(start), Status.ITERATIONS, dtype=object)
         iterations = torch.zeros(len(start), dtype=torch.long, device=z.device)
         history = [first.value]
-        finite = first.value.isfinite()
-        status[~finite.cpu().numpy()] = Status.NOT_FINITE
-
-        rows = finite.nonzero().squeeze(-1)  # the pairs at work, as indices into the whole batch
+        status[(~first.value.isfinite()).cpu().numpy()] = Status.NOT_FINITE
+        status[(first.value == -torch.inf).cpu().numpy()] = Status.UNBOUNDED
+        rows = first.value.isfinite().nonzero().squeeze(-1)  # the pairs at work, as indices into the whole batch
         if len(rows) == 0:
             return Solution(z, iterations, status, first.value[:, None])
-        derivatives = first.derivatives(rows)
-        value, energy = first.value[rows], first.energy[rows]
+        state = _State(first.value[rows], first.energy[rows], first.rounding()[rows], first.derivatives(rows))
         del first  # and with it the graph of the whole batch
-        floor = COLLAPSE * _smallest_eigenvalue(derivatives.metric)
         pairs = CurvaturePairs(self.memory)
         stuck = torch.zeros_like(rows, dtype=torch.bool)
         can_collapse = objective.mu > 0.0 and objective.manifold.noise == 0.0
+        floor = COLLAPSE * _eigenvalues(state.derivatives)[0] if can_collapse else torch.zeros_like(state.value)
 
         for iteration in range(self.max_iterations + 1):
-            step = self._direction(objective.mu * objective.interval[rows], derivatives, pairs)
-            slope = (step * derivatives.gradient).sum((-2, -1))
-            scale = energy if reference is None else (reference[rows] - value).abs() + 1e-9 * energy
-            rounding = torch.finfo(z.dtype).eps * (energy + (value - energy).abs())
-            converged = -0.5 * slope <= self.tolerance * scale
-            exhausted = (stuck | (-0.5 * slope <= rounding)) & ~converged
+            finite = state.derivatives.are_finite()
+            if not finite.all():
+                status[rows[~finite].cpu().numpy()] = Status.NOT_FINITE
+                rows, floor, stuck, state = rows[finite], floor[finite], stuck[finite], state.select(finite)
+                pairs.select(finite)
+            step = self._direction(objective.select(rows), z, state.derivatives, pairs)
+            slope = (step * state.derivatives.gradient).sum((-2, -1))
+            predicted = -0.5 * slope
+            scale = state.energy
+            if reference is not None:
+                gained = (reference[rows] - state.value).abs() + 1e-9 * state.energy
+                scale = torch.where(reference[rows].isfinite(), gained, scale)
+            converged = predicted <= self.tolerance * scale
+            if iteration >= PATIENCE:
+                stuck = stuck | (history[-1 - PATIENCE][rows] - state.value <= state.rounding)
+            exhausted = (stuck | (predicted <= state.rounding)) & ~converged
             at_limit = torch.full_like(stuck, iteration == self.max_iterations) & ~converged & ~exhausted
-            collapsed = (exhausted | at_limit) & can_collapse & (_smallest_eigenvalue(derivatives.metric) < floor)
+            stalled = exhausted & (predicted > NEGLIGIBLE * state.rounding)
+            collapsed = torch.zeros_like(stuck)
+            if can_collapse and (exhausted | at_limit).any():
+                smallest, largest = _eigenvalues(state.derivatives)
+                collapsed = (exhausted | at_limit) & ((smallest < floor) | (smallest < SINGULAR * largest))
             for stopped, reason in (
                 (converged, Status.CONVERGED),
                 (exhausted, Status.PRECISION),
+                (stalled, Status.STALLED),
                 (at_limit, Status.ITERATIONS),
                 (collapsed, Status.UNBOUNDED),
             ):
@@ -88,32 +112,30 @@ class Newton:
             if not going.any():
                 break
 
-            rows, value, energy, floor = rows[going], value[going], energy[going], floor[going]
-            step, slope, derivatives = step[going], slope[going], derivatives.select(going)
+            rows, floor, step, slope, state = rows[going], floor[going], step[going], slope[going], state.select(going)
             pairs.select(going)
             iterations[rows] += 1
-            before = derivatives.gradient.clone()
-            length = _line_search(
-                objective.select(rows), z[rows], step, slope, value, energy, derivatives, rounding[going]
-            )
+            before = state.derivatives.gradient.clone()
+            length = _line_search(objective.select(rows), z[rows], step, slope, state)
             advance = length[:, None, None] * step
             z[rows, 1:-1] += advance.to(z.dtype)
             failed = length == 0.0
             stuck = failed & pairs.is_empty(len(rows), z.device)
-            pairs.append(advance.flatten(1), (derivatives.gradient - before).flatten(1))
+            pairs.append(advance.flatten(1), (state.derivatives.gradient - before).flatten(1))
             pairs.forget(failed)  # try again with Gauss-Newton alone before giving up
             history.append(history[-1].clone())
-            history[-1][rows] = value
+            history[-1][rows] = state.value
         return Solution(z, iterations, status, torch.stack(history, dim=1))
 
     @staticmethod
-    def _direction(weight: Tensor, derivatives: Derivatives, pairs: CurvaturePairs) -> Tensor:
-        """Quasi-Newton direction ``(R, K-2, d)``; ``weight (R,)`` is mu times the interval."""
+    def _direction(objective: PathObjective, like: Tensor, derivatives: Derivatives, pairs: CurvaturePairs) -> Tensor:
+        """Quasi-Newton direction ``(R, K-2, d)``."""
         diagonal = derivatives.diagonal
+        precision = objective.manifold.prior_precision(like).double()
+        prior = (objective.mu * objective.interval / (diagonal.shape[1] + 1))[:, None, None] * precision  # R x 1 x d
         mean = diagonal.diagonal(dim1=-2, dim2=-1).mean((-2, -1))
-        shift = weight / (diagonal.shape[1] + 1) + DAMPING * mean + torch.finfo(mean.dtype).tiny
-        identity = torch.eye(diagonal.shape[-1], dtype=diagonal.dtype, device=diagonal.device)
-        matrix = BlockTridiagonal(diagonal + shift[:, None, None, None] * identity, derivatives.upper)
+        damping = DAMPING * mean + torch.finfo(mean.dtype).tiny
+        matrix = BlockTridiagonal(diagonal + torch.diag_embed(prior + damping[:, None, None]), derivatives.upper)
 
         def precondition(q: Tensor) -> Tensor:
             return matrix.solve(q.view_as(derivatives.gradient)).flatten(1)
@@ -121,24 +143,29 @@ class Newton:
         return pairs.direction(derivatives.gradient.flatten(1), precondition).view_as(derivatives.gradient)
 
 
-def _smallest_eigenvalue(metric: Tensor) -> Tensor:
-    return torch.linalg.eigvalsh(metric)[..., 0].amin(-1)
+@dataclass(frozen=True)
+class _State:
+    """Where the pairs at work are: value, energy and rounding ``(R,)``, and their derivatives."""
+
+    value: Tensor
+    energy: Tensor
+    rounding: Tensor
+    derivatives: Derivatives
+
+    def select(self, rows: Tensor) -> _State:
+        return _State(self.value[rows], self.energy[rows], self.rounding[rows], self.derivatives.select(rows))
 
 
-def _line_search(
-    objective: PathObjective,
-    z: Tensor,
-    step: Tensor,
-    slope: Tensor,
-    value: Tensor,
-    energy: Tensor,
-    derivatives: Derivatives,
-    rounding: Tensor,
-) -> Tensor:
+def _eigenvalues(derivatives: Derivatives) -> tuple[Tensor, Tensor]:
+    """Smallest and largest eigenvalue of the metric along each path, ``(R,)`` each."""
+    eigenvalues = torch.linalg.eigvalsh(derivatives.metric)
+    return eigenvalues[..., 0].amin(-1), eigenvalues[..., -1].amax(-1)
+
+
+def _line_search(objective: PathObjective, z: Tensor, step: Tensor, slope: Tensor, state: _State) -> Tensor:
     """Backtrack every pair by itself until its objective has decreased enough.
 
-    ``value``, ``energy`` and ``derivatives`` are overwritten by those of the points reached; a pair that finds no
-    decrease keeps its own.
+    The state is overwritten by that of the points reached; a pair that finds no decrease keeps its own.
 
     Returns:
         step lengths ``(R,)``, zero where there was no decrease.
@@ -150,12 +177,13 @@ def _line_search(
         points[:, 1:-1] += (length[pending, None, None] * step[pending]).to(z.dtype)
         trial = objective.select(pending).trial(points)
         predicted = length[pending] * slope[pending]
-        excess = trial.value - value[pending]
-        enough = trial.value.isfinite() & (excess <= SUFFICIENT_DECREASE * predicted + rounding[pending])
+        excess = trial.value - state.value[pending]
+        enough = trial.value.isfinite() & (excess <= SUFFICIENT_DECREASE * predicted + state.rounding[pending])
         if enough.any():
             accepted = pending[enough]
-            value[accepted], energy[accepted] = trial.value[enough], trial.energy[enough]
-            derivatives.put(accepted, trial.derivatives(enough.nonzero().squeeze(-1)))
+            state.value[accepted], state.energy[accepted] = trial.value[enough], trial.energy[enough]
+            state.rounding[accepted] = trial.rounding()[enough]
+            state.derivatives.put(accepted, trial.derivatives(enough.nonzero().squeeze(-1)))
         # The minimum of the parabola through both values and the slope, kept within a tenth and a half.
         shrink = (-0.5 * predicted / (excess - predicted)).nan_to_num(0.1).clamp(0.1, 0.5)
         length[pending] *= torch.where(enough, 1.0, shrink)

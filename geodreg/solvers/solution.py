@@ -21,8 +21,9 @@ class Status(StrEnum):
     COINCIDENT = "ends coincide"
     ITERATIONS = "iteration limit"
     UNBOUNDED = "no minimum in reach"
+    STALLED = "no decrease found along the gradient"
     NOT_FINITE = "not finite"
-    NO_INTERVAL = "no interval: the plain geodesic did not converge"
+    NO_INTERVAL = "no interval: the plain geodesic has no length or did not converge"
 
     @property
     def is_success(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
@@ -17,7 +18,7 @@ from geodreg.manifold import LatentManifold
 __all__ = ["GraphStart"]
 
 ROWS_AT_ONCE = 2048  # edges whose nll is evaluated together
-LEAST_WEIGHT = 0.01  # the Jacobi metric of the objective, kept positive
+LEAST_WEIGHT, LARGE = 0.01, 1e12  # the Jacobi metric of the objective, kept positive and finite
 
 
 @dataclass(frozen=True)
@@ -56,36 +57,62 @@ class GraphStart:
             n_points: number of points ``K``.
             nll_reference: mean nll on the plain geodesics, ``(P,)``.
         """
-        nodes = torch.cat([manifold.sample_prior(self.n_samples, start, self.seed), start, end])
-        edges = self._edges(nodes)
-        ends = nodes[torch.from_numpy(edges).to(nodes.device)]  # E x 2 x d
-        with torch.no_grad():
-            lengths = torch.cat(
-                [chord_length(manifold.generate_flat(refine(part, self.n_sub))) for part in ends.split(ROWS_AT_ONCE)]
-            )
-            middle = torch.zeros_like(lengths)
-            if mu > 0.0:
-                parts = ends.mean(dim=1).split(ROWS_AT_ONCE)
-                middle = torch.cat([manifold.nll(part).double() for part in parts])
+        samples = manifold.sample_prior(self.n_samples, start, self.seed)
+        tree = KDTree(samples.cpu().double().numpy())
+        inner = self._edges(tree)
+        inner_weight = self._lengths_and_nll(manifold, mu, samples[torch.from_numpy(inner).to(samples.device)])
 
         curves = straight(start, end, n_points)
         for pair in range(len(start)):
-            weights = lengths * (1.0 + 2.0 * mu * (middle - nll_reference[pair])).clamp_min(LEAST_WEIGHT).sqrt()
+            ends = torch.stack([start[pair], end[pair]])
+            nodes = torch.cat([samples, ends])
+            outer = self._end_edges(tree, ends)
+            outer_weight = self._lengths_and_nll(manifold, mu, nodes[torch.from_numpy(outer).to(nodes.device)])
+            lengths, middle = (torch.cat(both) for both in zip(inner_weight, outer_weight, strict=True))
+            weights = (
+                lengths
+                * (1.0 + 2.0 * mu * (middle - nll_reference[pair]))
+                .nan_to_num(LEAST_WEIGHT, posinf=LARGE)
+                .clamp(LEAST_WEIGHT, LARGE)
+                .sqrt()
+            )
+            edges = np.concatenate([inner, outer])
             graph = csr_array((weights.cpu().numpy(), edges.T), shape=(len(nodes), len(nodes)))
-            route = _shortest_path(graph, self.n_samples + pair, self.n_samples + len(start) + pair)
-            if len(route) > 1:  # else the graph does not join the two, and the straight line stays
-                fine = refine(nodes[route], self.n_sub)
-                norms = chord_norms(manifold.generate_flat(fine).detach())
-                curves[pair, 1:-1] = along(fine, equal_length_positions(norms, n_points))[1:-1]
+            route = _shortest_path(graph, self.n_samples, self.n_samples + 1)
+            if len(route) == 1:
+                continue  # the graph does not join the two, and the straight line stays
+            fine = refine(nodes[route], self.n_sub)
+            norms = chord_norms(manifold.generate_flat(fine).detach())
+            curves[pair, 1:-1] = along(fine, equal_length_positions(norms, n_points))[1:-1]
         return curves
 
-    def _edges(self, nodes: Tensor) -> np.ndarray:
-        """Pairs of neighbours, each once, ``(E, 2)``."""
-        points = nodes.cpu().double().numpy()
-        _, neighbours = KDTree(points).query(points, k=min(self.n_neighbours + 1, len(points)))
-        here = np.repeat(np.arange(len(points)), neighbours.shape[1])
+    def _edges(self, tree: KDTree) -> NDArray[np.int64]:
+        """Pairs of neighbours among the samples, each once, ``(E, 2)``."""
+        _, neighbours = tree.query(tree.data, k=min(self.n_neighbours + 1, tree.n))
+        here = np.repeat(np.arange(tree.n), neighbours.shape[1])
         edges = np.sort(np.stack([here, neighbours.ravel()], axis=1), axis=1)
         return np.unique(edges[edges[:, 0] != edges[:, 1]], axis=0)
+
+    def _end_edges(self, tree: KDTree, ends: Tensor) -> NDArray[np.int64]:
+        """Pairs of an end and a sample near it, ``(E, 2)``; the ends are the two nodes after the samples.
+
+        The ends are neighbours of each other if they are as near as those samples.
+        """
+        points = ends.cpu().double().numpy()
+        distances, neighbours = tree.query(points, k=[*range(1, min(self.n_neighbours, tree.n) + 1)])
+        here = np.repeat([tree.n, tree.n + 1], neighbours.shape[1])
+        edges = np.stack([neighbours.ravel(), here], axis=1)
+        near = np.linalg.norm(points[1] - points[0]) <= distances.max()
+        return np.concatenate([edges, [[tree.n, tree.n + 1]]]) if near else edges
+
+    def _lengths_and_nll(self, manifold: LatentManifold, mu: float, ends: Tensor) -> tuple[Tensor, Tensor]:
+        """Length in data space and nll at the middle of edges ``(E, 2, d)``, ``(E,)`` each; the latter if it counts."""
+        with torch.no_grad():
+            parts = torch.split(ends, ROWS_AT_ONCE)
+            lengths = torch.cat([chord_length(manifold.generate_flat(refine(part, self.n_sub))) for part in parts])
+            if mu == 0.0:
+                return lengths, torch.zeros_like(lengths)
+            return lengths, torch.cat([manifold.nll(part.mean(dim=1)).double() for part in parts])
 
 
 def _shortest_path(graph: csr_array, source: int, target: int) -> list[int]:

@@ -48,7 +48,7 @@ def train_circle_gan(settings: CircleGANSettings, checkpoint: Path | None = None
         the generator, and the run, with the losses of every hundredth step in its curve: ``step``, ``discriminator``,
         ``generator``.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
         generator, discriminator = CircleGenerator(), perceptron([2, 128, 128, 1], nn.SiLU)
     chance = torch.Generator().manual_seed(settings.seed)

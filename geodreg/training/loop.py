@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ class Run:
         path: checkpoint file; None for a run that is not saved.
         curve: columns of the training curve.
         done: steps done.
+        seconds: time they took, over all legs of a run that was resumed.
     """
 
     title: str
@@ -49,14 +51,16 @@ class Run:
     path: Path | None = None
     curve: dict[str, list[float]] = field(default_factory=dict)
     done: int = 0
+    seconds: float = 0.0
 
     def steps(self, total: int, save_every: int) -> Iterator[int]:
         """Numbers of the steps left to do, with a progress bar on a terminal; saved after every ``save_every``."""
         self._restore()
+        began, before = time.perf_counter(), self.seconds
         with tqdm(total=total, initial=self.done, desc=self.title, mininterval=1.0, disable=None) as bar:
             for step in range(self.done, total):
                 yield step
-                self.done = step + 1
+                self.done, self.seconds = step + 1, before + time.perf_counter() - began
                 bar.update()
                 if self.done % save_every == 0 or self.done == total:
                     bar.set_postfix({name: f"{values[-1]:.4g}" for name, values in self.curve.items()})
@@ -80,6 +84,7 @@ class Run:
         state = {
             "settings": repr(dict(self.settings)),
             "done": self.done,
+            "seconds": self.seconds,
             "curve": self.curve,
             "chance": self.chance.get_state(),
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
@@ -94,7 +99,7 @@ class Run:
         state = torch.load(self.path, weights_only=True)
         if state["settings"] != repr(dict(self.settings)):
             return
-        self.done, self.curve = state["done"], state["curve"]
+        self.done, self.seconds, self.curve = state["done"], state["seconds"], state["curve"]
         self.chance.set_state(state["chance"])
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])

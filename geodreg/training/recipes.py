@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,19 +38,23 @@ def train(name: str, out: Path, root: str | Path | None = None, **changes: objec
         the model's folder.
 
     Raises:
-        ValueError: if there is no such recipe.
+        ValueError: if there is no such recipe, or it has no such setting.
         geodreg.datasets.DataError: if data are missing or damaged.
     """
     if name not in RECIPES:
         raise ValueError(f"There is no recipe {name!r}; choose one of {', '.join(RECIPES)}.")
-    return RECIPES[name](name, out, root, {key: value for key, value in changes.items() if value is not None})
+    recipe, settings = RECIPES[name]
+    changes = {key: value for key, value in changes.items() if value is not None}
+    known = [field.name for field in fields(settings)]
+    for key in changes:
+        if key not in known:
+            raise ValueError(f"{name} has no setting {key}; it has {', '.join(known)}.")
+    return recipe(name, out, root, changes)
 
 
 def _circle_gan(name: str, out: Path, root: str | Path | None, changes: Mapping[str, Any]) -> Path:
     settings = replace(CircleGANSettings(), **changes)
-    began = time.perf_counter()
     generator, run = train_circle_gan(settings, out / f"{name}.checkpoint")
-    seconds = time.perf_counter() - began
     z = torch.randn(100_000, 2, generator=torch.Generator().manual_seed(settings.seed + 1))
     card = {
         "name": name,
@@ -59,7 +62,7 @@ def _circle_gan(name: str, out: Path, root: str | Path | None, changes: Mapping[
         "architecture": {"kind": "CircleGenerator"},
         "data": {"generated": f"ring of radius 1 with radial spread {settings.spread}, by geodreg.datasets.ring"},
         "measures": {"folded share of the prior": folded_share(LatentManifold(generator), z)},
-        **_origin(name, asdict(settings), changes, run, seconds),
+        **_origin(name, asdict(settings), changes, run),
     }
     folder = write_model(name, generator.state_dict(), card, {}, out)
     run.finish()
@@ -71,9 +74,7 @@ def _mnist_vae(name: str, out: Path, root: str | Path | None, changes: Mapping[s
 
     settings = replace(VAESettings(), **changes)
     digits, test = read_mnist("train", root), read_mnist("test", root)
-    began = time.perf_counter()
     vae, run = train_vae(settings, digits.images, test.images, out / f"{name}.checkpoint")
-    seconds = time.perf_counter() - began
     card = {
         "name": name,
         "what": "Variational autoencoder on MNIST (Figure 3)",
@@ -88,7 +89,7 @@ def _mnist_vae(name: str, out: Path, root: str | Path | None, changes: Mapping[s
                 vae, test.images, settings.seed, binarise=True
             ),
         },
-        **_origin(name, asdict(settings), changes, run, seconds),
+        **_origin(name, asdict(settings), changes, run),
     }
     codes = encode(vae, test.images[:N_CODES])
     table = pd.DataFrame(codes.numpy(), columns=[f"z{i}" for i in range(codes.shape[1])])
@@ -106,23 +107,23 @@ def encode(vae: VAE, images: torch.Tensor) -> torch.Tensor:
     return vae.encode(images)[0]
 
 
-def _origin(
-    name: str, settings: dict[str, Any], changes: Mapping[str, Any], run: Run, seconds: float
-) -> dict[str, Any]:
+def _origin(name: str, settings: dict[str, Any], changes: Mapping[str, Any], run: Run) -> dict[str, Any]:
     options = {"seed": settings["seed"], **changes}
     return {
         "seed": settings["seed"],
         "settings": settings,
         "command": " ".join([f"geodreg train {name}", *(f"--{key} {value}" for key, value in options.items())]),
-        "seconds": round(seconds, 1),
+        "seconds": round(run.seconds, 1),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "geodreg")}},
         "curve": {column: [round(value, 4) for value in values] for column, values in run.curve.items()},
     }
 
 
-RECIPES: dict[str, Callable[[str, Path, str | Path | None, Mapping[str, Any]], Path]] = {
-    "circle-gan": _circle_gan,
-    "mnist-vae": _mnist_vae,
+Recipe = Callable[[str, Path, str | Path | None, Mapping[str, Any]], Path]
+
+RECIPES: dict[str, tuple[Recipe, type[CircleGANSettings] | type[VAESettings]]] = {
+    "circle-gan": (_circle_gan, CircleGANSettings),
+    "mnist-vae": (_mnist_vae, VAESettings),
 }
 """The models that can be trained, by name."""

@@ -50,7 +50,7 @@ def train_vae(settings: VAESettings, train: Tensor, test: Tensor, checkpoint: Pa
         the VAE, and the run, with the negative ELBO in nats of every epoch on the training batches and on the test
         images in its curve: ``epoch``, ``train``, ``test``.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
         vae = VAE(settings.latent_dim, settings.hidden)
     chance = torch.Generator().manual_seed(settings.seed)
