@@ -29,6 +29,7 @@ class Settings(TypedDict, total=False):
     solver: str | Solver
 
 
+@torch.inference_mode(False)  # the caller's mode must not reach the gradients taken here
 def interpolate(
     manifold: LatentManifold | Callable[[Tensor], Tensor],
     start: Tensor,
@@ -74,21 +75,6 @@ def interpolate(
         >>> paths.length, bool(paths.converged)
         (tensor(5.), True)
     """
-    with torch.inference_mode(False):  # the caller's mode must not reach the gradients taken here
-        return _interpolate(manifold, start, end, method, mu, n_points, interval, init, solver)
-
-
-def _interpolate(
-    manifold: LatentManifold | Callable[[Tensor], Tensor],
-    start: Tensor,
-    end: Tensor,
-    method: str,
-    mu: float,
-    n_points: int,
-    interval: float | str,
-    init: str | GraphStart | Tensor,
-    solver: str | Solver,
-) -> Paths:
     if not isinstance(manifold, LatentManifold):
         manifold = LatentManifold(manifold)
     check_settings(method, mu, n_points, interval)
@@ -113,7 +99,7 @@ def _interpolate(
         duration = _duration(interval, path_length(manifold, solution.z))
     else:
         solution, duration = _regularised(manifold, a, b, float(mu), n_points, interval, given, chosen)
-    solution.status[(~duration.isfinite()).cpu().numpy()] = Status.NOT_FINITE
+    solution.status[(~path_length(manifold, solution.z).isfinite()).cpu().numpy()] = Status.NOT_FINITE
     solution.status[coincident.cpu().numpy()] = Status.COINCIDENT
     solution.z[coincident] = a[coincident].unsqueeze(1).expand(-1, n_points, -1)
     duration = torch.where(coincident, 0.0, duration)

@@ -7,10 +7,7 @@ import torch
 
 from geodreg.datasets import DataError, data_root, find_data_root, read_mnist, ring
 from geodreg.datasets.mnist import CHECKSUMS
-
-needs_mnist = pytest.mark.skipif(
-    (root := find_data_root()) is None or not (root / "mnist").is_dir(), reason="needs MNIST: set GEODREG_DATA"
-)
+from tests.needs import needs_mnist
 
 
 def test_ring_has_the_spread_asked_for() -> None:

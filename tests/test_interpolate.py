@@ -12,6 +12,7 @@ from torch import Tensor
 
 from geodreg import Algorithm1, GraphStart, LatentManifold, Newton, interpolate
 from tests.generators import latents, random_decoder
+from tests.needs import needs_cuda
 
 METHODS = ["straight", "geodesic", "geodreg"]
 
@@ -71,7 +72,7 @@ def test_float32_agrees_with_float64(method: str) -> None:
     assert (single.z - double.z).norm(dim=-1).max() < 2e-2
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@needs_cuda
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("init", ["straight", "graph"])
 def test_cuda_agrees_with_cpu(method: str, init: str) -> None:
@@ -385,9 +386,10 @@ def test_nan_between_the_points_is_no_success() -> None:
 
     start, end = torch.tensor([-1.0, 0.3]).double(), torch.tensor([1.0, 0.3]).double()
     for method in METHODS:
-        path = interpolate(band, start, end, method)
-        assert not path.converged, method
-        assert path.status == "not finite" or method == "geodreg"
+        for interval in ("unit-speed", 1.0):
+            path = interpolate(band, start, end, method, interval=interval)
+            assert not path.converged, (method, interval)
+            assert path.status == "not finite"
 
 
 def test_a_kink_on_the_path_is_reported_for_its_pair_alone() -> None:

@@ -8,17 +8,15 @@ import pytest
 import torch
 
 from geodreg import LatentManifold
-from geodreg.datasets import find_data_root, read_mnist
+from geodreg.datasets import read_mnist
 from geodreg.folds import folded_share
 from geodreg.models import VAE, ModelError, load_model, model_folder, read_card
 from geodreg.models.store import write_model
 from geodreg.training import recipes
 from geodreg.training.vae import negative_elbo
+from tests.needs import needs_mnist
 
 NAMES = ["circle-gan", "mnist-vae"]
-needs_mnist = pytest.mark.skipif(
-    (root := find_data_root()) is None or not (root / "mnist").is_dir(), reason="needs MNIST: set GEODREG_DATA"
-)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 SITE = Path(__file__).parent.parent / "_build" / "html"
@@ -101,3 +102,10 @@ def test_figures_are_numbered_and_their_notebook_and_data_can_be_downloaded(brow
     assert json.loads(notebook.read_text())["metadata"]["papermill"]["exception"] is None
     assert "/.ipynb" not in page.content()
     page.close()
+
+
+def test_the_animation_moves_and_plays_without_a_script() -> None:
+    animation = next((SITE / "_images").glob("fig2-solution*.gif"))
+    assert "fig2-solution.gif" in (SITE / "figures" / "fig2-circle.html").read_text()
+    with Image.open(animation) as frames:
+        assert getattr(frames, "n_frames", 1) > 3
