@@ -1,7 +1,24 @@
-"""Data sets: real ones, read from a data root the user names, and the circle of Figure 2."""
+"""Data sets: real ones, read from a data root the user names; the circle of Figure 2; rendered objects; fake digits."""
 
 from geodreg.datasets.circle import ring
+from geodreg.datasets.lambert import LambertScene
 from geodreg.datasets.mnist import Digits, fetch_mnist, read_mnist
 from geodreg.datasets.root import DataError, data_root, find_data_root, verify_checksum
+from geodreg.datasets.yale import Faces, fetch_yale, read_yale, yale_lights, yale_subjects
 
-__all__ = ["DataError", "Digits", "data_root", "fetch_mnist", "find_data_root", "read_mnist", "ring", "verify_checksum"]
+__all__ = [
+    "DataError",
+    "Digits",
+    "Faces",
+    "LambertScene",
+    "data_root",
+    "fetch_mnist",
+    "fetch_yale",
+    "find_data_root",
+    "read_mnist",
+    "read_yale",
+    "ring",
+    "verify_checksum",
+    "yale_lights",
+    "yale_subjects",
+]

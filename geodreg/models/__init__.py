@@ -1,15 +1,22 @@
 """The generators of the book, and the trained models on disk."""
 
+from geodreg.models.convolutional import FaceDiscriminator, FaceGenerator
+from geodreg.models.judge import REJECT, Judge
 from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator, perceptron
 from geodreg.models.store import ModelError, model_folder, model_path, read_card
-from geodreg.models.zoo import TrainedModel, load_model
+from geodreg.models.zoo import TrainedModel, load_judge, load_model
 
 __all__ = [
+    "REJECT",
     "VAE",
     "CircleGenerator",
     "DigitGenerator",
+    "FaceDiscriminator",
+    "FaceGenerator",
+    "Judge",
     "ModelError",
     "TrainedModel",
+    "load_judge",
     "load_model",
     "model_folder",
     "model_path",

@@ -11,17 +11,17 @@ from torch import Tensor, nn
 __all__ = ["VAE", "CircleGenerator", "DigitGenerator", "perceptron"]
 
 
-def perceptron(sizes: Sequence[int], activation: type[nn.Module]) -> nn.Sequential:
-    """Linear layers of the given sizes with an activation between them, none after the last.
+def perceptron(sizes: Sequence[int], activation: type[nn.Module], batch_norm: bool = False) -> nn.Sequential:
+    """Linear layers of the given sizes with an activation between them, after a batch normalisation if asked for.
 
     Example:
         >>> [type(layer).__name__ for layer in perceptron([2, 20, 2], nn.Tanh)]
         ['Linear', 'Tanh', 'Linear']
     """
     layers: list[nn.Module] = []
-    for n_in, n_out in pairwise(sizes):
-        layers += [nn.Linear(n_in, n_out), activation()]
-    return nn.Sequential(*layers[:-1])
+    for n_in, n_out in pairwise(sizes[:-1]):
+        layers += [nn.Linear(n_in, n_out), *([nn.BatchNorm1d(n_out)] if batch_norm else []), activation()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
 class CircleGenerator(nn.Module):
@@ -44,12 +44,13 @@ class DigitGenerator(nn.Module):
     Args:
         latent_dim: latent size ``d``.
         hidden: sizes of the hidden layers, with SiLU between, so that the map is smooth.
+        batch_norm: with batch normalisation, for training.
     """
 
-    def __init__(self, latent_dim: int, hidden: Sequence[int] = (256, 512)) -> None:
+    def __init__(self, latent_dim: int, hidden: Sequence[int] = (256, 512), batch_norm: bool = False) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.layers = perceptron([latent_dim, *hidden, 28 * 28], nn.SiLU)
+        self.layers = perceptron([latent_dim, *hidden, 28 * 28], nn.SiLU, batch_norm)
 
     def logits(self, z: Tensor) -> Tensor:
         """Log-odds of the grey values: ``(n, d)`` to ``(n, 784)``."""

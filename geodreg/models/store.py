@@ -30,13 +30,13 @@ class ModelError(Exception):
     """A model that is missing or damaged; the message names the file and says how to mend that."""
 
 
-def model_folder(name: str) -> Path:
-    """Folder of a model, by the search order above.
+def model_folder(name: str, models: Path | None = None) -> Path:
+    """Folder of a model, below ``models`` or else by the search order above.
 
     Raises:
         ModelError: if it is in none of the places.
     """
-    named = os.environ.get("GEODREG_MODELS")
+    named = models or os.environ.get("GEODREG_MODELS")
     places = [Path(named)] if named else [PACKAGE.parent / "data" / "models", PACKAGE / "_data" / "models"]
     for place in places:
         if (place / name / CARD).is_file():
@@ -48,19 +48,19 @@ def model_folder(name: str) -> Path:
     )
 
 
-def read_card(name: str) -> dict[str, Any]:
+def read_card(name: str, models: Path | None = None) -> dict[str, Any]:
     """The model card: architecture, settings, data and their sums, losses, measures, versions, command."""
-    return json.loads((model_folder(name) / CARD).read_text())
+    return json.loads((model_folder(name, models) / CARD).read_text())
 
 
-def model_path(name: str, file: str) -> Path:
+def model_path(name: str, file: str, models: Path | None = None) -> Path:
     """Path of one of a model's files, after its SHA-256 was found to be the card's.
 
     Raises:
         ModelError: if it is missing or differs.
     """
-    path = model_folder(name) / file
-    expected = read_card(name)["files"].get(file)
+    path = model_folder(name, models) / file
+    expected = read_card(name, models)["files"].get(file)
     if expected is None or not path.is_file():
         raise ModelError(f"{path} is missing; restore it, or retrain with `geodreg train {name}`.")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -72,11 +72,11 @@ def model_path(name: str, file: str) -> Path:
     return path
 
 
-def read_weights(name: str, module: nn.Module) -> None:
+def read_weights(name: str, module: nn.Module, models: Path | None = None) -> None:
     """Load a model's checked weights into a module of its architecture, without pickle."""
     from safetensors.torch import load_model
 
-    load_model(module, model_path(name, WEIGHTS))
+    load_model(module, model_path(name, WEIGHTS, models))
 
 
 def write_model(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from geodreg.models.mlp import VAE, CircleGenerator
-from geodreg.models.store import model_path, read_card, read_weights
+from geodreg.models.convolutional import FaceGenerator
+from geodreg.models.judge import Judge
+from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator
+from geodreg.models.store import ModelError, model_path, read_card, read_weights
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TrainedModel", "load_model"]
+__all__ = ["TrainedModel", "load_judge", "load_model"]
+
+KINDS = {kind.__name__: kind for kind in (CircleGenerator, DigitGenerator, VAE, FaceGenerator, Judge)}
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class TrainedModel:
         generator: the part that takes latents to data.
         latent_dim: latent size ``d``.
         card: its model card.
+        models: folder of models that it was loaded from, or None for the usual search.
     """
 
     name: str
@@ -34,31 +40,56 @@ class TrainedModel:
     generator: nn.Module
     latent_dim: int
     card: dict[str, Any]
+    models: Path | None = None
 
     def table(self, file: str) -> pd.DataFrame:
         """A table that was derived from the model and its data, after its sum was checked."""
         import pandas as pd
 
-        return pd.read_csv(io.BytesIO(model_path(self.name, file).read_bytes()))
+        return pd.read_csv(io.BytesIO(model_path(self.name, file, self.models).read_bytes()))
 
 
-def load_model(name: str) -> TrainedModel:
-    """A trained model of the book, its weights checked against the model card.
+def load_model(name: str, models: Path | None = None) -> TrainedModel:
+    """A trained generator of the book, its weights checked against the model card.
 
     Args:
-        name: ``"circle-gan"`` or ``"mnist-vae"``.
+        name: such as ``"circle-gan"`` or ``"mnist-vae"``.
+        models: folder of models; default the usual search.
 
     Raises:
-        geodreg.models.ModelError: if it is not found, or damaged.
+        geodreg.models.ModelError: if it is not found, or damaged, or no generator.
 
     Example:
         >>> load_model("circle-gan").latent_dim
         2
     """
-    card = read_card(name)
-    kind, sizes = card["architecture"]["kind"], card["architecture"].get("sizes", {})
-    module = {"CircleGenerator": CircleGenerator, "VAE": VAE}[kind](**sizes)
-    read_weights(name, module)
-    module.eval().requires_grad_(False)
+    module, card = _load(name, models)
+    if isinstance(module, Judge):
+        raise ModelError(f"{name} is a judge, no generator; load it with load_judge.")
     generator = module.generator if isinstance(module, VAE) else module
-    return TrainedModel(name, module, generator, generator.latent_dim, card)
+    latent_dim: int = generator.latent_dim  # type: ignore[assignment]
+    return TrainedModel(name, module, generator, latent_dim, card, models)
+
+
+def load_judge(name: str = "mnist-judge", models: Path | None = None) -> Judge:
+    """The judge of realism, its weights checked against the model card.
+
+    Args:
+        name: of the model.
+        models: folder of models; default the usual search.
+
+    Raises:
+        geodreg.models.ModelError: if it is not found, or damaged, or no judge.
+    """
+    module, _ = _load(name, models)
+    if not isinstance(module, Judge):
+        raise ModelError(f"{name} is no judge but a generator; load it with load_model.")
+    return module
+
+
+def _load(name: str, models: Path | None) -> tuple[nn.Module, dict[str, Any]]:
+    card = read_card(name, models)
+    architecture = card["architecture"]
+    module = KINDS[architecture["kind"]](**architecture.get("sizes", {}))
+    read_weights(name, module, models)
+    return module.eval().requires_grad_(False), card

@@ -1,28 +1,37 @@
-"""From settings to a model on disk: train, measure, write weights and card."""
+"""From settings to a model on disk, for each of the book's models: train, measure, write weights and card."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
-from importlib.metadata import version
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from geodreg.datasets.mnist import CHECKSUMS, read_mnist
+from geodreg.datasets.lambert import face
+from geodreg.datasets.mnist import CHECKSUMS, Digits, read_mnist
+from geodreg.datasets.yale import Faces, read_yale, yale_checksums, yale_lights
 from geodreg.folds import folded_share
+from geodreg.invert import invert
 from geodreg.manifold import LatentManifold
+from geodreg.metrics import condition_numbers, high_frequency_ratios
 from geodreg.models.mlp import VAE
-from geodreg.models.store import write_model
+from geodreg.models.zoo import load_judge
+from geodreg.realism import acceptance_table, expected_calibration_error, reliability_table
+from geodreg.training.cards import Order, table_bytes
 from geodreg.training.circle_gan import CircleGANSettings, train_circle_gan
-from geodreg.training.loop import Run
+from geodreg.training.digit_gan import DigitGANSettings, train_digit_gan
+from geodreg.training.face_gan import LambertGANSettings, YaleGANSettings, train_face_gan
+from geodreg.training.judge import JudgeSettings, train_judge
+from geodreg.training.pictures import sample_grid
 from geodreg.training.vae import VAESettings, negative_elbo, train_vae
 
-__all__ = ["RECIPES", "train"]
+__all__ = ["RECIPES", "encode", "train"]
 
 N_CODES = 1000  # test digits whose codes are kept with the VAE
+N_SAMPLES, N_SHOWN = 10_000, 64  # prior samples for the measures, and in the grid
 
 
 def train(name: str, out: Path, root: str | Path | None = None, **changes: object) -> Path:
@@ -49,81 +58,206 @@ def train(name: str, out: Path, root: str | Path | None = None, **changes: objec
     for key in changes:
         if key not in known:
             raise ValueError(f"{name} has no setting {key}; it has {', '.join(known)}.")
-    return recipe(name, out, root, changes)
+    return recipe(Order(name, out, root, replace(settings, **changes), changes))
 
 
-def _circle_gan(name: str, out: Path, root: str | Path | None, changes: Mapping[str, Any]) -> Path:
-    settings = replace(CircleGANSettings(), **changes)
-    generator, run = train_circle_gan(settings, out / f"{name}.checkpoint")
-    z = torch.randn(100_000, 2, generator=torch.Generator().manual_seed(settings.seed + 1))
-    card = {
-        "name": name,
-        "what": "Generator 2-20-20-2 of a GAN on a noisy circle (Figure 2)",
-        "architecture": {"kind": "CircleGenerator"},
-        "data": {"generated": f"ring of radius 1 with radial spread {settings.spread}, by geodreg.datasets.ring"},
-        "measures": {"folded share of the prior": folded_share(LatentManifold(generator), z)},
-        **_origin(name, asdict(settings), changes, run),
-    }
-    folder = write_model(name, generator.state_dict(), card, {}, out)
-    run.finish()
-    return folder
+def _circle_gan(order: Order) -> Path:
+    generator, run = train_circle_gan(order.settings, order.checkpoint)
+    z = _prior_samples(2, 100_000, order.settings.seed)
+    return order.deliver(
+        generator,
+        run,
+        what="Generator 2-20-20-2 of a GAN on a noisy circle (Figure 2)",
+        architecture={"kind": "CircleGenerator"},
+        data={"generated": f"ring of radius 1 with radial spread {order.settings.spread}, by geodreg.datasets.ring"},
+        measures={"folded share of the prior": folded_share(LatentManifold(generator), z)},
+        derived={},
+    )
 
 
-def _mnist_vae(name: str, out: Path, root: str | Path | None, changes: Mapping[str, Any]) -> Path:
+def _mnist_vae(order: Order) -> Path:
     import pandas as pd
 
-    settings = replace(VAESettings(), **changes)
-    digits, test = read_mnist("train", root), read_mnist("test", root)
-    vae, run = train_vae(settings, digits.images, test.images, out / f"{name}.checkpoint")
-    card = {
-        "name": name,
-        "what": "Variational autoencoder on MNIST (Figure 3)",
-        "architecture": {
-            "kind": "VAE",
-            "sizes": {"latent_dim": settings.latent_dim, "hidden": list(settings.hidden)},
-        },
-        "data": {f"mnist/{file}": sha256 for file, sha256 in CHECKSUMS.items()},
-        "measures": {
-            "test negative ELBO, grey values, nats": negative_elbo(vae, test.images, settings.seed),
-            "test negative ELBO, sampled binary pixels, nats": negative_elbo(
-                vae, test.images, settings.seed, binarise=True
-            ),
-        },
-        **_origin(name, asdict(settings), changes, run),
-    }
+    settings = order.settings
+    digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
+    vae, run = train_vae(settings, digits.images, test.images, order.checkpoint)
     codes = encode(vae, test.images[:N_CODES])
     table = pd.DataFrame(codes.numpy(), columns=[f"z{i}" for i in range(codes.shape[1])])
     table.insert(0, "label", test.labels[:N_CODES].numpy())
     table.insert(0, "test_index", range(N_CODES))
-    text = table.to_csv(index=False, float_format="%.9g")  # nine digits give a float32 back exactly
-    folder = write_model(name, vae.state_dict(), card, {"test-codes.csv": text.encode()}, out)
-    run.finish()
-    return folder
+    z = _prior_samples(settings.latent_dim, N_SAMPLES, settings.seed)
+    return order.deliver(
+        vae,
+        run,
+        what="Variational autoencoder on MNIST (Figure 3)",
+        architecture={"kind": "VAE", "sizes": {"latent_dim": settings.latent_dim, "hidden": list(settings.hidden)}},
+        data=_mnist_sums(),
+        measures={
+            "test negative ELBO, grey values, nats": negative_elbo(vae, test.images, settings.seed),
+            "test negative ELBO, sampled binary pixels, nats": negative_elbo(
+                vae, test.images, settings.seed, binarise=True
+            ),
+            **_digit_measures(vae.generator(z).detach(), test),
+            **_conditions(LatentManifold(vae.generator), z),
+        },
+        derived={
+            "test-codes.csv": table_bytes(table),
+            "samples.png": sample_grid(vae.generator(z[:N_SHOWN]).detach(), ink=True),
+        },
+    )
 
 
 @torch.no_grad()
-def encode(vae: VAE, images: torch.Tensor) -> torch.Tensor:
+def encode(vae: VAE, images: Tensor) -> Tensor:
     """Codes of images: the posterior's mean, ``(n, 28, 28)`` to ``(n, d)``."""
     return vae.encode(images)[0]
 
 
-def _origin(name: str, settings: dict[str, Any], changes: Mapping[str, Any], run: Run) -> dict[str, Any]:
-    options = {"seed": settings["seed"], **changes}
+def _mnist_gan(order: Order) -> Path:
+    settings = order.settings
+    digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
+    generator, run = train_digit_gan(settings, digits.images, order.checkpoint)
+    generator.requires_grad_(False)
+    z = _prior_samples(settings.latent_dim, N_SAMPLES, settings.seed)
+    return order.deliver(
+        generator,
+        run,
+        what="Generator of a GAN on MNIST, multi-layer perceptrons (Figure 3)",
+        architecture={
+            "kind": "DigitGenerator",
+            "sizes": {"latent_dim": settings.latent_dim, "hidden": list(settings.hidden)},
+        },
+        data=_mnist_sums(),
+        measures={**_digit_measures(generator(z), test), **_conditions(LatentManifold(generator), z)},
+        derived={"samples.png": sample_grid(generator(z[:N_SHOWN]), ink=True)},
+    )
+
+
+def _mnist_judge(order: Order) -> Path:
+    settings = order.settings
+    digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
+    judge, run = train_judge(settings, digits.images, digits.labels, order.checkpoint)
+    acceptance = acceptance_table(judge, test, settings.seed)
+    reliability = reliability_table(judge, test, settings.seed)
+    return order.deliver(
+        judge,
+        run,
+        what="Judge of realism: a classifier of digits with a reject class",
+        architecture={"kind": "Judge", "sizes": {"width": settings.width}},
+        data=_mnist_sums(),
+        measures={
+            "test accuracy": float(acceptance["accuracy"].iloc[0]),
+            "real test digits accepted": float(acceptance["accepted"].iloc[0]),
+            "unseen fakes accepted, worst kind": float(acceptance["accepted"][acceptance["group"] == "unseen"].max()),
+            "expected calibration error": expected_calibration_error(reliability),
+        },
+        derived={"acceptance.csv": table_bytes(acceptance), "reliability.csv": table_bytes(reliability)},
+    )
+
+
+def _yale_dcgan(order: Order) -> Path:
+    subject = order.settings.subject
+    faces = read_yale(subject, order.root)
+    sums = {f"yale_b/{name}": sha256 for name, sha256 in yale_checksums().items() if name.startswith(f"{subject}/")}
+    return _face_gan(order, faces, 0.0, f"DCGAN on one person, {subject}, under 64 lights (Figures 3 and 4)", sums)
+
+
+def _lambert_dcgan(order: Order) -> Path:
+    shadows = order.settings.shadows
+    faces = lambert_faces(shadows)
+    kind = "with attached shadows" if shadows else "without shadows"
+    return _face_gan(
+        order,
+        faces,
+        0.0 if shadows else -1.0,
+        f"DCGAN on a rendered face-like surface under the same 64 lights, {kind} (Figure 4's control)",
+        {"generated": f"geodreg.datasets.lambert.face, rendered {kind}"},
+    )
+
+
+def _face_gan(order: Order, faces: Faces, low: float, what: str, data: dict[str, str]) -> Path:
+    import pandas as pd
+
+    settings = order.settings
+    generator, run = train_face_gan(settings, faces.images, low, checkpoint=order.checkpoint)
+    generator.requires_grad_(False)
+    z = _prior_samples(settings.latent_dim, 1000, settings.seed)
+    samples = generator(z)
+    found = invert(generator, faces.images, settings.latent_dim, seed=settings.seed)
+    codes = pd.DataFrame(found.z.numpy(), columns=[f"z{i}" for i in range(settings.latent_dim)])
+    codes.insert(0, "residual", found.residual.numpy())
+    codes.insert(0, "elevation", faces.elevation.numpy())
+    codes.insert(0, "azimuth", faces.azimuth.numpy())
+    singular_values = torch.linalg.svdvals(faces.images.flatten(1).double())
+    ratios = high_frequency_ratios(samples, faces.images)
+    return order.deliver(
+        generator,
+        run,
+        what=what,
+        architecture={
+            "kind": "FaceGenerator",
+            "sizes": {"latent_dim": settings.latent_dim, "channels": list(settings.channels), "low": low, "high": 1.0},
+        },
+        data=data,
+        measures={
+            **{f"high-frequency energy of samples over real, {name}": ratio for name, ratio in ratios.items()},
+            "distance from an image to the model, relative, median": (
+                found.residual / faces.images.flatten(1).norm(dim=1)
+            )
+            .median()
+            .item(),
+            **_conditions(LatentManifold(generator), z),
+        },
+        derived={
+            "codes.csv": table_bytes(codes),
+            "singular-values.csv": table_bytes(pd.DataFrame({"singular_value": singular_values.numpy()})),
+            "samples.png": sample_grid(samples[:N_SHOWN], low),
+        },
+    )
+
+
+def lambert_faces(shadows: bool) -> Faces:
+    """The face-like object under the lights of the Yale faces."""
+    azimuth, elevation = yale_lights()
+    z = torch.stack([azimuth, elevation], dim=-1).double().deg2rad()
+    return Faces(face(shadows=shadows)(z).float(), azimuth, elevation)
+
+
+def _prior_samples(latent_dim: int, n: int, seed: int) -> Tensor:
+    return torch.randn(n, latent_dim, generator=torch.Generator().manual_seed(seed + 1))
+
+
+def _mnist_sums() -> dict[str, str]:
+    return {f"mnist/{file}": sha256 for file, sha256 in CHECKSUMS.items()}
+
+
+def _digit_measures(samples: Tensor, test: Digits) -> dict[str, float]:
+    """What the judge makes of a generator's samples, against real test digits."""
+    judge = load_judge()
+    accepted = judge.accepts(samples).double().mean().item()
+    shares = judge.classify(samples).bincount(minlength=10).double() / len(samples)
     return {
-        "seed": settings["seed"],
-        "settings": settings,
-        "command": " ".join([f"geodreg train {name}", *(f"--{key} {value}" for key, value in options.items())]),
-        "seconds": round(run.seconds, 1),
-        "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "geodreg")}},
-        "curve": {column: [round(value, 4) for value in values] for column, values in run.curve.items()},
+        "samples accepted by the judge": accepted,
+        "real test digits accepted by the judge": judge.accepts(test.images).double().mean().item(),
+        "share of the rarest class among samples": shares.min().item(),
     }
 
 
-Recipe = Callable[[str, Path, str | Path | None, Mapping[str, Any]], Path]
+def _conditions(manifold: LatentManifold, z: Tensor) -> dict[str, float]:
+    conditions = condition_numbers(manifold, z[:1000])
+    quantiles = {"median": 0.5, "95 % quantile": 0.95}
+    return {f"condition number of the metric, {name}": conditions.quantile(q).item() for name, q in quantiles.items()}
 
-RECIPES: dict[str, tuple[Recipe, type[CircleGANSettings] | type[VAESettings]]] = {
-    "circle-gan": (_circle_gan, CircleGANSettings),
-    "mnist-vae": (_mnist_vae, VAESettings),
+
+Recipe = Callable[[Order], Path]
+
+RECIPES: dict[str, tuple[Recipe, Any]] = {
+    "circle-gan": (_circle_gan, CircleGANSettings()),
+    "mnist-judge": (_mnist_judge, JudgeSettings()),
+    "mnist-vae": (_mnist_vae, VAESettings()),
+    "mnist-gan": (_mnist_gan, DigitGANSettings()),
+    "yale-dcgan": (_yale_dcgan, YaleGANSettings()),
+    "lambert-dcgan": (_lambert_dcgan, LambertGANSettings(shadows=True)),
+    "lambert-dcgan-linear": (_lambert_dcgan, LambertGANSettings(shadows=False)),
 }
-"""The models that can be trained, by name."""
+"""The models that can be trained, by name: what trains them, and with which settings."""

@@ -1,0 +1,122 @@
+"""The Extended Yale Face Database B: one person under 64 lights, from the original files, checked by their sums."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from geodreg.datasets.root import DataError, data_root, verify_checksum
+
+__all__ = ["Faces", "fetch_yale", "light_of", "read_yale", "yale_checksums", "yale_lights", "yale_subjects"]
+
+SOURCE = "https://raw.githubusercontent.com/Uranium2/recognition/55008b5f2ab707eb7ae4464daa727d30b858d488/CroppedYale/"
+FOLDERS = ("yale_b", "CroppedYale")  # ours, and the one in the original archive
+LIGHT = re.compile(r"A(?P<azimuth>[+-]\d{3})E(?P<elevation>[+-]\d{2})\.pgm$")
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Images of one person.
+
+    Attributes:
+        images: grey values in [0, 1], ``(n, size, size)``.
+        azimuth: of the light, in degrees, ``(n,)``; positive to the right of the person, who looks at the camera.
+        elevation: of the light, in degrees, ``(n,)``; positive above the horizon.
+    """
+
+    images: Tensor
+    azimuth: Tensor
+    elevation: Tensor
+
+
+@cache
+def yale_checksums() -> dict[str, str]:
+    """SHA-256 of the files of every known subject, by path such as ``yaleB22/yaleB22_P00A+000E+00.pgm``."""
+    lines = (files("geodreg.datasets") / "yale_b.sha256").read_text().splitlines()
+    return {path: sha256 for sha256, path in (line.split() for line in lines)}
+
+
+def yale_subjects() -> list[str]:
+    """The subjects whose files are known by their sums."""
+    return sorted({path.split("/")[0] for path in yale_checksums()})
+
+
+def light_of(name: str) -> tuple[float, float]:
+    """Azimuth and elevation of the light, in degrees, from the name of a file.
+
+    Raises:
+        ValueError: if the name tells no direction.
+
+    Example:
+        >>> light_of("yaleB22_P00A-035E+15.pgm")
+        (-35.0, 15.0)
+    """
+    match = LIGHT.search(name)
+    if match is None:
+        raise ValueError(f"{name} names no light; a name ends like A-035E+15.pgm.")
+    return float(match["azimuth"]), float(match["elevation"])
+
+
+def read_yale(subject: str, root: str | Path | None = None, size: int = 64) -> Faces:
+    """One person's 64 images, in the order of the file names, brought to a square of ``size`` pixels.
+
+    Args:
+        subject: such as ``"yaleB22"``.
+        root: the data root; the folders of the subjects are in its folder ``yale_b`` (or ``CroppedYale``).
+        size: side of the images; they are shrunk from 192 x 168 with antialiasing.
+
+    Raises:
+        geodreg.datasets.DataError: if the subject is not known, there is no data root, or a file is missing or damaged.
+    """
+    from PIL import Image
+    from torchvision.transforms.functional import resize
+
+    names = _files_of(subject)
+    base = data_root(root)
+    folder = next((base / name for name in FOLDERS if (base / name).is_dir()), base / FOLDERS[0])
+    mend = f"`geodreg data fetch yale --subject {subject}` downloads it"
+    pictures = []
+    for name in names:
+        verify_checksum(folder / name, yale_checksums()[name], mend)
+        with Image.open(folder / name) as picture:
+            pictures.append(torch.from_numpy(np.array(picture)))
+    images = resize(torch.stack(pictures).float() / 255.0, [size, size], antialias=True).clamp(0.0, 1.0)
+    return Faces(images, *yale_lights())
+
+
+def yale_lights() -> tuple[Tensor, Tensor]:
+    """Azimuths and elevations, in degrees, of the 64 lights, in the order of the file names, for all persons."""
+    azimuth, elevation = torch.tensor([light_of(name) for name in _files_of(yale_subjects()[0])]).unbind(1)
+    return azimuth, elevation
+
+
+def fetch_yale(root: str | Path, subject: str) -> Path:
+    """Download one person's files with pooch into ``root/yale_b``, unless they are there; check every one.
+
+    Raises:
+        geodreg.datasets.DataError: if the subject is not known.
+        OSError: if the source cannot be reached.
+        ValueError: if what arrived is damaged.
+    """
+    import pooch
+
+    folder = Path(root) / FOLDERS[0]
+    registry = {name: yale_checksums()[name] for name in _files_of(subject)}
+    source = pooch.create(folder, SOURCE, registry=registry, retry_if_failed=2)
+    for name in registry:
+        source.fetch(name)
+    return folder / subject
+
+
+def _files_of(subject: str) -> list[str]:
+    names = sorted(name for name in yale_checksums() if name.startswith(f"{subject}/"))
+    if not names:
+        raise DataError(f"There is no subject {subject!r}; choose one of {', '.join(yale_subjects())}.")
+    return names

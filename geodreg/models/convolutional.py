@@ -1,0 +1,71 @@
+"""Convolutional networks for the faces: the generator of the DCGAN, and the discriminator it is trained against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["FaceDiscriminator", "FaceGenerator"]
+
+
+class FaceGenerator(nn.Module):
+    """Images of 64 x 64 by transposed convolutions (Radford et al. 2015): ``(n, d)`` to ``(n, 64, 64)``.
+
+    Unlike there, the activations are SiLU, so that the map is smooth.
+
+    Args:
+        latent_dim: latent size ``d``.
+        channels: of the layers of 4 x 4, 8 x 8, 16 x 16 and 32 x 32.
+        low: lowest value of a pixel.
+        high: highest value of a pixel.
+        batch_norm: with batch normalisation, for training.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: Sequence[int] = (64, 48, 32, 16),
+        low: float = 0.0,
+        high: float = 1.0,
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.low, self.high = latent_dim, low, high
+        layers: list[nn.Module] = [nn.Unflatten(1, (latent_dim, 1, 1))]
+        for place, (n_in, n_out) in enumerate(pairwise([latent_dim, *channels])):
+            stride, padding = (1, 0) if place == 0 else (2, 1)
+            layers += [nn.ConvTranspose2d(n_in, n_out, 4, stride, padding)]
+            layers += [nn.BatchNorm2d(n_out), nn.SiLU()] if batch_norm else [nn.SiLU()]
+        self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(channels[-1], 1, 4, 2, 1))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Images."""
+        return self.low + (self.high - self.low) * torch.sigmoid(self.layers(z)).squeeze(1)
+
+
+class FaceDiscriminator(nn.Module):
+    """Scores of images: ``(n, 64, 64)`` to ``(n, 1)``.
+
+    The last layer also sees how much the images of a batch differ (Karras et al. 2018), which keeps the generator from
+    making only some of them.
+
+    Args:
+        channels: of the layers of 32 x 32, 16 x 16, 8 x 8 and 4 x 4.
+    """
+
+    def __init__(self, channels: Sequence[int] = (16, 32, 64, 96)) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise([1, *channels]):
+            layers += [nn.Conv2d(n_in, n_out, 4, 2, 1), nn.LeakyReLU(0.2)]
+        self.features = nn.Sequential(*layers)
+        self.score = nn.Linear(16 * channels[-1] + 1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores."""
+        features = self.features(images.unsqueeze(1)).flatten(1)
+        spread = features.std(dim=0).mean().expand(len(features), 1)
+        return self.score(torch.cat([features, spread], dim=1))

@@ -1,0 +1,67 @@
+"""The judge of realism: a digit classifier with a reject class, calibrated."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["REJECT", "Judge"]
+
+REJECT = 10
+"""Index of the class of everything that is no digit."""
+
+IMAGES_AT_ONCE = 1000
+
+
+class Judge(nn.Module):
+    """A small convolutional classifier of ten digits and one class for everything else.
+
+    Its probabilities are calibrated by a temperature (Guo et al. 2017); an image is accepted as a digit when its
+    probability of being none stays below a threshold. Both are set on digits held out from training.
+    """
+
+    temperature: Tensor
+    threshold: Tensor
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, width, 5, stride=2, padding=2),  # 14 x 14
+            nn.BatchNorm2d(width),
+            nn.SiLU(),
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),  # 7 x 7
+            nn.BatchNorm2d(2 * width),
+            nn.SiLU(),
+            nn.Conv2d(2 * width, 2 * width, 3, padding=1),
+            nn.BatchNorm2d(2 * width),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Linear(2 * width * 49, 128),
+            nn.SiLU(),
+        )
+        self.classifier = nn.Linear(128, 11)
+        self.register_buffer("temperature", torch.tensor(1.0))
+        self.register_buffer("threshold", torch.tensor(0.5))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Features before the last layer: grey images ``(..., 28, 28)`` to ``(..., 128)``."""
+        return self.features(images.reshape(-1, 1, 28, 28)).reshape(*images.shape[:-2], -1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of ten digits and the reject class: ``(..., 28, 28)`` to ``(..., 11)``."""
+        return self.classifier(self.embed(images))
+
+    @torch.no_grad()
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Calibrated probabilities: ``(..., 28, 28)`` to ``(..., 11)``."""
+        parts = images.flatten(0, -3).split(IMAGES_AT_ONCE)
+        logits = torch.cat([self(part) for part in parts]).unflatten(0, images.shape[:-2])
+        return torch.softmax(logits / self.temperature, dim=-1)
+
+    def classify(self, images: Tensor) -> Tensor:
+        """The most probable digit, whether accepted or not: ``(..., 28, 28)`` to ``(...)``."""
+        return self.probabilities(images)[..., :REJECT].argmax(-1)
+
+    def accepts(self, images: Tensor) -> Tensor:
+        """Whether images pass as digits: ``(..., 28, 28)`` to ``(...)``."""
+        return self.probabilities(images)[..., REJECT] < self.threshold

@@ -1,0 +1,119 @@
+"""Adversarial training, the same for all of the book's GANs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from geodreg.training.loop import Run, Stateful
+
+__all__ = ["GANSettings", "train_gan"]
+
+Generator = TypeVar("Generator", bound=nn.Module)
+Draw = Callable[[int, torch.Generator], Tensor]
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GANSettings:
+    """What decides an adversarial training run; the same settings give the same weights on the same machine.
+
+    Attributes:
+        seed: of the weights, the data and the latents.
+        steps: updates of discriminator and generator.
+        batch_size: real examples, and as many fakes, in each update.
+        learning_rate: of Adam, for both, brought down to zero along a cosine.
+        penalty: weight of the gradient penalty on real examples (R1; Mescheder et al. 2018).
+        penalty_every: updates from one penalty to the next, its weight raised by as much (Karras et al. 2020).
+        averaging: decay of the moving average of the generator's weights; zero keeps the last ones.
+    """
+
+    seed: int = 0
+    steps: int
+    batch_size: int
+    learning_rate: float
+    penalty: float
+    penalty_every: int = 1
+    averaging: float = 0.0
+
+
+def train_gan(
+    settings: GANSettings,
+    generator: Generator,
+    discriminator: nn.Module,
+    latent_dim: int,
+    draw: Draw,
+    augment: Augment | None = None,
+    checkpoint: Path | None = None,
+    title: str = "GAN, steps",
+) -> tuple[Generator, Run]:
+    """Train a generator against a discriminator with the non-saturating loss (Goodfellow et al. 2014).
+
+    Args:
+        settings: what decides the run.
+        generator: takes latents ``(n, latent_dim)`` to data.
+        discriminator: takes data to scores ``(n, 1)``, high for real ones.
+        latent_dim: latent size.
+        draw: takes a number and a source of chance to real examples.
+        augment: random change of examples before the discriminator, real or not, which gradients pass through
+            (Zhao et al. 2020).
+        checkpoint: file that is written now and then; a run that finds one of the same settings goes on from it.
+        title: of the progress bar.
+
+    Returns:
+        the generator, averaged if the settings say so, and the run, with the losses of every hundredth step in its
+        curve: ``step``, ``discriminator``, ``generator``.
+    """
+    chance = torch.Generator().manual_seed(settings.seed)
+    players: list[nn.Module] = [generator, discriminator]
+    optimisers = [torch.optim.Adam(p.parameters(), settings.learning_rate, betas=(0.5, 0.99)) for p in players]
+    schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, settings.steps) for o in optimisers]
+    average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging), use_buffers=True)
+    parts: dict[str, Stateful] = {"generator": generator, "discriminator": discriminator, "average": average}
+    parts |= {f"optimiser {i}": optimiser for i, optimiser in enumerate(optimisers)}
+    parts |= {f"schedule {i}": schedule for i, schedule in enumerate(schedules)}
+    run = Run(title, asdict(settings), parts, chance, checkpoint)
+
+    def seen(x: Tensor) -> Tensor:
+        return x if augment is None else augment(x, chance)
+
+    def fakes() -> Tensor:
+        return seen(generator(torch.randn(settings.batch_size, latent_dim, generator=chance)))
+
+    for step in run.steps(settings.steps, save_every=500):
+        penalised = step % settings.penalty_every == 0
+        real = seen(draw(settings.batch_size, chance)).requires_grad_(penalised)
+        with torch.no_grad():
+            fake = fakes()
+        on_real = discriminator(real)
+        against = softplus(-on_real).mean() + softplus(discriminator(fake)).mean()
+        penalty = _gradient_penalty(on_real, real) if penalised else torch.zeros(())
+        _update(optimisers[1], against + 0.5 * settings.penalty * settings.penalty_every * penalty)
+
+        loss = softplus(-discriminator(fakes())).mean()
+        _update(optimisers[0], loss)
+        average.update_parameters(generator)
+        for schedule in schedules:
+            schedule.step()
+        if step % 100 == 0:
+            run.record(step=step, discriminator=against.item(), generator=loss.item())
+    return cast("Generator", average.module.eval()), run
+
+
+def _gradient_penalty(scores: Tensor, x: Tensor) -> Tensor:
+    """Mean squared norm of the gradient of the scores at examples ``x``."""
+    (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+    return gradient.square().flatten(1).sum(-1).mean()
+
+
+def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()

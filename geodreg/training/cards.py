@@ -1,0 +1,94 @@
+"""What a training run leaves behind: weights, a card that says what made them, pictures and derived tables."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from geodreg.models.store import write_model
+from geodreg.training.loop import Run
+from geodreg.training.pictures import loss_curves
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Order", "table_bytes"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for: a model by name, below a folder, with settings that differ from the recipe's in some things.
+
+    Attributes:
+        name: of the model.
+        out: folder of models.
+        root: data root, or None for the usual one.
+        settings: all settings, a dataclass.
+        changes: those that differ from the recipe's.
+    """
+
+    name: str
+    out: Path
+    root: str | Path | None
+    settings: Any
+    changes: Mapping[str, Any]
+
+    @property
+    def checkpoint(self) -> Path:
+        """File of the run's state while it goes on."""
+        return self.out / f"{self.name}.checkpoint"
+
+    def deliver(
+        self,
+        module: nn.Module,
+        run: Run,
+        *,
+        what: str,
+        architecture: Mapping[str, Any],
+        data: Mapping[str, str],
+        measures: Mapping[str, float],
+        derived: Mapping[str, bytes],
+    ) -> Path:
+        """Write the model with its card and its loss curves, and only then remove the checkpoint.
+
+        Args:
+            module: what was trained.
+            run: its run.
+            what: the model in a phrase.
+            architecture: ``kind`` and ``sizes``, from which the module is built again.
+            data: checksums of data files by path, or ``{"generated": how}``.
+            measures: numbers that say how good it is.
+            derived: further files by name.
+        """
+        settings = asdict(self.settings)
+        options = {"seed": settings["seed"], **self.changes}.items()
+        card = {
+            "name": self.name,
+            "what": what,
+            "architecture": architecture,
+            "data": data,
+            "measures": measures,
+            "seed": settings["seed"],
+            "settings": settings,
+            "command": " ".join([f"geodreg train {self.name}", *(f"--{key} {value}" for key, value in options)]),
+            "seconds": round(run.seconds, 1),
+            "threads": torch.get_num_threads(),
+            "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "geodreg")}},
+            "curve": {column: [round(value, 4) for value in values] for column, values in run.curve.items()},
+        }
+        files = {"losses.svg": loss_curves(run.curve), **derived}
+        folder = write_model(self.name, module.state_dict(), card, files, self.out)
+        run.finish()
+        return folder
+
+
+def table_bytes(table: pd.DataFrame) -> bytes:
+    """A table as CSV; nine digits give a float32 back exactly."""
+    return table.to_csv(index=False, float_format="%.9g").encode()

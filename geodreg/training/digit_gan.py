@@ -1,0 +1,71 @@
+"""Training of the MNIST GAN of Figure 3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from geodreg.models.mlp import DigitGenerator, perceptron
+from geodreg.training.adversarial import GANSettings, train_gan
+from geodreg.training.folding import fold_batch_norms
+from geodreg.training.loop import Run
+
+__all__ = ["DigitGANSettings", "train_digit_gan"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitGANSettings(GANSettings):
+    """What decides a training run; see also :class:`~geodreg.training.adversarial.GANSettings`.
+
+    Attributes:
+        latent_dim: latent size.
+        hidden: sizes of the generator's hidden layers.
+        instance_noise: standard deviation of the noise under which the discriminator sees digits and fakes, in grey
+            values (Sønderby et al. 2017).
+    """
+
+    latent_dim: int = 10
+    hidden: tuple[int, ...] = (256, 512)
+    instance_noise: float = 0.1
+    steps: int = 15_000
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    penalty: float = 1.0
+    penalty_every: int = 4
+    averaging: float = 0.999
+
+
+def train_digit_gan(
+    settings: DigitGANSettings, images: Tensor, checkpoint: Path | None = None
+) -> tuple[DigitGenerator, Run]:
+    """Train multi-layer perceptrons on digits ``(n, 28, 28)``.
+
+    The generator has batch normalisation in training, which is folded into its linear layers at the end.
+
+    Args:
+        settings: what decides the run.
+        images: training images, grey values in [0, 1].
+        checkpoint: file that is written now and then; a run that finds one of the same settings goes on from it.
+
+    Returns:
+        the generator and the run, as of :func:`~geodreg.training.adversarial.train_gan`.
+    """
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(settings.seed)
+        generator = DigitGenerator(settings.latent_dim, settings.hidden, batch_norm=True)
+        discriminator = nn.Sequential(nn.Flatten(), *perceptron([28 * 28, 512, 256, 1], nn.SiLU))
+
+    def draw(n: int, chance: torch.Generator) -> Tensor:
+        return images[torch.randint(len(images), (n,), generator=chance)]
+
+    def augment(x: Tensor, chance: torch.Generator) -> Tensor:
+        return x + settings.instance_noise * torch.randn(x.shape, generator=chance)
+
+    trained, run = train_gan(
+        settings, generator, discriminator, settings.latent_dim, draw, augment, checkpoint, "MNIST GAN, steps"
+    )
+    trained.layers = fold_batch_norms(trained.layers)
+    return trained, run
