@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from geodreg.datasets import DataError, fetch_mnist
+from geodreg.datasets import DataError, fetch_mnist, fetch_yale
+from geodreg.models import ModelError
 from geodreg.training.recipes import RECIPES, train
 
 app = typer.Typer(no_args_is_help=True, help="Geodesic interpolation in deep generative models.", add_completion=True)
@@ -25,9 +26,10 @@ def train_command(
     model: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")],
     seed: Annotated[int | None, typer.Option(help="Seed of weights, batches and samples.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data, for the VAE.", min=1)] = None,
-    steps: Annotated[int | None, typer.Option(help="Updates, for the GAN.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates, for all others.", min=1)] = None,
+    subject: Annotated[str | None, typer.Option(help="Whose faces, for yale-dcgan, such as yaleB22.")] = None,
     data_root: Annotated[
-        Path | None, typer.Option(help="Folder that holds mnist/; default $GEODREG_DATA or data/raw.")
+        Path | None, typer.Option(help="Folder that holds mnist/ and yale_b/; default $GEODREG_DATA or data/raw.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of models, the model gets one of its own in it.")] = Path(
         "data/models"
@@ -35,24 +37,27 @@ def train_command(
 ) -> None:
     """Train one of the book's models, and write its weights and its card."""
     try:
-        folder = train(model, out, data_root, seed=seed, epochs=epochs, steps=steps)
-    except (DataError, ValueError) as error:
+        folder = train(model, out, data_root, seed=seed, epochs=epochs, steps=steps, subject=subject)
+    except (DataError, ModelError, ValueError) as error:
         _refuse(str(error))
     typer.echo(f"Written: {folder}")
 
 
-@data.command("fetch", epilog="Example: geodreg data fetch mnist --root data/raw")
+@data.command("fetch", epilog="Example: geodreg data fetch yale --subject yaleB20 --root data/raw")
 def fetch(
-    name: Annotated[str, typer.Argument(help="mnist")],
+    name: Annotated[str, typer.Argument(help="mnist or yale")],
     root: Annotated[Path, typer.Option(help="The data root.")] = Path("data/raw"),
+    subject: Annotated[str, typer.Option(help="Whose faces, for yale.")] = "yaleB22",
 ) -> None:
     """Download a data set into a data root and check its sums."""
-    if name != "mnist":
-        _refuse(f"There is no data set {name!r} to fetch; choose mnist.")
+    if name not in ("mnist", "yale"):
+        _refuse(f"There is no data set {name!r} to fetch; choose mnist or yale.")
     try:
-        typer.echo(f"Ready: {fetch_mnist(root)}")
-    except (DataError, OSError, RuntimeError) as error:
-        _refuse(f"{name} could not be fetched: {error}.")
+        typer.echo(f"Ready: {fetch_mnist(root) if name == 'mnist' else fetch_yale(root, subject)}")
+    except DataError as error:
+        _refuse(str(error))
+    except (OSError, RuntimeError, ValueError) as error:
+        _refuse(f"{name} could not be fetched: {error}")
 
 
 def _refuse(sentence: str) -> None:

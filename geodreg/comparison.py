@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Unpack
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from geodreg.paths import Paths, Profile
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LABELS", "NAMES", "compare", "medians", "random_pairs", "summarise", "tabulate_paths"]
+__all__ = ["LABELS", "NAMES", "compare", "medians", "paired_differences", "random_pairs", "summarise", "tabulate_paths"]
 
 NAMES = {"geodreg": "GeodReg", "geodesic": "Geod", "straight": "StraightZ"}
 """The paper's names of the methods, in its order."""
@@ -81,8 +82,12 @@ LABELS = {
     "nll_max": "largest NLL",
     "gap": "longest chord / mean chord",
     "iterations": "iterations",
+    "excess": "excess length",
+    "distance": "distance from the line",
+    "accepted": "accepted by the judge",
+    "condition": "condition number",
 }
-"""What the columns of a summary are called in a table that is read."""
+"""What columns of a summary are called in a table that is read."""
 
 
 def medians(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
@@ -90,13 +95,44 @@ def medians(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
 
     Args:
         table: from :func:`summarise`.
-        columns: columns to show, and what to call them; ``LABELS`` has names for those that are always there.
+        columns: columns to show, and what to call them; ``LABELS`` has names for the usual ones.
     """
     grouped = table.groupby("method")
     rows = grouped[list(columns)].median().rename(columns=dict(columns))
     rows["converged"] = grouped["converged"].mean().map("{:.0%}".format)
     rows.loc[rows.index == "straight", "converged"] = "(not solved)"
     return rows.loc[[method for method in NAMES if method in rows.index]].rename(index=NAMES).reset_index()
+
+
+def paired_differences(table: pd.DataFrame, column: str, method: str, other: str, seed: int = 0) -> dict[str, float]:
+    """How much more of a column one method has than another, pair by pair.
+
+    Args:
+        table: from :func:`summarise`.
+        column: which of its columns.
+        method: the one.
+        other: the other.
+        seed: of the resampling.
+
+    Returns:
+        ``median`` of the differences with the ends of its 95 % interval, ``low`` and ``high`` (bootstrap over pairs,
+        bias-corrected where that is defined), and the ``share`` of pairs in which the method has more.
+    """
+    import warnings
+
+    from scipy.stats import DegenerateDataWarning, bootstrap
+
+    columns = table.set_index(["method", "pair"])[column]
+    difference = (columns[method] - columns[other]).to_numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)
+        interval = bootstrap((difference,), np.median, rng=np.random.default_rng(seed)).confidence_interval
+    return {
+        "median": float(np.median(difference)),
+        "low": float(interval.low),
+        "high": float(interval.high),
+        "share": float((difference > 0).mean()),
+    }
 
 
 def tabulate_paths(paths: Mapping[str, Paths], n: int = 100) -> pd.DataFrame:

@@ -1,13 +1,50 @@
-"""How good a generator's samples are, and how well its metric is conditioned."""
+"""Numbers that say how good a path is, how good a generator's samples are, and how well its metric is conditioned."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from geodreg.manifold import LatentManifold
+from geodreg.paths import Profile
 
-__all__ = ["condition_numbers", "high_frequency_energy", "high_frequency_ratios"]
+__all__ = [
+    "condition_numbers",
+    "cosine_dissimilarity",
+    "distance_from_segment",
+    "excess_length",
+    "high_frequency_energy",
+    "high_frequency_ratios",
+]
+
+
+def cosine_dissimilarity(profile: Profile) -> Tensor:
+    r"""One minus the cosine between the tangent of a path and the line between its ends: ``(..., n)``.
+
+    With :math:`u` the unit vector from end to end and :math:`\dot x` the tangent at unit speed, it is
+    :math:`1 - u \cdot \dot x` (Kim and Zhang 2019, Figure 4). The tangents add up to the line itself, so its mean over
+    the length :math:`L` of the path is :math:`1 - |x_b - x_a| / L`, whatever the path.
+    """
+    x = profile.x.flatten(profile.z.ndim - 1).double()  # ... x n x D
+    line = normalize(x[..., -1, :] - x[..., 0, :], dim=-1)
+    return 1.0 - (profile.tangent.double() @ line.unsqueeze(-1)).squeeze(-1)
+
+
+def excess_length(profile: Profile) -> Tensor:
+    """By how much a path is longer than the straight line between its ends, as a share of that: ``(...)``."""
+    x = profile.x.flatten(profile.z.ndim - 1).double()
+    return profile.arc_length[..., -1] / (x[..., -1, :] - x[..., 0, :]).norm(dim=-1) - 1.0
+
+
+def distance_from_segment(profile: Profile) -> Tensor:
+    """Largest distance of a path from the straight line between its ends, as a share of that line: ``(...)``."""
+    x = profile.x.flatten(profile.z.ndim - 1).double()
+    line = x[..., -1:, :] - x[..., :1, :]
+    length = line.norm(dim=-1, keepdim=True)
+    beside = x - x[..., :1, :]
+    along = (beside @ line.mT / length.square()).clamp(0.0, 1.0)
+    return (beside - along * line).norm(dim=-1).amax(-1) / length[..., 0, 0]
 
 
 def condition_numbers(manifold: LatentManifold, z: Tensor) -> Tensor:

@@ -14,23 +14,32 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import geodreg
+from geodreg.comparison import NAMES
+from geodreg.errors import PlainError
 
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Markdown
     from matplotlib.figure import Figure
 
-__all__ = ["ParameterError", "begin", "check_parameters", "save_figure", "save_table", "show_table", "verdicts"]
+__all__ = [
+    "ParameterError",
+    "begin",
+    "check_parameters",
+    "describe_variant",
+    "save_figure",
+    "save_table",
+    "show_statuses",
+    "show_table",
+    "verdicts",
+]
 
 IPYTHON_NAMES = ("In", "Out")
 RECORD = "geodreg-run"  # name of the glued record that the provenance page reads
 
 
-class ParameterError(ValueError):
-    """A page's parameter of the wrong type; a notebook shows its sentence instead of a traceback."""
-
-    def _render_traceback_(self) -> list[str]:  # IPython asks for this
-        return [str(self)]
+class ParameterError(PlainError, ValueError):
+    """A page's parameter of the wrong type, or with a name that nothing reads."""
 
 
 def check_parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,6 +148,31 @@ def verdicts(rows: Sequence[tuple[str, str, bool]]) -> Markdown:
     lines = ["| Statement | Measured here | Holds |", "| :-- | :-- | :-: |"]
     lines += [f"| {statement} | {measured} | {'yes' if holds else '**no**'} |" for statement, measured, holds in rows]
     return Markdown("\n".join(lines))
+
+
+def show_statuses(table: pd.DataFrame) -> Markdown:
+    """Why the solves of a summary stopped, as a table: method, reason, number of pairs."""
+    solved = table[table["method"] != "straight"]
+    counts = solved.groupby(["method", "status"]).size().reset_index(name="pairs")
+    counts["method"] = counts["method"].map(NAMES)
+    return show_table(counts.rename(columns={"method": "Method", "status": "Why it stopped", "pairs": "Pairs"}))
+
+
+def describe_variant(mu: float, noise: float, n_points: int, solver: str) -> Markdown:
+    """Which of the possible objectives and solvers a page uses, as a paragraph."""
+    from IPython.display import Markdown
+
+    density = (
+        "the paper's density (noise 0)"
+        if noise == 0
+        else f"the density with noise of standard deviation {noise}, which keeps it bounded where the generator nearly "
+        "collapses (see {ref}`method`)"
+    )
+    return Markdown(
+        f"The objective is the chord energy plus the density term with weight {mu}, with {density}, on the interval of "
+        f"unit speed, from the straight start, solved by `{solver}` in single precision with {n_points} points. The "
+        "paper's range of weights is 0.003 to 0.1."
+    )
 
 
 def _example(kind: str) -> str:

@@ -16,6 +16,7 @@ from geodreg.curve import chord_length, refine
 __all__ = ["cone_distances", "grid_distances"]
 
 IMAGES_AT_ONCE = 20_000
+LEAST = 1e-30  # a sparse graph takes an edge of length zero for none
 
 
 def grid_distances(
@@ -24,9 +25,9 @@ def grid_distances(
     r"""Lengths of shortest paths along the edges of a grid, between pairs of its points.
 
     Edges join every point with those up to ``reach`` steps away along both axes, in all directions in which no nearer
-    point lies, and are as long as the curve on the manifold above them. Such a path is one of those that a geodesic is the shortest
-    of, so its length is an upper bound of the distance. Where the metric hardly changes over an edge and coordinates
-    are as long as each other, it is too long by :math:`1 - \cos(\frac12 \arctan(1/\mathrm{reach}))` at most.
+    point lies, and are as long as the curve on the manifold above them. A geodesic is the shortest of all paths, these
+    among them, so the length is an upper bound of the distance. Where the metric is round and hardly changes over an
+    edge, it is too long by the factor :math:`1 / \cos(\frac12 \arctan(1/\mathrm{reach}))` at most.
 
     Args:
         generator: takes latents ``(n, 2)`` to data ``(n, *data_shape)``.
@@ -54,7 +55,7 @@ def grid_distances(
         for part in edges.split(max(1, IMAGES_AT_ONCE // (n_sub + 1))):
             curve = refine(part, n_sub)
             x = generator(curve.flatten(0, 1)).view(len(part), n_sub + 1, -1)
-            lengths.append(chord_length(x))
+            lengths.append(chord_length(x).clamp_min(LEAST))
         starts.append(here)
         ends.append(there)
     graph = coo_array(
@@ -92,8 +93,5 @@ def cone_distances(angle: Tensor, start_radius: Tensor, end_radius: Tensor) -> T
 def _directions(reach: int) -> list[tuple[int, int]]:
     """Steps along both axes, one of each two opposite ones, without common divisor."""
     return [
-        (p, q)
-        for p in range(reach + 1)
-        for q in range(-reach, reach + 1)
-        if math.gcd(p, q) == 1 and (p > 0 or q > 0)
+        (p, q) for p in range(reach + 1) for q in range(-reach, reach + 1) if math.gcd(p, q) == 1 and (p > 0 or q > 0)
     ]

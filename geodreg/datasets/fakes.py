@@ -80,6 +80,14 @@ def erased(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:
     return _changed(images.masked_fill(hole, 0.0), images, images.masked_fill(~hole, 0.0))
 
 
+def swirled(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:
+    """Digits turned about their middle, the more the nearer to it; where that changes little, the maximum of two."""
+    y, x = _square()
+    angle = _uniform(len(images), 1.8, 3.0, chance) * (1.0 - x.hypot(y)).clamp_min(0.0)
+    turned = _sample(images, x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos())
+    return _changed(turned, images, maximum_of_two(images, labels, chance))
+
+
 def faded(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:
     """Digits of too little ink."""
     return _uniform(len(images), 0.1, 0.5, chance) * images
@@ -102,11 +110,10 @@ def ghosts(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:
 
 def waves(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:
     """Digits whose rows are displaced along a steep wave."""
-    line = torch.linspace(-1, 1, 28)
-    y, x = torch.meshgrid(line, line, indexing="ij")
+    y, x = _square()
     phase = _uniform(len(images), 0, 2 * math.pi, chance)
     x = x + 0.3 * torch.sin(2.5 * math.pi * y + phase)
-    return grid_sample(images[:, None], torch.stack([x, y.expand_as(x)], dim=-1), align_corners=True)[:, 0]
+    return _sample(images, x, y.expand_as(x))
 
 
 def mean_of_three(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:
@@ -119,6 +126,18 @@ def torn_rows(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor
     moves = torch.randint(-7, 8, (len(images), 7), generator=chance).repeat_interleave(4, dim=1)  # n x 28
     columns = (torch.arange(28) - moves[:, :, None]) % 28
     return torch.gather(images, 2, columns)
+
+
+def _square() -> tuple[Tensor, Tensor]:
+    """Coordinates of the pixels in [-1, 1], downwards and to the right, ``(28, 28)`` each."""
+    line = torch.linspace(-1, 1, 28)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    return y, x
+
+
+def _sample(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Values of images ``(n, 28, 28)`` at places ``(n, 28, 28)``, blank outside."""
+    return grid_sample(images[:, None], torch.stack([x, y], dim=-1), align_corners=True)[:, 0]
 
 
 def _changed(made: Tensor, images: Tensor, otherwise: Tensor) -> Tensor:
@@ -143,6 +162,7 @@ SEEN_FAKES: dict[str, Fake] = {
     "shuffled": shuffled,
     "patched": patched,
     "erased": erased,
+    "swirled": swirled,
     "faded": faded,
 }
 """Kinds that the judge's reject class is trained on."""

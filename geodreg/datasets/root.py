@@ -6,10 +6,12 @@ import hashlib
 import os
 from pathlib import Path
 
+from geodreg.errors import PlainError
+
 __all__ = ["DataError", "data_root", "find_data_root", "verify_checksum"]
 
 
-class DataError(Exception):
+class DataError(PlainError):
     """A data file that is missing or damaged; the message names it and says how to mend that."""
 
 
@@ -32,13 +34,13 @@ def data_root(named: str | Path | None = None) -> Path:
     """
     if named is not None:
         if not Path(named).is_dir():
-            raise DataError(f"The data root {named} is not a folder; name the folder that holds mnist/.")
+            raise DataError(f"The data root {named} is not a folder; name the folder that holds mnist/ and yale_b/.")
         return Path(named)
     root = find_data_root()
     if root is None:
         raise DataError(
-            "No data root: set GEODREG_DATA to the folder that holds mnist/, "
-            "or run `geodreg data fetch mnist`, which makes data/raw."
+            "No data root: set GEODREG_DATA to the folder that holds mnist/ and yale_b/, "
+            "or run `geodreg data fetch mnist` or `geodreg data fetch yale`, which make data/raw."
         )
     return root
 

@@ -3,7 +3,7 @@
 from geodreg.models.convolutional import FaceDiscriminator, FaceGenerator
 from geodreg.models.judge import REJECT, Judge
 from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator, perceptron
-from geodreg.models.store import ModelError, model_folder, model_path, read_card
+from geodreg.models.store import ModelError, model_folder, model_path, read_card, read_table
 from geodreg.models.zoo import TrainedModel, load_judge, load_model
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "model_path",
     "perceptron",
     "read_card",
+    "read_table",
 ]

@@ -11,22 +11,28 @@ SHA-256 of every other file in the folder) and files derived from model and data
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-__all__ = ["ModelError", "model_folder", "model_path", "read_card", "read_weights", "write_model"]
+from geodreg.errors import PlainError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ModelError", "model_folder", "model_path", "read_card", "read_table", "read_weights", "write_model"]
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
-class ModelError(Exception):
+class ModelError(PlainError):
     """A model that is missing or damaged; the message names the file and says how to mend that."""
 
 
@@ -70,6 +76,17 @@ def model_path(name: str, file: str, models: Path | None = None) -> Path:
             f"restore it, or retrain with `geodreg train {name}`."
         )
     return path
+
+
+def read_table(name: str, file: str, models: Path | None = None) -> pd.DataFrame:
+    """One of a model's tables, after its sum was checked.
+
+    Raises:
+        ModelError: as :func:`model_path`.
+    """
+    import pandas as pd
+
+    return pd.read_csv(io.BytesIO(model_path(name, file, models).read_bytes()))
 
 
 def read_weights(name: str, module: nn.Module, models: Path | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from torch import nn
 from geodreg.models.convolutional import FaceGenerator
 from geodreg.models.judge import Judge
 from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator
-from geodreg.models.store import ModelError, model_path, read_card, read_weights
+from geodreg.models.store import ModelError, read_card, read_table, read_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,9 +43,7 @@ class TrainedModel:
 
     def table(self, file: str) -> pd.DataFrame:
         """A table that was derived from the model and its data, after its sum was checked."""
-        import pandas as pd
-
-        return pd.read_csv(io.BytesIO(model_path(self.name, file, self.models).read_bytes()))
+        return read_table(self.name, file, self.models)
 
 
 def load_model(name: str, models: Path | None = None) -> TrainedModel:

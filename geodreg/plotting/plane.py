@@ -1,16 +1,16 @@
-"""The figures of the book, from paths and manifolds."""
+"""Figures 1 and 2: generators whose latent space and data can be drawn as they are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 from torch import Tensor
@@ -18,54 +18,18 @@ from torch import Tensor
 from geodreg.comparison import NAMES
 from geodreg.manifold import LatentManifold
 from geodreg.paths import Paths
-
-if TYPE_CHECKING:
-    import pandas as pd
+from geodreg.plotting.style import BACKGROUND, DATA_COLOR, METHOD_STYLE, MODEL_COLOR
 
 __all__ = [
-    "METHOD_STYLE",
     "animate_solution",
     "latent_grid",
     "plot_curves",
     "plot_density",
-    "plot_diagrams",
     "plot_grid",
-    "plot_interpolations",
     "plot_mismatch",
     "plot_plane",
     "plot_points",
-    "use_house_style",
 ]
-
-METHOD_STYLE: dict[str, dict[str, Any]] = {
-    "geodreg": {"color": "#2a8c4a", "linestyle": "dashdot"},
-    "geodesic": {"color": "#c8372d", "linestyle": "dotted"},
-    "straight": {"color": "#2b61a8", "linestyle": "solid"},
-}
-"""The paper's colours and line styles, so that the figures compare at a glance and without colour."""
-
-DATA_COLOR, MODEL_COLOR = "#8a8a8a", "#7b5aa6"  # the methods' colours are for methods alone
-BACKGROUND = 0.3  # opacity of data behind something else
-HATCHES = {"geodreg": "///", "geodesic": "...", "straight": ""}
-
-
-def use_house_style() -> None:
-    """One look for all figures; SVG that is the same, byte for byte, on every run."""
-    import seaborn as sns
-
-    sns.set_theme(context="notebook", style="ticks", font_scale=0.85)
-    plt.rcParams.update(
-        {
-            "svg.hashsalt": "geodreg",
-            "svg.fonttype": "path",
-            "figure.facecolor": "white",
-            "savefig.facecolor": "white",
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.titlesize": "medium",
-            "lines.linewidth": 1.8,
-        }
-    )
 
 
 def plot_points(axes: Axes, x: Tensor, title: str, alpha: float = 0.7) -> None:
@@ -115,58 +79,6 @@ def plot_curves(axes: Axes, paths: Mapping[str, Paths], pair: int, in_latent: bo
         line.set_path_effects([Stroke(linewidth=3.2, foreground="white", alpha=0.5), Normal()])
     axes.plot(*points[[0, -1]].T.numpy(), "o", color="black", markersize=4)
     axes.set_aspect("equal")
-
-
-def plot_interpolations(paths: Mapping[str, Paths], pairs: Sequence[int], n_images: int = 12) -> Figure:
-    """Figure 3's panels: for each pair the lengths as bars, strips of images, and the nll along the paths.
-
-    Args:
-        paths: paths of grey images ``(P, K, h, w)`` by method.
-        pairs: which of the ``P`` pairs to show, a panel each.
-        n_images: images of a strip, evenly spaced by arc length.
-    """
-    figure = plt.figure(figsize=(9.0, 3.9 * len(pairs)), layout="constrained")
-    panels = figure.subfigures(len(pairs), 1, squeeze=False, hspace=0.06)[:, 0]
-    for panel, pair in zip(panels, pairs, strict=True):
-        _plot_panel(panel, paths, pair, n_images)
-    return figure
-
-
-def _plot_panel(panel: SubFigure, paths: Mapping[str, Paths], pair: int, n_images: int) -> None:
-    bars, strips, curves = panel.subplot_mosaic(
-        [["bars", "strips"], ["bars", "nll"]], width_ratios=[1, 4.2], height_ratios=[1.55, 1]
-    ).values()
-    rows = []
-    for place, (method, path) in enumerate(paths.items()):
-        color = METHOD_STYLE[method]["color"]
-        length = path.length[pair].item()
-        bars.bar(place, length, color="white", edgecolor=color, hatch=HATCHES[method], linewidth=1.5)
-        bars.text(place, length, f"{length:.1f}", ha="center", va="bottom", fontsize="small")
-        rows.append(_strip(path.resample(n_images).x[pair]))
-        profile = path.resample(200)
-        position = torch.linspace(0, 1, 200)
-        curves.plot(position, profile.nll[pair].cpu(), label=NAMES[method], **METHOD_STYLE[method])
-    bars.set_xticks(range(len(paths)), [NAMES[method] for method in paths], rotation=60, ha="right")
-    bars.set_ylabel("length in data space")
-    bars.margins(y=0.1)
-    picture = np.concatenate(rows)
-    strips.imshow(picture, cmap="gray_r", vmin=0.0, vmax=1.0, aspect="equal", interpolation="nearest")
-    height = len(picture) / len(paths)
-    strips.set_yticks([(place + 0.5) * height for place in range(len(paths))], [NAMES[method] for method in paths])
-    for label, method in zip(strips.get_yticklabels(), paths, strict=True):
-        label.set_color(METHOD_STYLE[method]["color"])
-    strips.set_xticks([])
-    strips.tick_params(length=0)
-    strips.spines[:].set_visible(False)
-    curves.set_xlabel("share of the path's length")
-    curves.set_ylabel("NLL (nats)")
-    curves.set_xlim(0, 1)
-    curves.legend(frameon=False, ncols=len(paths), loc="upper center", bbox_to_anchor=(0.5, 1.22), fontsize="small")
-
-
-def _strip(images: Tensor, border: int = 1) -> np.ndarray:
-    """Images ``(n, h, w)`` side by side in one array, with a white border around each."""
-    return np.concatenate([np.pad(image, border) for image in images.cpu().numpy()], axis=1)
 
 
 def plot_plane(
@@ -227,24 +139,6 @@ def animate_solution(
         return [line for pair in lines.values() for line in pair]
 
     return FuncAnimation(figure, draw, frames=len(stages), interval=350)
-
-
-def plot_diagrams(diagrams: Mapping[str, pd.DataFrame]) -> Figure:
-    """Persistence diagrams by name: birth and death of components and holes, on the same axes."""
-    figure, axes = plt.subplots(1, len(diagrams), figsize=(9, 3.3), layout="constrained", squeeze=False)
-    top = 1.05 * max(diagram["death"].max() for diagram in diagrams.values())
-    for axis, (name, diagram) in zip(axes[0], diagrams.items(), strict=True):
-        axis.plot([0, top], [0, top], color="grey", linewidth=0.8)
-        for dimension, marker, color in ((0, ".", DATA_COLOR), (1, "^", MODEL_COLOR)):
-            part = diagram[diagram["dimension"] == dimension]
-            label = ("components", "holes")[dimension]
-            axis.plot(
-                part["birth"], part["death"], marker, color=color, markersize=5, alpha=0.6, label=label, rasterized=True
-            )
-        axis.set(xlabel="birth", title=name, xlim=(-0.02, top), ylim=(0, top), aspect="equal")
-    axes[0, 0].set_ylabel("death")
-    axes[0, -1].legend(frameon=False, loc="lower right")
-    return figure
 
 
 def plot_mismatch(manifold: LatentManifold, points: Tensor, paths: Mapping[str, Paths], extent: float = 2.4) -> Figure:

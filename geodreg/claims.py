@@ -1,0 +1,83 @@
+"""What the paper says about its figures, next to what was measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geodreg.comparison import paired_differences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["figure_3_claims", "figure_4_claims"]
+
+Claim = tuple[str, str, bool]
+"""Statement, measured value in words, and whether it holds."""
+
+
+def figure_3_claims(table: pd.DataFrame) -> list[Claim]:
+    """The paper's statements about lengths and densities; one holds if it does in more than half of the pairs.
+
+    Args:
+        table: from :func:`~geodreg.comparison.summarise`.
+    """
+    length, nll = (_columns(table, name) for name in ("length", "nll_mean"))
+    shortest = length.idxmin(axis=1) == "geodesic"
+    thinner = paired_differences(table, "nll_mean", "geodesic", "straight")
+    denser = paired_differences(table, "nll_mean", "straight", "geodreg")
+    densest = nll.idxmin(axis=1) == "geodreg"
+    return [
+        (
+            "The geodesic is the shortest of the three",
+            f"in {shortest.mean():.0%} of {len(length)} pairs; StraightZ is longer by "
+            f"{(length['straight'] / length['geodesic'] - 1).median():.0%}, "
+            f"GeodReg by {(length['geodreg'] / length['geodesic'] - 1).median():.0%} (medians)",
+            shortest.mean() > 0.5,
+        ),
+        (
+            "It passes through lower density than the straight line",
+            f"in {thinner['share']:.0%} of pairs; mean NLL higher by {_interval(thinner, 'nats')}",
+            thinner["share"] > 0.5,
+        ),
+        (
+            "The regularised path has the highest density of the three",
+            f"in {densest.mean():.0%} of pairs; mean NLL below StraightZ's in {denser['share']:.0%}, "
+            f"by {_interval(denser, 'nats')}",
+            densest.mean() > 0.5,
+        ),
+    ]
+
+
+def figure_4_claims(table: pd.DataFrame) -> list[Claim]:
+    """The paper's statements about Figure 4; the columns are those of Figure 3 and ``excess``."""
+    excess = _columns(table, "excess")
+    order = (excess["geodesic"] < excess["geodreg"]) & (excess["geodreg"] < excess["straight"])
+    above_geodesic = paired_differences(table, "excess", "geodreg", "geodesic")
+    below_straight = paired_differences(table, "excess", "straight", "geodreg")
+    return [
+        (
+            "Lengths and dissimilarities are in the order Geod, GeodReg, StraightZ",
+            f"in {order.sum()} of {len(order)} pairs",
+            order.mean() > 0.5,
+        ),
+        (
+            "GeodReg deviates from the straight line more than Geod",
+            f"in {above_geodesic['share']:.0%} of pairs; excess length larger by {_interval(above_geodesic, '', 3)}",
+            above_geodesic["share"] > 0.5,
+        ),
+        (
+            "and less than StraightZ",
+            f"in {below_straight['share']:.0%} of pairs; excess length smaller by {_interval(below_straight, '', 3)}",
+            below_straight["share"] > 0.5,
+        ),
+    ]
+
+
+def _columns(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """One column of a summary, a row for each pair and a column for each method."""
+    return table.pivot_table(index="pair", columns="method", values=name)
+
+
+def _interval(difference: dict[str, float], unit: str, digits: int = 2) -> str:
+    median, low, high = (f"{difference[key]:.{digits}f}" for key in ("median", "low", "high"))
+    return f"{median} {unit}".strip() + f" (median; 95 % interval {low} to {high})"

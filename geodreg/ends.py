@@ -1,0 +1,65 @@
+"""Between which latents the book's pages interpolate, and which pairs of lights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from geodreg.comparison import random_pairs
+from geodreg.datasets.yale import yale_lights
+from geodreg.models.mlp import DigitGenerator
+from geodreg.models.zoo import TrainedModel, load_judge
+
+__all__ = ["choose_ends", "choose_lights", "codes_of"]
+
+N_CANDIDATES = 1000  # prior samples among which the GAN's ends are chosen, as many as there are codes of the VAE
+
+
+def codes_of(model: TrainedModel, file: str) -> Tensor:
+    """Latents in the columns ``z0, z1, ...`` of a model's table: ``(n, d)``."""
+    return torch.tensor(model.table(file).filter(regex=r"^z\d").to_numpy(), dtype=torch.float32)
+
+
+def choose_ends(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Random pairs of latents of one of the book's models; more pairs with the same seed begin with the same ones.
+
+    On the VAE they are codes of test digits of different classes. On the MNIST GAN, which has no codes, they are prior
+    samples that the judge accepts as digits, of different classes by its judgement. On the faces they are codes of
+    images.
+
+    Args:
+        model: a digit or face model.
+        n_pairs: number of pairs.
+        seed: of the choice.
+
+    Returns:
+        start and end, ``(n_pairs, d)`` each.
+    """
+    if "test-codes.csv" in model.card["files"]:
+        z = codes_of(model, "test-codes.csv")
+        labels = torch.tensor(model.table("test-codes.csv")["label"].to_numpy())
+    elif isinstance(model.module, DigitGenerator):
+        z = torch.randn(N_CANDIDATES, model.latent_dim, generator=torch.Generator().manual_seed(seed))
+        judge, images = load_judge(), model.generator(z)
+        accepted = judge.accepts(images)
+        z, labels = z[accepted], judge.classify(images[accepted])
+    else:
+        z, labels = codes_of(model, "codes.csv"), None
+    start, end = z[random_pairs(z, n_pairs, seed, labels)].unbind(1)
+    return start, end
+
+
+def choose_lights(n_pairs: int, seed: int) -> Tensor:
+    """Random pairs of those Yale lights that are in front of the object, none at the pole of their angles.
+
+    Args:
+        n_pairs: number of pairs.
+        seed: of the choice.
+
+    Returns:
+        azimuth and elevation in degrees, ``(n_pairs, 2, 2)``: pair, end, angle.
+    """
+    azimuth, elevation = yale_lights()
+    in_front = (azimuth.abs() <= 90.0) & (elevation < 90.0)
+    angles = torch.stack([azimuth, elevation], dim=-1)[in_front]
+    return angles[random_pairs(angles, n_pairs, seed)]

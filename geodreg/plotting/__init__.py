@@ -1,0 +1,40 @@
+"""The figures of the book, from paths and manifolds."""
+
+from geodreg.plotting.diagrams import plot_diagrams
+from geodreg.plotting.plane import (
+    animate_solution,
+    latent_grid,
+    plot_curves,
+    plot_density,
+    plot_grid,
+    plot_mismatch,
+    plot_plane,
+    plot_points,
+)
+from geodreg.plotting.reliability import plot_reliability
+from geodreg.plotting.scenes import plot_rows
+from geodreg.plotting.straightness import plot_excess, plot_references, plot_spectra, plot_straightness
+from geodreg.plotting.strips import plot_interpolations, plot_nine
+from geodreg.plotting.style import METHOD_STYLE, use_house_style
+
+__all__ = [
+    "METHOD_STYLE",
+    "animate_solution",
+    "latent_grid",
+    "plot_curves",
+    "plot_density",
+    "plot_diagrams",
+    "plot_excess",
+    "plot_grid",
+    "plot_interpolations",
+    "plot_mismatch",
+    "plot_nine",
+    "plot_plane",
+    "plot_points",
+    "plot_references",
+    "plot_reliability",
+    "plot_rows",
+    "plot_spectra",
+    "plot_straightness",
+    "use_house_style",
+]

@@ -1,0 +1,128 @@
+"""Figure 4: how long and how straight paths are in data space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from geodreg.comparison import NAMES
+from geodreg.metrics import cosine_dissimilarity
+from geodreg.paths import Paths
+from geodreg.plotting.style import METHOD_STYLE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["plot_excess", "plot_references", "plot_spectra", "plot_straightness"]
+
+MARKERS = {"geodreg": "^", "geodesic": "o", "straight": "s"}
+
+
+def plot_straightness(paths: Mapping[str, Paths], n: int = 100) -> Figure:
+    """Figure 4: lengths of paths beside the distances of their ends, and cosine dissimilarities along them.
+
+    Args:
+        paths: paths ``(P, K, *data_shape)`` by method.
+        n: points of each path, evenly spaced by arc length.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.0, 3.9), layout="constrained")
+    position = np.linspace(0.0, 1.0, n)
+    ends = next(iter(paths.values())).x[:, [0, -1]].flatten(2).double().cpu()
+    true = (ends[:, 1] - ends[:, 0]).norm(dim=-1)
+    order = true.argsort()
+    pair = np.arange(1, len(order) + 1)
+    for method, path in paths.items():
+        style = METHOD_STYLE[method]
+        left.plot(pair, path.length.cpu()[order], **_marker(method))
+        curves = cosine_dissimilarity(path.resample(n)).cpu()
+        right.plot(position, curves.T, **{**style, "linewidth": 0.6, "alpha": 0.4})
+        right.plot(position, curves.quantile(0.5, dim=0), label=NAMES[method], **{**style, "linewidth": 2.4})
+    left.plot(pair, true[order], "_", color="black", markersize=12, markeredgewidth=2, label="true length")
+    left.set(xlabel="pair, by true length", ylabel="length in data space", xticks=pair)
+    left.set_ylim(bottom=0)
+    left.legend(frameon=False)
+    right.set(xlabel="share of the path's length", ylabel="cosine dissimilarity", xlim=(0, 1))
+    right.set_ylim(bottom=0)
+    right.legend(frameon=False, title="median of the pairs")
+    return figure
+
+
+def plot_references(table: pd.DataFrame) -> Figure:
+    """Lengths on exact renderers over the distance of the ends, pair by pair, next to references.
+
+    Args:
+        table: rows of :func:`geodreg.lambertian.exact_lengths` with columns ``object`` and ``manifold`` added.
+    """
+    objects, manifolds = table["object"].unique(), table["manifold"].unique()
+    figure, grid = plt.subplots(
+        len(objects), len(manifolds), figsize=(2.6 * len(manifolds), 2.5 * len(objects)), sharex=True, sharey="row",
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    for row, name in zip(grid, objects, strict=True):
+        for axes, manifold in zip(row, manifolds, strict=True):
+            part = table[(table["object"] == name) & (table["manifold"] == manifold)].sort_values("chord")
+            pair = np.arange(1, len(part) + 1)
+            for method in ("straight", "geodesic"):
+                axes.plot(pair, part[method] / part["chord"], **_marker(method))
+            axes.plot(pair, part["reference"] / part["chord"], "_", color="black", markersize=11, label="reference")
+            axes.set_title(f"{name}: {manifold}", fontsize="small")
+        row[0].set_ylabel("length / distance of ends")
+    for axes in grid[-1]:
+        axes.set_xlabel("pair, by distance")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), frameon=False, ncols=3, loc="outside lower center")
+    return figure
+
+
+def _marker(method: str) -> dict[str, Any]:
+    color = METHOD_STYLE[method]["color"]
+    return {"marker": MARKERS[method], "linestyle": "", "color": color, "label": NAMES[method], "markersize": 5}
+
+
+def plot_excess(table: pd.DataFrame, order: Sequence[str]) -> Figure:
+    """Excess lengths of all pairs by data set and method.
+
+    Args:
+        table: with columns ``data``, ``method`` and ``excess``.
+        order: the data sets, from top to bottom.
+    """
+    import seaborn as sns
+
+    figure, axes = plt.subplots(figsize=(8.0, 0.75 * len(order) + 1.0), layout="constrained")
+    colors = {NAMES[method]: style["color"] for method, style in METHOD_STYLE.items() if method in NAMES}
+    shown = table.assign(method=table["method"].map(NAMES))
+    sns.boxplot(
+        shown, x="excess", y="data", hue="method", order=order, hue_order=[NAMES[m] for m in NAMES], palette=colors,
+        fill=False, linewidth=1.2, fliersize=3, gap=0.2, ax=axes,
+    )  # fmt: skip
+    axes.set(xlabel="excess length: length over distance of the ends, minus one", ylabel="")
+    axes.set_xlim(left=0)
+    axes.legend(frameon=False)
+    axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def plot_spectra(shares: Mapping[str, np.ndarray], theory: Sequence[float], n_shown: int = 15) -> Figure:
+    """Share of the energy in the first components, by data set, next to the theory's.
+
+    Args:
+        shares: cumulated shares by name.
+        theory: the share in the first 1, 4 and 9 harmonics.
+        n_shown: components that are shown.
+    """
+    figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
+    for (name, share), marker in zip(shares.items(), "os^dv", strict=False):
+        axes.plot(
+            np.arange(1, n_shown + 1), 100 * share[:n_shown], marker=marker, markersize=4, linewidth=1.2, label=name
+        )
+    axes.plot(
+        [1, 4, 9], 100 * torch.tensor(theory), "*", color="black", markersize=11, label="sphere, harmonics", zorder=4
+    )
+    axes.axvline(9, color="grey", linewidth=0.8)
+    axes.set(xlabel="components", ylabel="share of the energy (%)", xticks=range(1, n_shown + 1))
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,98 @@
+"""Figure 3: strips of images, lengths, and density along paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from torch import Tensor
+
+from geodreg.comparison import NAMES
+from geodreg.paths import Paths
+from geodreg.plotting.style import HATCHES, METHOD_STYLE
+
+__all__ = ["plot_interpolations", "plot_nine"]
+
+
+def plot_interpolations(
+    paths: Mapping[str, Paths], pairs: Sequence[int], n_images: int = 12, cmap: str = "gray_r"
+) -> Figure:
+    """Figure 3's panels: for each pair the lengths as bars, strips of images, and the nll along the paths.
+
+    Args:
+        paths: paths of grey images ``(P, K, h, w)`` by method.
+        pairs: which of the ``P`` pairs to show, a panel each.
+        n_images: images of a strip, evenly spaced by arc length.
+        cmap: ``"gray_r"`` for ink on paper, ``"gray"`` for light.
+    """
+    figure = plt.figure(figsize=(9.0, 3.9 * len(pairs)), layout="constrained")
+    panels = figure.subfigures(len(pairs), 1, squeeze=False, hspace=0.06)[:, 0]
+    for panel, pair in zip(panels, pairs, strict=True):
+        curves = _plot_panel(panel, paths, pair, n_images, cmap)
+        curves.legend(frameon=False, ncols=len(paths), loc="upper center", bbox_to_anchor=(0.5, 1.22), fontsize="small")
+    return figure
+
+
+def plot_nine(models: Mapping[str, tuple[Mapping[str, Paths], str]], n_pairs: int = 3, n_images: int = 7) -> Figure:
+    """The whole of Figure 3: a column for each model, a panel for each of its first pairs.
+
+    Args:
+        models: by title, paths by method and colour map, as for :func:`plot_interpolations`.
+        n_pairs: panels of each model.
+        n_images: images of a strip.
+    """
+    figure = plt.figure(figsize=(4.6 * len(models), 3.1 * n_pairs), layout="constrained")
+    panels = figure.subfigures(n_pairs, len(models), squeeze=False, wspace=0.04, hspace=0.05)
+    for column, (title, (paths, cmap)) in zip(panels.T, models.items(), strict=True):
+        for pair, panel in enumerate(column):
+            curves = _plot_panel(panel, paths, pair, n_images, cmap)
+        column[0].suptitle(title, fontsize="large")
+    handles, labels = curves.get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, ncols=len(labels), loc="outside lower center", handlelength=4)
+    return figure
+
+
+def _plot_panel(panel: SubFigure, paths: Mapping[str, Paths], pair: int, n_images: int, cmap: str) -> Axes:
+    bars, strips, curves = panel.subplot_mosaic(
+        [["bars", "strips"], ["bars", "nll"]], width_ratios=[1, 4.2], height_ratios=[1.55, 1]
+    ).values()
+    rows = []
+    for place, (method, path) in enumerate(paths.items()):
+        color = METHOD_STYLE[method]["color"]
+        length = path.length[pair].item()
+        bars.bar(place, length, color="white", edgecolor=color, hatch=HATCHES[method], linewidth=1.5)
+        bars.text(place, length, f"{length:.1f}", ha="center", va="bottom", fontsize="small")
+        rows.append(_strip(path.resample(n_images).x[pair]))
+        profile = path.resample(200)
+        position = torch.linspace(0, 1, 200)
+        curves.plot(position, profile.nll[pair].cpu(), label=NAMES[method], **METHOD_STYLE[method])
+    bars.set_xticks(range(len(paths)), [NAMES[method] for method in paths], rotation=60, ha="right")
+    bars.set_ylabel("length in data space")
+    bars.margins(y=0.1)
+    picture = np.concatenate(rows)
+    low = min(0.0, float(np.nanmin(picture)))
+    strips.imshow(
+        picture, cmap=plt.get_cmap(cmap).with_extremes(bad="white"), vmin=low, vmax=1.0, interpolation="nearest"
+    )
+    height = len(picture) / len(paths)
+    strips.set_yticks([(place + 0.5) * height for place in range(len(paths))], [NAMES[method] for method in paths])
+    for label, method in zip(strips.get_yticklabels(), paths, strict=True):
+        label.set_color(METHOD_STYLE[method]["color"])
+    strips.set_xticks([])
+    strips.tick_params(length=0)
+    strips.spines[:].set_visible(False)
+    curves.set_xlabel("share of the path's length")
+    curves.set_ylabel("NLL (nats)")
+    curves.set_xlim(0, 1)
+    return curves
+
+
+def _strip(images: Tensor, share: float = 0.04) -> np.ndarray:
+    """Images ``(n, h, w)`` side by side in one array, each with a border of no value, a share of its height wide."""
+    border = max(1, round(share * images.shape[-2]))
+    framed = [np.pad(image, border, constant_values=np.nan) for image in images.cpu().numpy()]
+    return np.concatenate(framed, axis=1)
