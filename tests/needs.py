@@ -5,10 +5,16 @@ import torch
 
 from geodreg.datasets import find_data_root
 
-__all__ = ["needs_cuda", "needs_mnist"]
+__all__ = ["needs_cuda", "needs_mnist", "needs_yale"]
 
 _root = find_data_root()
-needs_mnist = pytest.mark.skipif(
-    _root is None or not (_root / "mnist").is_dir(), reason="needs MNIST: set GEODREG_DATA"
-)
+
+
+def _needs(folder: str, data: str) -> pytest.MarkDecorator:
+    missing = _root is None or not (_root / folder).is_dir()
+    return pytest.mark.skipif(missing, reason=f"needs {data}: set GEODREG_DATA")
+
+
+needs_mnist = _needs("mnist", "MNIST")
+needs_yale = _needs("yale_b", "the Yale faces")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -38,7 +38,8 @@ def test_half_a_circle_has_its_excess_and_its_distance() -> None:
 
 def test_straight_paths_have_none() -> None:
     matrix = latents(3, 7, seed=0)
-    profile = interpolate(lambda z: z @ matrix, *latents(2, 3, seed=1), "straight").resample(50)
+    start, end = latents(2, 3, seed=1)
+    profile = interpolate(lambda z: z @ matrix, start, end, "straight").resample(50)
     for measure in (cosine_dissimilarity, excess_length, distance_from_segment):
         assert measure(profile).abs().max() < 1e-9
 

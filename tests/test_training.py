@@ -4,13 +4,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from geodreg.models import VAE
+from geodreg.models.convolutional import FaceGenerator
+from geodreg.models.mlp import DigitGenerator
+from geodreg.training.augmentation import cut_out, move
 from geodreg.training.circle_gan import CircleGANSettings, train_circle_gan
+from geodreg.training.digit_gan import DigitGANSettings, train_digit_gan
+from geodreg.training.face_gan import FaceGANSettings, train_face_gan
+from geodreg.training.folding import fold_batch_norms
+from geodreg.training.judge import JudgeSettings, train_judge
+from geodreg.training.loop import Run
 from geodreg.training.vae import VAESettings, train_vae
 
 
@@ -50,6 +59,73 @@ def test_a_vae_run_that_stops_between_epochs_ends_as_an_undisturbed_one(
     assert resumed_run.curve == run.curve
     resumed_run.finish()
     assert not checkpoint.exists()
+
+
+def train_small(kind: str, checkpoint: Path | None = None) -> tuple[torch.nn.Module, Run]:
+    chance = torch.Generator().manual_seed(0)
+    digits, labels = torch.rand(300, 28, 28, generator=chance), torch.arange(300) % 10
+    if kind == "digit GAN":
+        small = DigitGANSettings(steps=4, hidden=(8,), batch_size=8, latent_dim=2)
+        return train_digit_gan(small, digits, checkpoint)
+    if kind == "judge":
+        settings = JudgeSettings(steps=4, width=2, batch_size=8, fakes_per_kind=2, held_out=100)
+        return train_judge(settings, digits, labels, checkpoint)
+    faces = torch.rand(8, 64, 64, generator=chance)
+    return train_face_gan(FaceGANSettings(steps=4, channels=(4, 4, 4, 4), batch_size=4), faces, -1.0, 1.0, checkpoint)
+
+
+@pytest.mark.parametrize("kind", ["digit GAN", "face GAN", "judge"])
+def test_other_runs_that_stop_on_the_way_end_as_undisturbed_ones(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed, run = train_small(kind)
+    steps = Run.steps
+
+    def saves_and_dies(self: Run, total: int, save_every: int) -> Iterator[int]:
+        for step in steps(self, total, save_every=2):
+            if step == 3:
+                raise Killed
+            yield step
+
+    checkpoint = tmp_path / "small.checkpoint"
+    monkeypatch.setattr(Run, "steps", saves_and_dies)
+    with pytest.raises(Killed):
+        train_small(kind, checkpoint)
+    monkeypatch.undo()
+    assert checkpoint.exists()
+    resumed, resumed_run = train_small(kind, checkpoint)
+    assert same(undisturbed, resumed)
+    assert resumed_run.curve == run.curve
+
+
+@pytest.mark.parametrize("kind", [DigitGenerator, FaceGenerator])
+def test_folding_batch_norms_leaves_the_map_as_it_is(kind: type[DigitGenerator | FaceGenerator]) -> None:
+    torch.manual_seed(0)
+    generator = kind(3, (6, 5, 4, 3), batch_norm=True)
+    z = torch.randn(50, 3)
+    for _ in range(5):
+        generator(2 * z + 1)  # statistics other than at the start
+    for layer in generator.modules():
+        if isinstance(layer, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(layer.weight)
+            torch.nn.init.normal_(layer.bias)
+    before = generator.eval()(z)
+    generator.layers = fold_batch_norms(generator.layers)
+    assert torch.allclose(generator(z), before, atol=1e-5)
+    assert generator.state_dict().keys() == kind(3, (6, 5, 4, 3)).state_dict().keys()
+
+
+def test_augmentations_are_the_identity_at_zero_and_let_gradients_through() -> None:
+    images = torch.rand(6, 16, 16, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    chance = torch.Generator().manual_seed(0)
+    assert torch.allclose(move(images, chance), images, atol=1e-6)
+    assert torch.equal(cut_out(images, chance, 0.0), images)
+    blanked = (cut_out(torch.ones(500, 20, 20), chance, 0.5) == 0).float().mean((1, 2))
+    assert blanked.max() == pytest.approx(0.25)
+    assert blanked.min() < 0.1
+    cut_out(move(images, chance, shift=0.1), chance, 0.3).sum().backward()
+    assert images.grad is not None
+    assert (images.grad != 0).any()
 
 
 def test_a_checkpoint_of_other_settings_is_not_taken_up(tmp_path: Path) -> None:

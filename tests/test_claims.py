@@ -1,0 +1,59 @@
+"""Claims and the choice of the weight, on made-up tables and simple generators."""
+
+import pandas as pd
+import pytest
+import torch
+
+from geodreg import LatentManifold
+from geodreg.claims import figure_3_claims, figure_4_claims
+from geodreg.comparison import paired_differences
+from geodreg.weight import choose_weight, compare_weights
+from tests.generators import latents, random_decoder
+
+
+def table(**columns: dict[str, list[float]]) -> pd.DataFrame:
+    rows = [
+        {"method": method, "pair": pair, **{name: values[method][pair] for name, values in columns.items()}}
+        for method in ("geodreg", "geodesic", "straight")
+        for pair in range(4)
+    ]
+    return pd.DataFrame(rows)
+
+
+LENGTH = {"geodreg": [2.0, 2.0, 2.0, 2.0], "geodesic": [1.0, 1.0, 1.0, 3.0], "straight": [3.0, 3.0, 3.0, 3.0]}
+NLL = {"geodreg": [0.0, 1.0, 2.0, 3.0], "geodesic": [5.0, 5.0, 5.0, 5.0], "straight": [4.0, 5.5, 6.0, 7.0]}
+
+
+def test_paired_differences_are_pair_by_pair_with_an_interval_about_the_median() -> None:
+    found = paired_differences(table(nll=NLL), "nll", "straight", "geodreg")
+    assert found["median"] == pytest.approx(4.0)
+    assert found["low"] <= found["median"] <= found["high"]
+    assert found["share"] == 1.0
+    assert paired_differences(table(nll=NLL), "nll", "geodreg", "geodreg")["high"] == 0.0
+
+
+def test_claims_hold_where_most_pairs_say_so_and_fail_where_not() -> None:
+    claims = figure_3_claims(table(length=LENGTH, nll_mean=NLL))
+    assert [holds for *_, holds in claims] == [True, False, True]
+    assert "in 75% of 4 pairs" in claims[0][1]
+    assert "in 25% of pairs" in claims[1][1]
+    order, above, below = figure_4_claims(table(excess=LENGTH))
+    assert order[1] == "in 3 of 4 pairs"
+    assert [holds for *_, holds in (order, above, below)] == [True, True, True]
+
+
+def test_the_smallest_sufficient_weight_is_chosen_or_else_the_largest() -> None:
+    weights = pd.DataFrame({"mu": [0.01, 0.03, 0.1], "denser": [0.5, 0.9, 1.0]})
+    assert choose_weight(weights, share=0.9) == 0.03
+    assert choose_weight(weights, share=0.95) == 0.1
+    assert choose_weight(weights.assign(denser=0.1), share=0.9) == 0.1
+
+
+def test_larger_weights_make_paths_denser_and_longer() -> None:
+    manifold = LatentManifold(random_decoder([2, 32, 20], gain=1.0), noise=0.1)
+    found = compare_weights(manifold, latents(3, 2, seed=1), latents(3, 2, seed=2), weights=(0.01, 0.1, 1.0))
+    assert found["mu"].tolist() == [0.01, 0.1, 1.0]
+    assert found["converged"].tolist() == [1.0, 1.0, 1.0]
+    assert found["gain"].is_monotonic_increasing
+    assert found["longer"].is_monotonic_increasing
+    assert torch.tensor(found["longer"].to_numpy()).min() > -1e-6
