@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from geodreg.models.store import model_folder, read_card
+from geodreg.models.store import model_folder, model_path, read_card
 from geodreg.notebook import RECORD
 
 __all__ = ["provenance_page"]
+
+PICTURES = (("samples.png", "Samples", "60%"), ("losses.svg", "Losses in training", "70%"))
 
 
 def provenance_page(notebooks: Sequence[Path], models: Sequence[str]) -> str:
@@ -60,13 +64,32 @@ def _model(name: str) -> str:
         ("What", card["what"]),
         ("Seed", card["seed"]),
         ("Settings", _settings(card["settings"])),
-        ("Data", _sums(card["data"]) if "generated" not in card["data"] else card["data"]["generated"]),
+        ("Data", _data(card["data"])),
         *((measure[0].upper() + measure[1:], f"{value:.4g}") for measure, value in card["measures"].items()),
         ("Files", _sums(card["files"])),
         ("Made by", f"`{card['command']}` in {card['seconds']:.0f} s on {card['threads']} thread(s)"),
         ("Versions", ", ".join(f"{package} {version}" for package, version in card["versions"].items())),
     ]  # fmt: skip
-    return f"### {name}\n\n{_table('Entry | Value', rows)}"
+    pictures = [
+        f"```{{image}} _generated/{_picture(name, file)}\n:alt: {alt} of {name}.\n:width: {width}\n```"
+        for file, alt, width in PICTURES
+        if file in card["files"]
+    ]
+    return "\n\n".join([f"### {name}", _table("Entry | Value", rows), *pictures])
+
+
+def _picture(name: str, file: str) -> str:
+    return f"{name}-{file}"
+
+
+def _data(files: Mapping[str, str]) -> str:
+    if "generated" in files:
+        return files["generated"]
+    if len(files) <= 4:
+        return _sums(files)
+    first, *_, last = files
+    digest = hashlib.sha256("".join(f"{sum_}  {file}\n" for file, sum_ in files.items()).encode()).hexdigest()
+    return f"{len(files)} files from {first} to {last} (sha256 of their list of sums `{digest[:12]}...`)"
 
 
 def _sums(files: Mapping[str, str]) -> str:
@@ -91,6 +114,10 @@ def main(
     """Write the tables of the provenance page."""
     models = sorted({name for path in notebooks for name in _models(path)})
     out.parent.mkdir(parents=True, exist_ok=True)
+    for name in models:
+        for file, *_ in PICTURES:
+            if file in read_card(name)["files"]:
+                shutil.copy(model_path(name, file), out.parent / _picture(name, file))
     out.write_text(provenance_page(notebooks, models) + "\n")
 
 

@@ -45,7 +45,9 @@ def todo(tree: Path) -> set[str]:
     return executed | ({"site"} if "Building the site" in plan else set())
 
 
-ALL = {"fig1-mismatch", "fig2-circle", "fig3-mnist-vae", "site"}
+DIGITS = {"fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig4-lambert", "weight"}
+FACES = {"fig3", "fig3-yale", "fig4-yale", "fig4-lambert", "weight"}
+ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "judge", "site"}
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,10 @@ ALL = {"fig1-mismatch", "fig2-circle", "fig3-mnist-vae", "site"}
         (["_config.yml"], {"site"}),
         (["book/method.md"], {"site"}),
         (["notebooks/fig2-circle.md"], {"fig2-circle", "site"}),
-        (["data/models/mnist-vae/card.json"], {"fig3-mnist-vae", "site"}),
+        (["data/models/mnist-vae/card.json"], DIGITS - {"fig3-mnist-gan"} | {"site"}),
+        (["data/models/mnist-judge/weights.safetensors"], DIGITS | {"judge", "site"}),
+        (["data/models/yale-dcgan/codes.csv"], FACES | {"site"}),
+        (["data/models/lambert-dcgan/card.json"], {"fig4-lambert", "site"}),
         (["data/models/circle-gan/weights.safetensors"], {"fig1-mismatch", "site"}),
         (["geodreg/curve.py"], ALL),
     ],

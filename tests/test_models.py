@@ -8,18 +8,20 @@ import pytest
 import torch
 
 from geodreg import LatentManifold
-from geodreg.datasets import read_mnist
+from geodreg.datasets import read_mnist, read_yale
+from geodreg.ends import choose_ends, codes_of
 from geodreg.folds import folded_share
-from geodreg.models import VAE, ModelError, load_model, model_folder, read_card
+from geodreg.metrics import condition_numbers, high_frequency_ratios
+from geodreg.models import VAE, ModelError, load_judge, load_model, model_folder, read_card
 from geodreg.models.store import write_model
 from geodreg.training import recipes
 from geodreg.training.vae import negative_elbo
-from tests.needs import needs_mnist
+from tests.needs import needs_mnist, needs_yale
 
-NAMES = ["circle-gan", "mnist-vae"]
+GENERATORS = [name for name in recipes.RECIPES if name != "mnist-judge"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", GENERATORS)
 def test_weights_are_those_of_the_card_and_are_found_from_anywhere(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -29,6 +31,7 @@ def test_weights_are_those_of_the_card_and_are_found_from_anywhere(
     assert x.isfinite().all()
     assert len(x) == 3
     assert model.card["command"].startswith(f"geodreg train {name}")
+    assert "losses.svg" in model.card["files"]
     assert not any(parameter.requires_grad for parameter in model.module.parameters())
 
 
@@ -47,7 +50,9 @@ def test_one_flipped_byte_is_noticed(file: str, tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_missing_model_and_a_missing_file_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ModelError, match=r"There is no model 'mnist-flow' .* known are circle-gan, mnist-vae"):
+    with pytest.raises(
+        ModelError, match=r"There is no model 'mnist-flow' .* known are circle-gan, lambert-dcgan, .*, yale-dcgan"
+    ):
         load_model("mnist-flow")
     shutil.copytree(model_folder("circle-gan"), tmp_path / "circle-gan")
     monkeypatch.setenv("GEODREG_MODELS", str(tmp_path))
@@ -101,5 +106,57 @@ def test_vae_on_the_real_test_digits_is_as_its_card_says() -> None:
 
 
 def test_unknown_recipe_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="There is no recipe 'mnist-flow'; choose one of circle-gan, mnist-vae"):
+    with pytest.raises(ValueError, match="There is no recipe 'mnist-flow'; choose one of circle-gan, mnist-judge, .*"):
         recipes.train("mnist-flow", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["yale-dcgan", "lambert-dcgan", "lambert-dcgan-linear"])
+def test_faces_are_clean_and_their_metric_is_well_conditioned(name: str) -> None:
+    model = load_model(name)
+    measures = model.card["measures"]
+    for part in ("lit", "shadowed"):
+        assert 1 / 1.5 < measures[f"high-frequency energy of samples over real, {part}"] < 1.5
+    z = torch.randn(300, model.latent_dim, generator=torch.Generator().manual_seed(8))
+    conditions = condition_numbers(LatentManifold(model.generator), z)
+    claimed = measures["condition number of the metric, median"]
+    assert conditions.median().item() == pytest.approx(claimed, rel=0.25)
+    assert claimed < 100
+
+
+@needs_yale
+def test_codes_and_singular_values_of_the_faces_are_those_of_the_photographs() -> None:
+    model = load_model("yale-dcgan")
+    faces, table = read_yale("yaleB22"), model.table("codes.csv")
+    assert table["azimuth"].tolist() == faces.azimuth.tolist()
+    residual = (model.generator(codes_of(model, "codes.csv")) - faces.images).flatten(1).norm(dim=1)
+    assert residual.tolist() == pytest.approx(table["residual"].tolist(), rel=1e-3)
+    values = torch.linalg.svdvals(faces.images.flatten(1).double())
+    kept = model.table("singular-values.csv")["singular_value"].to_numpy()
+    assert values.numpy() == pytest.approx(kept, rel=1e-4)
+    ratios = high_frequency_ratios(model.generator(torch.randn(1000, model.latent_dim)), faces.images)
+    assert max(ratios.values()) < 1.5
+
+
+@pytest.mark.parametrize(
+    ("name", "shadows", "low"), [("lambert-dcgan", True, 0.0), ("lambert-dcgan-linear", False, -1.0)]
+)
+def test_codes_of_the_rendered_faces_are_those_of_the_renderer(name: str, shadows: bool, low: float) -> None:
+    model, faces = load_model(name), recipes.lambert_faces(shadows)
+    assert model.card["architecture"]["sizes"]["low"] == low
+    images = model.generator(codes_of(model, "codes.csv"))
+    residual = (images - faces.images).flatten(1).norm(dim=1)
+    assert residual.tolist() == pytest.approx(model.table("codes.csv")["residual"].tolist(), rel=1e-3)
+    assert images.min() >= low
+
+
+def test_ends_are_random_but_the_same_for_a_seed_and_more_pairs_begin_with_the_same() -> None:
+    for name in ("mnist-vae", "mnist-gan", "yale-dcgan"):
+        model = load_model(name)
+        few, many = choose_ends(model, 3, seed=0), choose_ends(model, 9, seed=0)
+        assert torch.equal(few[0], many[0][:3])
+        assert torch.equal(few[1], many[1][:3])
+        assert not torch.equal(few[0], choose_ends(model, 3, seed=1)[0])
+    judge, model = load_judge(), load_model("mnist-gan")
+    start, end = (model.generator(z) for z in choose_ends(model, 9, seed=0))
+    assert judge.accepts(start).all()
+    assert (judge.classify(start) != judge.classify(end)).all()

@@ -33,10 +33,10 @@ class FaceGANSettings(GANSettings):
     channels: tuple[int, ...] = (64, 48, 32, 16)
     shift: float = 0.08
     cut: float = 0.35
-    steps: int = 5000
+    steps: int = 6000
     batch_size: int = 32
     learning_rate: float = 1e-3
-    penalty: float = 0.3
+    penalty: float = 1.0
     penalty_every: int = 4
     averaging: float = 0.999
 

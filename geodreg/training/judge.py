@@ -35,13 +35,13 @@ class JudgeSettings:
 
     seed: int = 0
     width: int = 32
-    steps: int = 5000
+    steps: int = 4500
     batch_size: int = 128
     fakes_per_kind: int = 12
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     held_out: int = 5000
-    accepted: float = 0.97
+    accepted: float = 0.965
 
 
 def train_judge(
