@@ -106,7 +106,7 @@ def test_vae_on_the_real_test_digits_is_as_its_card_says() -> None:
 
 
 def test_unknown_recipe_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="There is no recipe 'mnist-flow'; choose one of circle-gan, mnist-judge, .*"):
+    with pytest.raises(ValueError, match=r"There is no recipe 'mnist-flow'; choose one of circle-gan, mnist-judge, .*"):
         recipes.train("mnist-flow", tmp_path)
 
 

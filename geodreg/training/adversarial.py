@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -17,6 +17,7 @@ from geodreg.training.loop import Run, Stateful
 __all__ = ["GANSettings", "train_gan"]
 
 Generator = TypeVar("Generator", bound=nn.Module)
+WATCH_EVERY = 1000
 Draw = Callable[[int, torch.Generator], Tensor]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -53,6 +54,7 @@ def train_gan(
     augment: Augment | None = None,
     checkpoint: Path | None = None,
     title: str = "GAN, steps",
+    watch: Callable[[Generator], Mapping[str, float]] | None = None,
 ) -> tuple[Generator, Run]:
     """Train a generator against a discriminator with the non-saturating loss (Goodfellow et al. 2014).
 
@@ -66,6 +68,7 @@ def train_gan(
             (Zhao et al. 2020).
         checkpoint: file that is written now and then; a run that finds one of the same settings goes on from it.
         title: of the progress bar.
+        watch: measures of the generator, taken every ``WATCH_EVERY`` steps as the run's milestones.
 
     Returns:
         the generator, averaged if the settings say so, and the run, with the losses of every hundredth step in its
@@ -76,6 +79,7 @@ def train_gan(
     optimisers = [torch.optim.Adam(p.parameters(), settings.learning_rate, betas=(0.5, 0.99)) for p in players]
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, settings.steps) for o in optimisers]
     average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging), use_buffers=True)
+    averaged = cast("Generator", average.module.eval())
     parts: dict[str, Stateful] = {"generator": generator, "discriminator": discriminator, "average": average}
     parts |= {f"optimiser {i}": optimiser for i, optimiser in enumerate(optimisers)}
     parts |= {f"schedule {i}": schedule for i, schedule in enumerate(schedules)}
@@ -102,9 +106,11 @@ def train_gan(
         average.update_parameters(generator)
         for schedule in schedules:
             schedule.step()
+        if watch is not None and (step + 1) % WATCH_EVERY == 0:
+            run.mark(step=step + 1, **watch(averaged))
         if step % 100 == 0:
             run.record(step=step, discriminator=against.item(), generator=loss.item())
-    return cast("Generator", average.module.eval()), run
+    return averaged, run
 
 
 def _gradient_penalty(scores: Tensor, x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -81,12 +81,17 @@ class Order:
             "seconds": round(run.seconds, 1),
             "threads": torch.get_num_threads(),
             "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "geodreg")}},
-            "curve": {column: [round(value, 4) for value in values] for column, values in run.curve.items()},
+            "curve": _rounded(run.curve),
+            **({"milestones": _rounded(run.milestones)} if run.milestones else {}),
         }
         files = {"losses.svg": loss_curves(run.curve), **derived}
         folder = write_model(self.name, module.state_dict(), card, files, self.out)
         run.finish()
         return folder
+
+
+def _rounded(columns: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    return {name: [round(value, 4) for value in values] for name, values in columns.items()}
 
 
 def table_bytes(table: pd.DataFrame) -> bytes:

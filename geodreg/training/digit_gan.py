@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,16 +31,19 @@ class DigitGANSettings(GANSettings):
     latent_dim: int = 10
     hidden: tuple[int, ...] = (256, 512)
     instance_noise: float = 0.1
-    steps: int = 15_000
+    steps: int = 18_000
     batch_size: int = 128
     learning_rate: float = 1e-3
-    penalty: float = 1.0
+    penalty: float = 0.5
     penalty_every: int = 4
     averaging: float = 0.999
 
 
 def train_digit_gan(
-    settings: DigitGANSettings, images: Tensor, checkpoint: Path | None = None
+    settings: DigitGANSettings,
+    images: Tensor,
+    checkpoint: Path | None = None,
+    watch: Callable[[DigitGenerator], Mapping[str, float]] | None = None,
 ) -> tuple[DigitGenerator, Run]:
     """Train multi-layer perceptrons on digits ``(n, 28, 28)``.
 
@@ -49,6 +53,7 @@ def train_digit_gan(
         settings: what decides the run.
         images: training images, grey values in [0, 1].
         checkpoint: file that is written now and then; a run that finds one of the same settings goes on from it.
+        watch: measures of the generator, taken now and then as the run's milestones.
 
     Returns:
         the generator and the run, as of :func:`~geodreg.training.adversarial.train_gan`.
@@ -65,7 +70,7 @@ def train_digit_gan(
         return x + settings.instance_noise * torch.randn(x.shape, generator=chance)
 
     trained, run = train_gan(
-        settings, generator, discriminator, settings.latent_dim, draw, augment, checkpoint, "MNIST GAN, steps"
+        settings, generator, discriminator, settings.latent_dim, draw, augment, checkpoint, "MNIST GAN, steps", watch
     )
     trained.layers = fold_batch_norms(trained.layers)
     return trained, run

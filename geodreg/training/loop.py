@@ -40,6 +40,7 @@ class Run:
         chance: the run's only source of chance.
         path: checkpoint file; None for a run that is not saved.
         curve: columns of the training curve.
+        milestones: columns of what is measured now and then, such as the quality of samples.
         done: steps done.
         seconds: time they took, over all legs of a run that was resumed.
     """
@@ -50,6 +51,7 @@ class Run:
     chance: torch.Generator
     path: Path | None = None
     curve: dict[str, list[float]] = field(default_factory=dict)
+    milestones: dict[str, list[float]] = field(default_factory=dict)
     done: int = 0
     seconds: float = 0.0
 
@@ -71,6 +73,11 @@ class Run:
         for name, value in values.items():
             self.curve.setdefault(name, []).append(value)
 
+    def mark(self, **values: float) -> None:
+        """Add a row to the milestones, with the seconds that the steps before this one took."""
+        for name, value in {"seconds": self.seconds, **values}.items():
+            self.milestones.setdefault(name, []).append(value)
+
     def finish(self) -> None:
         """Remove the checkpoint, once what the run made is safe."""
         if self.path is not None:
@@ -86,6 +93,7 @@ class Run:
             "done": self.done,
             "seconds": self.seconds,
             "curve": self.curve,
+            "milestones": self.milestones,
             "chance": self.chance.get_state(),
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
         }
@@ -99,7 +107,8 @@ class Run:
         state = torch.load(self.path, weights_only=True)
         if state["settings"] != repr(dict(self.settings)):
             return
-        self.done, self.seconds, self.curve = state["done"], state["seconds"], state["curve"]
+        self.done, self.seconds = state["done"], state["seconds"]
+        self.curve, self.milestones = state["curve"], state["milestones"]
         self.chance.set_state(state["chance"])
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])

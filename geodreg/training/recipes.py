@@ -17,7 +17,7 @@ from geodreg.folds import folded_share
 from geodreg.invert import invert
 from geodreg.manifold import LatentManifold
 from geodreg.metrics import condition_numbers, high_frequency_ratios
-from geodreg.models.mlp import VAE
+from geodreg.models.mlp import VAE, DigitGenerator
 from geodreg.models.zoo import load_judge
 from geodreg.realism import acceptance_table, expected_calibration_error, reliability_table
 from geodreg.training.cards import Order, table_bytes
@@ -116,9 +116,14 @@ def encode(vae: VAE, images: Tensor) -> Tensor:
 def _mnist_gan(order: Order) -> Path:
     settings = order.settings
     digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
-    generator, run = train_digit_gan(settings, digits.images, order.checkpoint)
+    z, judge = _prior_samples(settings.latent_dim, N_SAMPLES, settings.seed), load_judge()
+
+    @torch.no_grad()
+    def watch(generator: DigitGenerator) -> dict[str, float]:
+        return {"accepted": judge.accepts(generator(z)).double().mean().item()}
+
+    generator, run = train_digit_gan(settings, digits.images, order.checkpoint, watch)
     generator.requires_grad_(False)
-    z = _prior_samples(settings.latent_dim, N_SAMPLES, settings.seed)
     return order.deliver(
         generator,
         run,
