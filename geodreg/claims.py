@@ -19,14 +19,14 @@ def figure_3_claims(table: pd.DataFrame) -> list[Claim]:
     """The paper's statements about lengths and densities; one holds if it does in more than half of the pairs.
 
     Args:
-        table: from :func:`~geodreg.comparison.summarise`.
+        table: from :func:`~geodreg.comparison.summarise`, with the share ``accepted`` by a judge if there is one.
     """
     length, nll = (_columns(table, name) for name in ("length", "nll_mean"))
     shortest = length.idxmin(axis=1) == "geodesic"
     thinner = paired_differences(table, "nll_mean", "geodesic", "straight")
     denser = paired_differences(table, "nll_mean", "straight", "geodreg")
     densest = nll.idxmin(axis=1) == "geodreg"
-    return [
+    claims = [
         (
             "The geodesic is the shortest of the three",
             f"in {shortest.mean():.0%} of {len(length)} pairs; StraightZ is longer by "
@@ -46,14 +46,30 @@ def figure_3_claims(table: pd.DataFrame) -> list[Claim]:
             densest.mean() > 0.5,
         ),
     ]
+    if "accepted" in table:
+        better = paired_differences(table, "accepted", "geodreg", "straight")
+        worse = paired_differences(table, "accepted", "straight", "geodesic")
+        claims += [
+            (
+                "More of its images are accepted by the judge than of the straight line's",
+                f"in {better['share']:.0%} of pairs; share larger by {_interval(better)}",
+                better["share"] > 0.5,
+            ),
+            (
+                "and fewer of the geodesic's",
+                f"in {worse['share']:.0%} of pairs; share smaller by {_interval(worse)}",
+                worse["share"] > 0.5,
+            ),
+        ]
+    return claims
 
 
 def figure_4_claims(table: pd.DataFrame) -> list[Claim]:
     """The paper's statements about Figure 4; the columns are those of Figure 3 and ``excess``."""
     excess = _columns(table, "excess")
     order = (excess["geodesic"] < excess["geodreg"]) & (excess["geodreg"] < excess["straight"])
-    above_geodesic = paired_differences(table, "excess", "geodreg", "geodesic")
-    below_straight = paired_differences(table, "excess", "straight", "geodreg")
+    farther = paired_differences(table, "excess", "geodreg", "geodesic")
+    nearer = paired_differences(table, "excess", "straight", "geodreg")
     return [
         (
             "Lengths and dissimilarities are in the order Geod, GeodReg, StraightZ",
@@ -62,13 +78,13 @@ def figure_4_claims(table: pd.DataFrame) -> list[Claim]:
         ),
         (
             "GeodReg deviates from the straight line more than Geod",
-            f"in {above_geodesic['share']:.0%} of pairs; excess length larger by {_interval(above_geodesic, '', 3)}",
-            above_geodesic["share"] > 0.5,
+            f"in {farther['share']:.0%} of pairs; excess length larger by {_interval(farther, digits=3)}",
+            farther["share"] > 0.5,
         ),
         (
             "and less than StraightZ",
-            f"in {below_straight['share']:.0%} of pairs; excess length smaller by {_interval(below_straight, '', 3)}",
-            below_straight["share"] > 0.5,
+            f"in {nearer['share']:.0%} of pairs; excess length smaller by {_interval(nearer, digits=3)}",
+            nearer["share"] > 0.5,
         ),
     ]
 
@@ -78,6 +94,6 @@ def _columns(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table.pivot_table(index="pair", columns="method", values=name)
 
 
-def _interval(difference: dict[str, float], unit: str, digits: int = 2) -> str:
+def _interval(difference: dict[str, float], unit: str = "", digits: int = 2) -> str:
     median, low, high = (f"{difference[key]:.{digits}f}" for key in ("median", "low", "high"))
     return f"{median} {unit}".strip() + f" (median; 95 % interval {low} to {high})"

@@ -37,6 +37,9 @@ def test_claims_hold_where_most_pairs_say_so_and_fail_where_not() -> None:
     assert [holds for *_, holds in claims] == [True, False, True]
     assert "in 75% of 4 pairs" in claims[0][1]
     assert "in 25% of pairs" in claims[1][1]
+    accepted = {"geodreg": [0.9, 0.9, 0.9, 0.2], "geodesic": [0.5] * 4, "straight": [0.6, 0.6, 0.4, 0.4]}
+    more = figure_3_claims(table(length=LENGTH, nll_mean=NLL, accepted=accepted))[3:]
+    assert [holds for *_, holds in more] == [True, False]
     order, above, below = figure_4_claims(table(excess=LENGTH))
     assert order[1] == "in 3 of 4 pairs"
     assert [holds for *_, holds in (order, above, below)] == [True, True, True]

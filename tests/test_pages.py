@@ -1,17 +1,22 @@
 """The pages as notebooks: parameters, reruns, and what a failure leaves behind."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from geodreg.execution import NotebookError, pair, run_page
 from geodreg.notebook import ParameterError, check_parameters
+from geodreg.weight import choose_weight
+from tests.needs import needs_yale
 
 ROOT = Path(__file__).parent.parent
+FIGURES = ROOT / "book" / "figures"
 SOURCES = sorted((ROOT / "notebooks").glob("*.md"))
 SMALL = ROOT / "notebooks" / "fig2-circle.md"  # a page that runs in seconds with few pairs
 DOWNLOADED = ROOT / "_build" / "html" / "_sources" / "figures" / "fig2-circle.ipynb"  # where its download button leads
@@ -26,7 +31,7 @@ def papermill(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]
 def test_every_page_documents_its_parameters_to_papermill(source: Path, tmp_path: Path) -> None:
     pair(source, tmp_path / "page.ipynb")
     described = papermill("--help-notebook", "page.ipynb", folder=tmp_path)
-    assert "seed: int (default 0)" in described.stdout
+    assert "seed: int (default " in described.stdout
     cell = next(
         cell
         for cell in json.loads((tmp_path / "page.ipynb").read_text())["cells"]
@@ -104,3 +109,49 @@ def test_the_notebook_downloaded_from_the_site_reruns_in_another_folder(tmp_path
     run = papermill("page.ipynb", "out.ipynb", "-p", "n_pairs", "4", "-p", "mu", "0.5", folder=tmp_path)
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "fig2-pairs.csv").read_text().count("\n") == 1 + 3 * 4
+
+
+WEIGHTS = [
+    ("fig3", "mu_gan", "MNIST GAN"),
+    ("fig3", "mu_vae", "MNIST VAE"),
+    ("fig3", "mu_yale", "Yale DCGAN"),
+    ("fig3-mnist-gan", "mu", "MNIST GAN"),
+    ("fig3-mnist-vae", "mu", "MNIST VAE"),
+    ("fig3-yale", "mu", "Yale DCGAN"),
+    ("fig4-yale", "mu", "Yale DCGAN"),
+    ("fig4-lambert", "mu", "Yale DCGAN"),
+    ("fig4-lambert", "mu_gan", "MNIST GAN"),
+    ("fig4-lambert", "mu_vae", "MNIST VAE"),
+]
+
+
+@pytest.mark.skipif(not (FIGURES / "weight.csv").is_file(), reason="needs the executed pages: make book")
+@pytest.mark.parametrize(("page", "parameter", "model"), WEIGHTS)
+def test_default_weights_are_those_that_the_rule_chose(page: str, parameter: str, model: str) -> None:
+    table = pd.read_csv(FIGURES / "weight.csv")
+    chosen = choose_weight(table[table["model"] == model])
+    line = re.search(rf"^{parameter}: float = (\S+)", (ROOT / "notebooks" / f"{page}.md").read_text(), re.MULTILINE)
+    assert line is not None
+    assert float(line[1]) == chosen
+
+
+@needs_yale
+def test_a_held_out_person_is_trained_and_gets_the_same_page(tmp_path: Path) -> None:
+    page = ROOT / "notebooks" / "fig4-yale.md"
+    parameters = {"subject": "yaleB20", "retrain": True, "steps": 20, "n_pairs": 2, "n_points": 9}
+    run_page(page, tmp_path / "out.ipynb", parameters)
+    card = json.loads((tmp_path / "models" / "yaleB20" / "yale-dcgan" / "card.json").read_text())
+    assert card["settings"]["subject"] == "yaleB20"
+    assert all("yaleB20" in name for name in card["data"])
+    assert (tmp_path / "fig4-yale-pairs.csv").read_text().count("\n") == 1 + 3 * 2
+
+
+def test_a_person_whose_weights_are_not_at_hand_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    pair(ROOT / "notebooks" / "fig3-yale.md", tmp_path / "page.ipynb")
+    run = papermill("page.ipynb", "out.ipynb", "-p", "subject", "yaleB20", folder=tmp_path)
+    assert run.returncode != 0
+    assert (
+        run.stderr.strip()
+        .splitlines()[-1]
+        .startswith("The weights at hand are of yaleB22, not of yaleB20; pass retrain=true")
+    )

@@ -16,11 +16,13 @@ from geodreg.plotting.scenes import plot_rows
 from geodreg.plotting.straightness import plot_excess, plot_references, plot_spectra, plot_straightness
 from geodreg.plotting.strips import plot_interpolations, plot_nine
 from geodreg.plotting.style import METHOD_STYLE, use_house_style
+from geodreg.plotting.training import plot_acceptance
 
 __all__ = [
     "METHOD_STYLE",
     "animate_solution",
     "latent_grid",
+    "plot_acceptance",
     "plot_curves",
     "plot_density",
     "plot_diagrams",

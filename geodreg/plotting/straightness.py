@@ -40,7 +40,7 @@ def plot_straightness(paths: Mapping[str, Paths], n: int = 100) -> Figure:
         style = METHOD_STYLE[method]
         left.plot(pair, path.length.cpu()[order], **_marker(method))
         curves = cosine_dissimilarity(path.resample(n)).cpu()
-        right.plot(position, curves.T, **{**style, "linewidth": 0.6, "alpha": 0.4})
+        right.plot(position, curves.T, **{**style, "linewidth": 0.8, "alpha": 0.45})
         right.plot(position, curves.quantile(0.5, dim=0), label=NAMES[method], **{**style, "linewidth": 2.4})
     left.plot(pair, true[order], "_", color="black", markersize=12, markeredgewidth=2, label="true length")
     left.set(xlabel="pair, by true length", ylabel="length in data space", xticks=pair)

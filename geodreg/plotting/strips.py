@@ -49,14 +49,17 @@ def plot_nine(models: Mapping[str, tuple[Mapping[str, Paths], str]], n_pairs: in
     panels = figure.subfigures(n_pairs, len(models), squeeze=False, wspace=0.04, hspace=0.05)
     for column, (title, (paths, cmap)) in zip(panels.T, models.items(), strict=True):
         for pair, panel in enumerate(column):
-            curves = _plot_panel(panel, paths, pair, n_images, cmap)
+            curves = _plot_panel(panel, paths, pair, n_images, cmap, compact=True)
         column[0].suptitle(title, fontsize="large")
     handles, labels = curves.get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, ncols=len(labels), loc="outside lower center", handlelength=4)
     return figure
 
 
-def _plot_panel(panel: SubFigure, paths: Mapping[str, Paths], pair: int, n_images: int, cmap: str) -> Axes:
+def _plot_panel(
+    panel: SubFigure, paths: Mapping[str, Paths], pair: int, n_images: int, cmap: str, compact: bool = False
+) -> Axes:
+    """Draw one panel; a compact one leaves the names of the bars to the legend."""
     bars, strips, curves = panel.subplot_mosaic(
         [["bars", "strips"], ["bars", "nll"]], width_ratios=[1, 4.2], height_ratios=[1.55, 1]
     ).values()
@@ -65,12 +68,15 @@ def _plot_panel(panel: SubFigure, paths: Mapping[str, Paths], pair: int, n_image
         color = METHOD_STYLE[method]["color"]
         length = path.length[pair].item()
         bars.bar(place, length, color="white", edgecolor=color, hatch=HATCHES[method], linewidth=1.5)
-        bars.text(place, length, f"{length:.1f}", ha="center", va="bottom", fontsize="small")
+        bars.text(place, length, f"{length:.1f}", ha="center", va="bottom", fontsize="xx-small" if compact else "small")
         rows.append(_strip(path.resample(n_images).x[pair]))
         profile = path.resample(200)
         position = torch.linspace(0, 1, 200)
         curves.plot(position, profile.nll[pair].cpu(), label=NAMES[method], **METHOD_STYLE[method])
-    bars.set_xticks(range(len(paths)), [NAMES[method] for method in paths], rotation=60, ha="right")
+    if compact:
+        bars.set_xticks([])
+    else:
+        bars.set_xticks(range(len(paths)), [NAMES[method] for method in paths], rotation=60, ha="right")
     bars.set_ylabel("length in data space")
     bars.margins(y=0.1)
     picture = np.concatenate(rows)
