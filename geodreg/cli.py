@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from geodreg.datasets import DataError, fetch_mnist, fetch_yale
-from geodreg.models import ModelError
+from geodreg.models import ModelError, model_folder, model_path, read_card
 from geodreg.training.recipes import RECIPES, train
 
 app = typer.Typer(no_args_is_help=True, help="Geodesic interpolation in deep generative models.", add_completion=True)
@@ -41,6 +41,19 @@ def train_command(
     except (DataError, ModelError, ValueError) as error:
         _refuse(str(error))
     typer.echo(f"Written: {folder}")
+
+
+@app.command("models", epilog="Example: geodreg models")
+def models_command() -> None:
+    """List the trained models, each file checked against its card."""
+    try:
+        for name in RECIPES:
+            folder, card = model_folder(name), read_card(name)
+            for file in card["files"]:
+                model_path(name, file)
+            typer.echo(f"{name}: {card['what']}; {folder}")
+    except ModelError as error:
+        _refuse(str(error))
 
 
 @data.command("fetch", epilog="Example: geodreg data fetch yale --subject yaleB20 --root data/raw")

@@ -166,7 +166,7 @@ def describe_variant(mu: float, noise: float, n_points: int, solver: str) -> Mar
         "the paper's density (noise 0)"
         if noise == 0
         else f"the density with noise of standard deviation {noise}, which keeps it bounded where the generator nearly "
-        "collapses (see {ref}`method`)"
+        "collapses"
     )
     return Markdown(
         f"The objective is the chord energy plus the density term with weight {mu}, with {density}, on the interval of "

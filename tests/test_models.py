@@ -1,13 +1,16 @@
 """Trained models on disk: found, checked, and as good as their cards say."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from geodreg import LatentManifold
+from geodreg.cli import app
 from geodreg.datasets import read_mnist, read_yale
 from geodreg.ends import choose_ends, codes_of
 from geodreg.folds import folded_share
@@ -160,3 +163,35 @@ def test_ends_are_random_but_the_same_for_a_seed_and_more_pairs_begin_with_the_s
     start, end = (model.generator(z) for z in choose_ends(model, 9, seed=0))
     assert judge.accepts(start).all()
     assert (judge.classify(start) != judge.classify(end)).all()
+
+
+def test_the_command_line_lists_the_models_and_names_a_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = CliRunner().invoke(app, ["models"])
+    assert good.exit_code == 0
+    assert [line.split(":")[0] for line in good.output.splitlines()] == list(recipes.RECIPES)
+    models = tmp_path / "models"
+    shutil.copytree(model_folder("mnist-gan").parent, models)
+    monkeypatch.setenv("GEODREG_MODELS", str(models))
+    weights = models / "mnist-gan" / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    bad = CliRunner().invoke(app, ["models"])
+    assert bad.exit_code == 1
+    assert bad.output.strip().splitlines()[-1].startswith(f"{weights} is damaged: its sha256 is ")
+    assert "Traceback" not in bad.output
+
+
+def test_training_with_a_truncated_data_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"truncated")
+    out = tmp_path / "models"
+    run = CliRunner().invoke(app, ["train", "mnist-gan", "--data-root", str(tmp_path), "--out", str(out)])
+    assert run.exit_code == 1
+    assert re.fullmatch(
+        r"\S+train-images-idx3-ubyte.gz is damaged: its sha256 is \w+, expected \w+; `geodreg data fetch mnist` .*\.",
+        run.output.strip(),
+    )
+    assert not out.exists()
