@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from geodreg.manifold import LatentManifold, pushforward
+from geodreg.paths import Paths
 from geodreg.solvers import Algorithm1, GraphStart, Newton, Solver
 
 __all__ = ["check_ends", "check_generator", "check_init", "check_settings", "check_solver"]
@@ -71,6 +72,24 @@ def check_init(init: str | GraphStart | Tensor, start: Tensor, end: Tensor, n_po
             raise ValueError("init does not join the ends; its first points must be start and its last points end.")
     elif not (isinstance(init, GraphStart) or init in STARTS):
         raise ValueError(f"init is {init!r}; choose 'straight' or 'graph', or pass a GraphStart or curves (..., K, d).")
+
+
+def check_geodesic(geodesic: Paths | None, start: Tensor, end: Tensor, n_points: int) -> None:
+    """Refuse plain geodesics that are not what they are taken for.
+
+    Raises:
+        ValueError: if they are by another method, of another shape, or between other ends.
+    """
+    if geodesic is None:
+        return
+    shape = (*start.shape[:-1], n_points, start.shape[-1])
+    if geodesic.method != "geodesic" or geodesic.z.shape != shape:
+        raise ValueError(
+            f"geodesic holds paths by {geodesic.method!r} of shape {tuple(geodesic.z.shape)}; "
+            f"pass what method='geodesic' gave for these ends, of shape {shape}."
+        )
+    if not (torch.equal(geodesic.z[..., 0, :], start) and torch.equal(geodesic.z[..., -1, :], end)):
+        raise ValueError("geodesic is between other ends; pass what method='geodesic' gave for these.")
 
 
 def check_ends(manifold: LatentManifold, start: Tensor, end: Tensor, needs_density: bool) -> None:

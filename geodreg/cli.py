@@ -59,7 +59,7 @@ def models_command() -> None:
 @data.command("fetch", epilog="Example: geodreg data fetch yale --subject yaleB20 --root data/raw")
 def fetch(
     name: Annotated[str, typer.Argument(help="mnist or yale")],
-    root: Annotated[Path, typer.Option(help="The data root.")] = Path("data/raw"),
+    root: Annotated[Path, typer.Option(help="The data root.", envvar="GEODREG_DATA")] = Path("data/raw"),
     subject: Annotated[str, typer.Option(help="Whose faces, for yale.")] = "yaleB22",
 ) -> None:
     """Download a data set into a data root and check its sums."""

@@ -10,7 +10,7 @@ from geodreg.datasets.yale import yale_lights
 from geodreg.models.mlp import DigitGenerator
 from geodreg.models.zoo import TrainedModel, load_judge
 
-__all__ = ["choose_ends", "choose_lights", "codes_of"]
+__all__ = ["choose_ends", "choose_lights", "codes_at", "codes_of"]
 
 N_CANDIDATES = 1000  # prior samples among which the GAN's ends are chosen, as many as there are codes of the VAE
 
@@ -33,20 +33,35 @@ def choose_ends(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tensor, T
         seed: of the choice.
 
     Returns:
-        start and end, ``(n_pairs, d)`` each.
+        start and end, ``(n_pairs, d)`` each, on the CPU.
     """
     if "test-codes.csv" in model.card["files"]:
         z = codes_of(model, "test-codes.csv")
         labels = torch.tensor(model.table("test-codes.csv")["label"].to_numpy())
     elif isinstance(model.module, DigitGenerator):
         z = torch.randn(N_CANDIDATES, model.latent_dim, generator=torch.Generator().manual_seed(seed))
-        judge, images = load_judge(), model.generator(z)
+        device = next(model.generator.parameters()).device
+        judge, images = load_judge(), model.generator(z.to(device)).cpu()
         accepted = judge.accepts(images)
         z, labels = z[accepted], judge.classify(images[accepted])
     else:
         z, labels = codes_of(model, "codes.csv"), None
     start, end = z[random_pairs(z, n_pairs, seed, labels)].unbind(1)
     return start, end
+
+
+def codes_at(model: TrainedModel, angles: Tensor) -> Tensor:
+    """Codes of a face model at lights given by azimuth and elevation in degrees: ``(..., 2)`` to ``(..., d)``.
+
+    Raises:
+        ValueError: if there is no image under one of the lights.
+    """
+    table = model.table("codes.csv")
+    lights = torch.tensor(table[["azimuth", "elevation"]].to_numpy())
+    same = (lights == angles.unsqueeze(-2)).all(-1)  # ... x n
+    if not same.any(-1).all():
+        raise ValueError(f"{model.name} has no image under one of these lights; choose among those of its codes.csv.")
+    return codes_of(model, "codes.csv")[same.int().argmax(-1)]
 
 
 def choose_lights(n_pairs: int, seed: int) -> Tensor:

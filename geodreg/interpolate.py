@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geodreg.arguments import check_ends, check_init, check_settings, check_solver
+from geodreg.arguments import check_ends, check_geodesic, check_init, check_settings, check_solver
 from geodreg.curve import chord_energy, chord_length, gap, straight
 from geodreg.manifold import LatentManifold
 from geodreg.objective import PathObjective
@@ -41,6 +41,7 @@ def interpolate(
     interval: float | Literal["unit-speed"] = "unit-speed",
     init: str | GraphStart | Tensor = "straight",
     solver: str | Solver = "newton",
+    geodesic: Paths | None = None,
 ) -> Paths:
     r"""Interpolate between pairs of latents.
 
@@ -62,6 +63,8 @@ def interpolate(
         init: start curve: ``"straight"``, ``"graph"`` or a :class:`~geodreg.GraphStart` (shortest path over prior
             samples, which may find the better side of a hole), or curves ``(..., K, d)``.
         solver: ``"newton"``, ``"algorithm1"`` (the paper's, as printed), or a configured solver.
+        geodesic: for ``"geodreg"``, the plain geodesics between the same ends, if they are known already from the
+            straight start; they are not solved for again.
 
     Returns:
         the paths, each with the reason why its solve stopped; look at ``.converged`` before using them.
@@ -81,6 +84,7 @@ def interpolate(
     chosen = check_solver(solver)
     check_ends(manifold, start, end, needs_density=method == "geodreg" and mu > 0.0)
     check_init(init, start, end, n_points)
+    check_geodesic(geodesic, start, end, n_points)
 
     batch, d = start.shape[:-1], start.shape[-1]
     a, b = start.detach().clone().reshape(-1, d), end.detach().clone().reshape(-1, d)
@@ -98,7 +102,8 @@ def interpolate(
         solution = chosen.solve(plain, curves)
         duration = _duration(interval, path_length(manifold, solution.z))
     else:
-        solution, duration = _regularised(manifold, a, b, float(mu), n_points, interval, given, chosen)
+        plain_solution = _plain_geodesics(manifold, a, b, n_points, geodesic)
+        solution, duration = _regularised(manifold, a, b, float(mu), interval, given, chosen, plain_solution)
     solution.status[(~path_length(manifold, solution.z).isfinite()).cpu().numpy()] = Status.NOT_FINITE
     solution.status[coincident.cpu().numpy()] = Status.COINCIDENT
     solution.z[coincident] = a[coincident].unsqueeze(1).expand(-1, n_points, -1)
@@ -107,19 +112,30 @@ def interpolate(
     return _report(manifold, method, weight, solution, duration, batch)
 
 
+def _plain_geodesics(
+    manifold: LatentManifold, start: Tensor, end: Tensor, n_points: int, known: Paths | None
+) -> Solution:
+    """Plain geodesics of pairs ``(P, d)``, those that are known or else from the straight start."""
+    if known is None:
+        ones = torch.ones(len(start), dtype=torch.float64, device=start.device)
+        return Newton().solve(PathObjective(manifold, 0.0, ones), straight(start, end, n_points))
+    z = known.z.detach().clone().reshape(len(start), n_points, -1)
+    history = known.history.reshape(len(start), -1)
+    return Solution(z, known.iterations.flatten().clone(), known.status.flatten().copy(), history)
+
+
 def _regularised(
     manifold: LatentManifold,
     start: Tensor,
     end: Tensor,
     mu: float,
-    n_points: int,
     interval: float | str,
     init: str | GraphStart | Tensor,
     solver: Solver,
+    plain: Solution,
 ) -> tuple[Solution, Tensor]:
-    """Density-regularised paths of pairs ``(P, d)`` and their intervals ``(P,)``; the plain geodesics come first."""
-    ones = torch.ones(len(start), dtype=torch.float64, device=start.device)
-    plain = Newton().solve(PathObjective(manifold, 0.0, ones), straight(start, end, n_points))
+    """Density-regularised paths of pairs ``(P, d)`` and their intervals ``(P,)``, from the plain geodesics."""
+    n_points = plain.z.shape[1]
     duration = _duration(interval, path_length(manifold, plain.z))
     plain.status[(duration == 0.0).cpu().numpy()] = Status.NO_INTERVAL
     apart = ((duration > 0.0) & duration.isfinite() & (start != end).any(-1)).nonzero().squeeze(-1)

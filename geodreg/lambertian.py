@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cumulated_energy", "exact_lengths", "harmonic_shares"]
 
-REACH = 7  # steps that an edge of the grid can span
 MARGIN = 20.0  # degrees by which the grid is larger than the lights' angles
 
 
@@ -105,4 +104,4 @@ def _grid_geodesics(generator: Callable[[Tensor], Tensor], angles: Tensor, step:
     high = torch.minimum(high, torch.tensor([180.0, 90.0]))
     axes = tuple(torch.arange(low[i].item(), high[i].item() + 0.5 * step, step, dtype=torch.float64) for i in (0, 1))
     indices = ((angles - low) / step).round().long()
-    return grid_distances(generator, (axes[0].deg2rad(), axes[1].deg2rad()), indices, REACH)
+    return grid_distances(generator, (axes[0].deg2rad(), axes[1].deg2rad()), indices)

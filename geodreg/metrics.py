@@ -16,6 +16,7 @@ __all__ = [
     "excess_length",
     "high_frequency_energy",
     "high_frequency_ratios",
+    "mean_cosine_dissimilarity",
 ]
 
 
@@ -29,6 +30,12 @@ def cosine_dissimilarity(profile: Profile) -> Tensor:
     x = profile.x.flatten(profile.z.ndim - 1).double()  # ... x n x D
     line = normalize(x[..., -1, :] - x[..., 0, :], dim=-1)
     return 1.0 - (profile.tangent.double() @ line.unsqueeze(-1)).squeeze(-1)
+
+
+def mean_cosine_dissimilarity(profile: Profile) -> Tensor:
+    """Mean of the cosine dissimilarity over the length of a path: ``(...)``."""
+    values = cosine_dissimilarity(profile)
+    return torch.trapezoid(values, dx=1.0 / (values.shape[-1] - 1), dim=-1)
 
 
 def excess_length(profile: Profile) -> Tensor:

@@ -100,7 +100,7 @@ def begin(namespace: Mapping[str, Any]) -> None:
     record = {
         "parameters": parameters,
         "commit": _commit(),
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "device": parameters.get("device", "cpu"),
         "threads": torch.get_num_threads(),
         "versions": {
             "python": platform.python_version(),

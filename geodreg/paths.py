@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,6 +91,12 @@ class Paths:
     iterations: Tensor
     status: NDArray[np.object_]
     history: Tensor
+
+    def __getitem__(self, index: int | slice) -> Paths:
+        """Some of the paths, by the first dimension of the batch."""
+        kept = ("manifold", "method", "mu")
+        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in kept}
+        return replace(self, **{name: values[index] for name, values in parts.items()})
 
     def resample(self, n: int = 100) -> Profile:
         """The paths at ``n`` points, evenly spaced by arc length in data space.

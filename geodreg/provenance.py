@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from geodreg.models.store import model_folder, model_path, read_card
+from geodreg.models.store import model_path, read_card
 from geodreg.notebook import RECORD
 
 __all__ = ["provenance_page"]
@@ -123,7 +123,7 @@ def main(
 
 def _models(path: Path) -> list[str]:
     names: list[str] = json.loads(path.read_text())["metadata"].get("geodreg", {}).get("models", [])
-    return [name for name in names if model_folder(name)]
+    return names
 
 
 if __name__ == "__main__":

@@ -29,8 +29,9 @@ def compare_weights(
 ) -> pd.DataFrame:
     """Regularised paths with several weights against the straight line in latent space, a row for each weight.
 
-    Columns: ``mu``; ``denser``, the share of pairs with a mean NLL below the straight line's; ``gain``, the median of
-    that difference in nats; ``longer``, the median of the length over the plain geodesic's, minus one; ``converged``.
+    Columns: ``mu``; ``denser``, the share of pairs that converged to a mean NLL below the straight line's; ``gain``,
+    the median of that difference in nats; ``longer``, the median of the length over the plain geodesic's, minus one;
+    ``converged``, a share.
 
     Args:
         manifold: the model.
@@ -46,13 +47,13 @@ def compare_weights(
     path, rows = geodesic, []
     for mu in weights:
         step: Settings = {**settings, "mu": mu, "init": path.z}
-        path = interpolate(manifold, start, end, "geodreg", **step)
+        path = interpolate(manifold, start, end, "geodreg", **step, geodesic=geodesic)
         table = summarise({"geodreg": path, "geodesic": geodesic, "straight": straight}).set_index(["method", "pair"])
         nll, length = table["nll_mean"], table["length"]
         gain = nll["straight"] - nll["geodreg"]
         longer = length["geodreg"] / length["geodesic"] - 1
-        converged = table["converged"]["geodreg"].mean()
-        rows.append((mu, (gain > 0).mean(), gain.median(), longer.median(), converged))
+        converged = table["converged"]["geodreg"]
+        rows.append((mu, ((gain > 0) & converged).mean(), gain.median(), longer.median(), converged.mean()))
     return pd.DataFrame(rows, columns=["mu", "denser", "gain", "longer", "converged"])
 
 

@@ -441,3 +441,38 @@ def test_a_diverging_explicit_iteration_is_reported() -> None:
         Algorithm1(eta=-1.0)
     with pytest.raises(ValueError, match="max_iterations is -1; pass zero or a positive number"):
         Newton(max_iterations=-1)
+
+
+def test_known_geodesics_save_their_solve_and_change_nothing() -> None:
+    manifold = LatentManifold(random_decoder([3, 32, 20], gain=2.0), noise=0.1)
+    start, end = latents(4, 3, seed=1), latents(4, 3, seed=2)
+    known = interpolate(manifold, start, end, "geodesic")
+    calls: list[int] = []
+
+    def counted(z: Tensor) -> Tensor:
+        calls.append(len(z))
+        return manifold.generator(z)
+
+    counting = LatentManifold(counted, noise=0.1)
+    usual = interpolate(counting, start, end, mu=0.1)
+    n_usual, calls[:] = len(calls), []
+    saved = interpolate(counting, start, end, mu=0.1, geodesic=known)
+    assert torch.equal(saved.z, usual.z)
+    assert torch.equal(saved.interval, usual.interval)
+    assert len(calls) < n_usual
+    for wrong, message in (
+        (usual, r"geodesic holds paths by 'geodreg'"),
+        (known[:3], r"of shape \(3, 35, 3\)"),
+        (interpolate(manifold, end, start, "geodesic"), "geodesic is between other ends"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            interpolate(manifold, start, end, mu=0.1, geodesic=wrong)
+
+
+def test_paths_can_be_indexed_by_pair() -> None:
+    paths = interpolate(random_decoder([3, 16, 10], gain=1.0), latents(4, 3, seed=1), latents(4, 3, seed=2), "geodesic")
+    one, some = paths[2], paths[1:3]
+    assert torch.equal(one.z, paths.z[2])
+    assert one.status == paths.status[2]
+    assert torch.allclose(some.resample(20).x, paths.resample(20).x[1:3])
+    assert some.to_frame()["pair"].nunique() == 2

@@ -21,8 +21,6 @@ CHECKSUMS = {
 }
 """SHA-256 of the original files."""
 
-MEND = "`geodreg data fetch mnist` downloads it"
-
 
 @dataclass(frozen=True)
 class Digits:
@@ -51,7 +49,7 @@ def read_mnist(split: str, root: str | Path | None = None) -> Digits:
     with tempfile.TemporaryDirectory() as unpacked:
         for name in (images, labels):
             packed = folder / f"{name}.gz"
-            verify_checksum(packed, CHECKSUMS[packed.name], MEND)
+            verify_checksum(packed, CHECKSUMS[packed.name], f"`geodreg data fetch mnist --root {base}` downloads it")
             (Path(unpacked) / name).write_bytes(gzip.decompress(packed.read_bytes()))
         pixels = read_image_file(f"{unpacked}/{images}")
         return Digits(pixels.float() / 255.0, read_label_file(f"{unpacked}/{labels}"))

@@ -15,15 +15,19 @@ class DataError(PlainError):
     """A data file that is missing or damaged; the message names it and says how to mend that."""
 
 
-def find_data_root() -> Path | None:
+def find_data_root(*folders: str) -> Path | None:
     """The data root, or None if there is none.
 
     It is ``$GEODREG_DATA`` if that is set, else ``data/raw`` below the working directory, else below the checkout.
+
+    Args:
+        folders: of a data set; a root that holds none of them counts for nothing.
     """
     named = os.environ.get("GEODREG_DATA")
     checkout = Path(__file__).resolve().parents[2]
     places = [Path(named)] if named else [Path("data/raw"), checkout / "data" / "raw"]
-    return next((place for place in places if place.is_dir()), None)
+    roots = (place for place in places if place.is_dir())
+    return next((root for root in roots if not folders or any((root / name).is_dir() for name in folders)), None)
 
 
 def data_root(named: str | Path | None = None) -> Path:

@@ -14,7 +14,16 @@ from torch import Tensor
 
 from geodreg.datasets.root import DataError, data_root, verify_checksum
 
-__all__ = ["Faces", "fetch_yale", "light_of", "read_yale", "yale_checksums", "yale_lights", "yale_subjects"]
+__all__ = [
+    "Faces",
+    "check_subject",
+    "fetch_yale",
+    "light_of",
+    "read_yale",
+    "yale_checksums",
+    "yale_lights",
+    "yale_subjects",
+]
 
 SOURCE = "https://raw.githubusercontent.com/Uranium2/recognition/55008b5f2ab707eb7ae4464daa727d30b858d488/CroppedYale/"
 FOLDERS = ("yale_b", "CroppedYale")  # ours, and the one in the original archive
@@ -80,8 +89,8 @@ def read_yale(subject: str, root: str | Path | None = None, size: int = 64) -> F
 
     names = _files_of(subject)
     base = data_root(root)
-    folder = next((base / name for name in FOLDERS if (base / name).is_dir()), base / FOLDERS[0])
-    mend = f"`geodreg data fetch yale --subject {subject}` downloads it"
+    folder = next((base / name for name in FOLDERS if (base / name / subject).is_dir()), base / FOLDERS[0])
+    mend = f"`geodreg data fetch yale --subject {subject} --root {base}` downloads it"
     pictures = []
     for name in names:
         verify_checksum(folder / name, yale_checksums()[name], mend)
@@ -115,8 +124,16 @@ def fetch_yale(root: str | Path, subject: str) -> Path:
     return folder / subject
 
 
+def check_subject(subject: str) -> None:
+    """Refuse a subject whose files are not known.
+
+    Raises:
+        geodreg.datasets.DataError: if it is none of :func:`yale_subjects`.
+    """
+    if subject not in yale_subjects():
+        raise DataError(f"No checksums are known of a subject {subject!r}; choose one of {', '.join(yale_subjects())}.")
+
+
 def _files_of(subject: str) -> list[str]:
-    names = sorted(name for name in yale_checksums() if name.startswith(f"{subject}/"))
-    if not names:
-        raise DataError(f"There is no subject {subject!r}; choose one of {', '.join(yale_subjects())}.")
-    return names
+    check_subject(subject)
+    return sorted(name for name in yale_checksums() if name.startswith(f"{subject}/"))

@@ -54,8 +54,8 @@ class Judge(nn.Module):
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
         """Calibrated probabilities: ``(..., 28, 28)`` to ``(..., 11)``."""
-        parts = images.flatten(0, -3).split(IMAGES_AT_ONCE)
-        logits = torch.cat([self(part) for part in parts]).unflatten(0, images.shape[:-2])
+        parts = images.reshape(-1, 28, 28).split(IMAGES_AT_ONCE)
+        logits = torch.cat([self(part) for part in parts]).reshape(*images.shape[:-2], -1)
         return torch.softmax(logits / self.temperature, dim=-1)
 
     def classify(self, images: Tensor) -> Tensor:

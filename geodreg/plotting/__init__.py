@@ -16,7 +16,7 @@ from geodreg.plotting.scenes import plot_rows
 from geodreg.plotting.straightness import plot_excess, plot_references, plot_spectra, plot_straightness
 from geodreg.plotting.strips import plot_interpolations, plot_nine
 from geodreg.plotting.style import METHOD_STYLE, use_house_style
-from geodreg.plotting.training import plot_acceptance
+from geodreg.plotting.training import plot_acceptance, plot_weights
 
 __all__ = [
     "METHOD_STYLE",
@@ -38,5 +38,6 @@ __all__ = [
     "plot_rows",
     "plot_spectra",
     "plot_straightness",
+    "plot_weights",
     "use_house_style",
 ]

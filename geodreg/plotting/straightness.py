@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,7 @@ def plot_excess(table: pd.DataFrame, order: Sequence[str]) -> Figure:
     shown = table.assign(method=table["method"].map(NAMES))
     sns.boxplot(
         shown, x="excess", y="data", hue="method", order=order, hue_order=[NAMES[m] for m in NAMES], palette=colors,
-        fill=False, linewidth=1.2, fliersize=3, gap=0.2, ax=axes,
+        fill=False, linewidth=1.2, whis=(0, 100), gap=0.2, ax=axes,
     )  # fmt: skip
     axes.set(xlabel="excess length: length over distance of the ends, minus one", ylabel="")
     axes.set_xlim(left=0)
@@ -115,7 +116,7 @@ def plot_spectra(shares: Mapping[str, np.ndarray], theory: Sequence[float], n_sh
         n_shown: components that are shown.
     """
     figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-    for (name, share), marker in zip(shares.items(), "os^dv", strict=False):
+    for (name, share), marker in zip(shares.items(), itertools.cycle("os^dv"), strict=False):
         axes.plot(
             np.arange(1, n_shown + 1), 100 * share[:n_shown], marker=marker, markersize=4, linewidth=1.2, label=name
         )

@@ -64,15 +64,14 @@ def _plot_panel(
         [["bars", "strips"], ["bars", "nll"]], width_ratios=[1, 4.2], height_ratios=[1.55, 1]
     ).values()
     rows = []
-    for place, (method, path) in enumerate(paths.items()):
-        color = METHOD_STYLE[method]["color"]
-        length = path.length[pair].item()
+    for place, (method, of_all_pairs) in enumerate(paths.items()):
+        path, color = of_all_pairs[pair], METHOD_STYLE[method]["color"]
+        length = path.length.item()
         bars.bar(place, length, color="white", edgecolor=color, hatch=HATCHES[method], linewidth=1.5)
         bars.text(place, length, f"{length:.1f}", ha="center", va="bottom", fontsize="xx-small" if compact else "small")
-        rows.append(_strip(path.resample(n_images).x[pair]))
-        profile = path.resample(200)
+        rows.append(_strip(path.resample(n_images).x))
         position = torch.linspace(0, 1, 200)
-        curves.plot(position, profile.nll[pair].cpu(), label=NAMES[method], **METHOD_STYLE[method])
+        curves.plot(position, path.resample(200).nll.cpu(), label=NAMES[method], **METHOD_STYLE[method])
     if compact:
         bars.set_xticks([])
     else:

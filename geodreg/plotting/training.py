@@ -1,15 +1,19 @@
-"""Quality against training time."""
+"""Quality against training time, and what the weight of the density buys."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 from geodreg.plotting.style import DATA_COLOR, MODEL_COLOR
 
-__all__ = ["plot_acceptance"]
+__all__ = ["plot_acceptance", "plot_weights"]
 
 
 def plot_acceptance(milestones: Mapping[str, Sequence[float]], real: float) -> Figure:
@@ -25,4 +29,24 @@ def plot_acceptance(milestones: Mapping[str, Sequence[float]], real: float) -> F
     axes.axhline(0.85 * real, color=DATA_COLOR, linestyle=":", label="0.85 of that")
     axes.set(xlabel="seconds of training", ylabel="share accepted", ylim=(0, 1))
     axes.legend(frameon=False)
+    return figure
+
+
+def plot_weights(table: pd.DataFrame, chosen: Mapping[str, float]) -> Figure:
+    """Gain in density and cost in length over the weight, a curve for each model.
+
+    Args:
+        table: rows of :func:`geodreg.weight.compare_weights` with a column ``model`` added.
+        chosen: weight chosen for each model.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(9.0, 3.3), layout="constrained")
+    panels = (("gain", "mean NLL below StraightZ's (nats)"), ("longer", "longer than the geodesic (share)"))
+    for (column, label), panel in zip(panels, axes, strict=True):
+        for (model, mu), style in zip(chosen.items(), ("o-", "s--", "^:"), strict=False):
+            part = table[table["model"] == model].set_index("mu")[column]
+            (line,) = panel.plot(part, style, markersize=4, color=MODEL_COLOR, label=model)
+            panel.plot(mu, part[mu], "o", color=line.get_color(), markersize=12, fillstyle="none")
+        panel.axhline(0.0, color="grey", linewidth=0.8)
+        panel.set(xscale="log", xlabel=r"weight $\mu$", ylabel=label)
+    axes[0].legend(frameon=False)
     return figure

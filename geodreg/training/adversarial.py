@@ -30,7 +30,8 @@ class GANSettings:
         seed: of the weights, the data and the latents.
         steps: updates of discriminator and generator.
         batch_size: real examples, and as many fakes, in each update.
-        learning_rate: of Adam, for both, brought down to zero along a cosine.
+        learning_rate: of Adam, for both, brought down along a cosine.
+        final_rate: what it is brought down to, as a share.
         penalty: weight of the gradient penalty on real examples (R1; Mescheder et al. 2018).
         penalty_every: updates from one penalty to the next, its weight raised by as much (Karras et al. 2020).
         averaging: decay of the moving average of the generator's weights; zero keeps the last ones.
@@ -40,6 +41,7 @@ class GANSettings:
     steps: int
     batch_size: int
     learning_rate: float
+    final_rate: float = 0.0
     penalty: float
     penalty_every: int = 1
     averaging: float = 0.0
@@ -77,7 +79,8 @@ def train_gan(
     chance = torch.Generator().manual_seed(settings.seed)
     players: list[nn.Module] = [generator, discriminator]
     optimisers = [torch.optim.Adam(p.parameters(), settings.learning_rate, betas=(0.5, 0.99)) for p in players]
-    schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, settings.steps) for o in optimisers]
+    lowest = settings.final_rate * settings.learning_rate
+    schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, settings.steps, lowest) for o in optimisers]
     average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging), use_buffers=True)
     averaged = cast("Generator", average.module.eval())
     parts: dict[str, Stateful] = {"generator": generator, "discriminator": discriminator, "average": average}

@@ -31,9 +31,10 @@ class DigitGANSettings(GANSettings):
     latent_dim: int = 10
     hidden: tuple[int, ...] = (256, 512)
     instance_noise: float = 0.1
-    steps: int = 18_000
+    steps: int = 9000
     batch_size: int = 128
     learning_rate: float = 1e-3
+    final_rate: float = 0.4
     penalty: float = 0.5
     penalty_every: int = 4
     averaging: float = 0.999

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from geodreg.datasets.yale import check_subject
 from geodreg.models.store import ModelError
 from geodreg.models.zoo import TrainedModel, load_model
 from geodreg.training.recipes import train
@@ -24,8 +25,9 @@ def person_model(subject: str, retrain: bool, steps: int | None = None, out: Pat
 
     Raises:
         geodreg.models.ModelError: if it is not to be trained and the model at hand is of another person.
-        geodreg.datasets.DataError: if it is to be trained and there are no data, or no such person.
+        geodreg.datasets.DataError: if there is no such person, or it is to be trained and there are no data.
     """
+    check_subject(subject)
     if retrain:
         models = out / subject
         train(NAME, models, subject=subject, steps=steps)

@@ -17,6 +17,7 @@ from geodreg.folds import folded_share
 from geodreg.invert import invert
 from geodreg.manifold import LatentManifold
 from geodreg.metrics import condition_numbers, high_frequency_ratios
+from geodreg.models.judge import Judge
 from geodreg.models.mlp import VAE, DigitGenerator
 from geodreg.models.zoo import load_judge
 from geodreg.realism import acceptance_table, expected_calibration_error, reliability_table
@@ -80,6 +81,7 @@ def _mnist_vae(order: Order) -> Path:
 
     settings = order.settings
     digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
+    judge = load_judge()
     vae, run = train_vae(settings, digits.images, test.images, order.checkpoint)
     codes = encode(vae, test.images[:N_CODES])
     table = pd.DataFrame(codes.numpy(), columns=[f"z{i}" for i in range(codes.shape[1])])
@@ -97,7 +99,7 @@ def _mnist_vae(order: Order) -> Path:
             "test negative ELBO, sampled binary pixels, nats": negative_elbo(
                 vae, test.images, settings.seed, binarise=True
             ),
-            **_digit_measures(vae.generator(z).detach(), test),
+            **_digit_measures(judge, vae.generator(z).detach(), test),
             **_conditions(LatentManifold(vae.generator), z),
         },
         derived={
@@ -133,7 +135,7 @@ def _mnist_gan(order: Order) -> Path:
             "sizes": {"latent_dim": settings.latent_dim, "hidden": list(settings.hidden)},
         },
         data=_mnist_sums(),
-        measures={**_digit_measures(generator(z), test), **_conditions(LatentManifold(generator), z)},
+        measures={**_digit_measures(judge, generator(z), test), **_conditions(LatentManifold(generator), z)},
         derived={"samples.png": sample_grid(generator(z[:N_SHOWN]), ink=True)},
     )
 
@@ -236,9 +238,8 @@ def _mnist_sums() -> dict[str, str]:
     return {f"mnist/{file}": sha256 for file, sha256 in CHECKSUMS.items()}
 
 
-def _digit_measures(samples: Tensor, test: Digits) -> dict[str, float]:
+def _digit_measures(judge: Judge, samples: Tensor, test: Digits) -> dict[str, float]:
     """What the judge makes of a generator's samples, against real test digits."""
-    judge = load_judge()
     accepted = judge.accepts(samples).double().mean().item()
     shares = judge.classify(samples).bincount(minlength=10).double() / len(samples)
     return {
