@@ -10,6 +10,8 @@ from torch.distributions import Distribution, Independent, Normal
 
 __all__ = ["LatentManifold", "log_volume_of", "pushforward"]
 
+LEAST_PART, PART = 16, 2**17  # rows, and numbers in their images, that are computed together on a processor
+
 
 class LatentManifold:
     r"""The image of a latent space under a generator, with the geometry and the density it inherits.
@@ -52,12 +54,12 @@ class LatentManifold:
 
     def generate(self, z: Tensor) -> Tensor:
         """Data points of latent points: ``(..., d)`` to ``(..., *data_shape)``."""
-        x = self.generator(z.reshape(-1, z.shape[-1]))
+        x = _in_parts(self.generator, z.reshape(-1, z.shape[-1]))
         return x.reshape(*z.shape[:-1], *x.shape[1:])
 
     def generate_flat(self, z: Tensor) -> Tensor:
         """Data points as vectors: ``(..., d)`` to ``(..., D)``."""
-        return self.generator(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:-1], -1)
+        return self.generate(z).flatten(z.ndim - 1)
 
     def jacobian(self, z: Tensor) -> Tensor:
         """Jacobian of the generator, data flattened: ``(..., d)`` to ``(..., D, d)``."""
@@ -117,6 +119,15 @@ class LatentManifold:
             torch.manual_seed(seed)
             z = self.prior.sample((n,) if of_vectors else (n, d))
         return z.reshape(n, d).to(like)
+
+
+def _in_parts(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """A row-wise function on ``(n, d)``; on a processor a part of the rows at a time, which stays in its cache."""
+    if rows.device.type != "cpu" or len(rows) <= LEAST_PART:
+        return function(rows)
+    first = function(rows[:LEAST_PART])
+    n_rows = max(LEAST_PART, PART // max(1, first[0].numel()))
+    return torch.cat([first, *(function(part) for part in rows[LEAST_PART:].split(n_rows))])
 
 
 def pushforward(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
