@@ -50,7 +50,12 @@ def harmonic_shares(n_orders: int = 3) -> list[float]:
 
 
 def exact_lengths(
-    scene: LambertScene, angles: Tensor, free_strength: bool, n_points: int = 35, step: float = 2.5
+    scene: LambertScene,
+    angles: Tensor,
+    free_strength: bool,
+    n_points: int = 35,
+    step: float = 2.5,
+    with_reference: bool = True,
 ) -> pd.DataFrame:
     """Lengths of paths between the images of an exact renderer, and references that owe nothing to the solver.
 
@@ -64,6 +69,8 @@ def exact_lengths(
         free_strength: whether the light's strength may change on the way.
         n_points: points of a path.
         step: of the grid, in degrees.
+        with_reference: whether to compute the grid's geodesics, which take the longest; without, only what is known
+            in closed form.
 
     Returns:
         a row for each pair: ``pair``, ``chord`` (distance of the ends), ``straight``, ``geodesic``, ``polyline``
@@ -81,6 +88,8 @@ def exact_lengths(
     chord, norms = (ends[:, 1] - ends[:, 0]).norm(dim=-1), ends.norm(dim=-1)
     if free_strength and not scene.shadows:
         reference = chord
+    elif not with_reference:
+        reference = torch.full_like(chord, torch.nan)
     elif free_strength:
         angle = _grid_geodesics(lambda lights: normalize(scene(lights).flatten(1), dim=-1), angles, step)
         reference = cone_distances(angle, norms[:, 0], norms[:, 1])
