@@ -27,6 +27,9 @@ def compare(
 ) -> dict[str, Paths]:
     """Paths between the same ends by each of the three methods, with the same settings.
 
+    A geodesic that came out longer than the regularised path sits in a local minimum; then both are solved once more,
+    the geodesics from the shorter of the two paths.
+
     Args:
         manifold: the model.
         start: latents ``(..., d)``.
@@ -41,6 +44,12 @@ def compare(
     usual = settings.get("init", "straight") == "straight" and settings.get("solver", "newton") == "newton"
     known = geodesic if usual else None
     regularised = interpolate(manifold, start, end, "geodreg", **settings, geodesic=known)
+    longer = geodesic.length > regularised.length
+    if usual and longer.any():
+        better = torch.where(longer[..., None, None], regularised.z, geodesic.z)
+        restart: Settings = {**settings, "init": better}
+        geodesic = interpolate(manifold, start, end, "geodesic", **restart)
+        regularised = interpolate(manifold, start, end, "geodreg", **settings, geodesic=geodesic)
     return {"geodreg": regularised, "geodesic": geodesic, "straight": straight}
 
 

@@ -63,8 +63,8 @@ def interpolate(
         init: start curve: ``"straight"``, ``"graph"`` or a :class:`~geodreg.GraphStart` (shortest path over prior
             samples, which may find the better side of a hole), or curves ``(..., K, d)``.
         solver: ``"newton"``, ``"algorithm1"`` (the paper's, as printed), or a configured solver.
-        geodesic: for ``"geodreg"``, the plain geodesics between the same ends, if they are known already from the
-            straight start; they are not solved for again.
+        geodesic: for ``"geodreg"``, the plain geodesics between the same ends, if they are known already; they are not
+            solved for again.
 
     Returns:
         the paths, each with the reason why its solve stopped; look at ``.converged`` before using them.

@@ -28,7 +28,7 @@ def test_mnist_is_the_real_one() -> None:
 def test_missing_and_damaged_files_are_named_with_the_sum_and_the_command(tmp_path: Path) -> None:
     (tmp_path / "mnist").mkdir()
     name = "t10k-images-idx3-ubyte.gz"
-    mend = "`geodreg data fetch mnist` downloads it"
+    mend = f"`geodreg data fetch mnist --root {tmp_path}` downloads it"
     with pytest.raises(DataError, match=rf"{name} is missing \(expected sha256 {CHECKSUMS[name]}\); {mend}"):
         read_mnist("test", tmp_path)
     (tmp_path / "mnist" / name).write_bytes(b"truncated")

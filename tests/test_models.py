@@ -123,7 +123,7 @@ def test_faces_are_clean_and_their_metric_is_well_conditioned(name: str) -> None
     conditions = condition_numbers(LatentManifold(model.generator), z)
     claimed = measures["condition number of the metric, median"]
     assert conditions.median().item() == pytest.approx(claimed, rel=0.25)
-    assert claimed < 100
+    assert claimed < 250  # VAEs with unused coordinates had 4e5
 
 
 @needs_yale
@@ -136,7 +136,8 @@ def test_codes_and_singular_values_of_the_faces_are_those_of_the_photographs() -
     values = torch.linalg.svdvals(faces.images.flatten(1).double())
     kept = model.table("singular-values.csv")["singular_value"].to_numpy()
     assert values.numpy() == pytest.approx(kept, rel=1e-4)
-    ratios = high_frequency_ratios(model.generator(torch.randn(1000, model.latent_dim)), faces.images)
+    samples = torch.randn(1000, model.latent_dim, generator=torch.Generator().manual_seed(9))
+    ratios = high_frequency_ratios(model.generator(samples), faces.images)
     assert max(ratios.values()) < 1.5
 
 
@@ -191,7 +192,8 @@ def test_training_with_a_truncated_data_file_is_refused_in_a_sentence(tmp_path: 
     run = CliRunner().invoke(app, ["train", "mnist-gan", "--data-root", str(tmp_path), "--out", str(out)])
     assert run.exit_code == 1
     assert re.fullmatch(
-        r"\S+train-images-idx3-ubyte.gz is damaged: its sha256 is \w+, expected \w+; `geodreg data fetch mnist` .*\.",
+        r"\S+train-images-idx3-ubyte.gz is damaged: its sha256 is \w+, expected \w+; "
+        r"`geodreg data fetch mnist --root \S+` downloads it\.",
         run.output.strip(),
     )
     assert not out.exists()

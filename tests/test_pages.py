@@ -155,3 +155,15 @@ def test_a_person_whose_weights_are_not_at_hand_is_refused_in_a_sentence(tmp_pat
         .splitlines()[-1]
         .startswith("The weights at hand are of yaleB22, not of yaleB20; pass retrain=true")
     )
+
+
+@pytest.mark.skipif(not (FIGURES / "fig3-mnist-gan-pairs.csv").is_file(), reason="needs the executed pages: make book")
+@pytest.mark.parametrize("page", ["fig3-mnist-gan", "fig3-mnist-vae"])
+def test_the_digits_reach_what_they_must(page: str) -> None:
+    table = pd.read_csv(FIGURES / f"{page}-pairs.csv").set_index(["method", "pair"])
+    length, nll = table["length"], table["nll_mean"]
+    assert len(length["geodesic"]) == 16
+    assert (nll["geodreg"] < nll["straight"]).mean() >= 0.8
+    assert (length["geodesic"] <= length["straight"]).all()
+    assert (length["geodesic"] <= length["geodreg"]).all()
+    assert table["converged"].all()

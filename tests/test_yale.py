@@ -73,7 +73,7 @@ def test_one_file_missing_or_damaged_is_named_with_its_sum_and_the_command(copie
     assert "\n" not in sentence
     assert f"{FIRST} is {damage}" in sentence
     assert yale.yale_checksums()[FIRST] in sentence
-    assert "`geodreg data fetch yale --subject yaleB22` downloads it" in sentence
+    assert f"`geodreg data fetch yale --subject yaleB22 --root {copied}` downloads it" in sentence
     assert not (copied / "models").exists()
 
 
@@ -83,7 +83,10 @@ def test_one_file_missing_or_damaged_is_named_with_its_sum_and_the_command(copie
 def test_a_subject_that_does_not_exist_is_refused_in_a_sentence(command: list[str], tmp_path: Path) -> None:
     run = CliRunner().invoke(app, command, env={"GEODREG_DATA": str(tmp_path)})
     assert run.exit_code == 1
-    assert run.output.strip() == f"There is no subject 'yaleB99'; choose one of {', '.join(yale_subjects())}."
+    assert (
+        run.output.strip()
+        == f"No checksums are known of a subject 'yaleB99'; choose one of {', '.join(yale_subjects())}."
+    )
 
 
 def test_a_person_without_weights_is_told_how_to_get_them() -> None:
@@ -114,6 +117,11 @@ def test_fetching_downloads_what_is_missing_or_damaged_and_nothing_else(tmp_path
     fetch_yale(tmp_path, "yaleB22")
     assert untouched.stat().st_mtime_ns == before
     assert torch.equal(read_yale("yaleB22", tmp_path).images, read_yale("yaleB22").images)
+
+
+def test_a_person_that_does_not_exist_is_not_told_to_train() -> None:
+    with pytest.raises(DataError, match="No checksums are known of a subject 'yaleB99'"):
+        person_model("yaleB99", retrain=False)
 
 
 def test_a_root_without_the_person_is_refused(tmp_path: Path) -> None:
