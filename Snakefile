@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-MODULE = sorted(str(path) for path in Path("geodreg").rglob("*.py"))
+MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
 PROSE = sorted(str(path) for pattern in ("*.md", "*.yml", "*.bib", "_static/*", "_templates/*") for path in Path("book").glob(pattern))
 VENDOR = sorted(str(path) for path in Path("vendor").rglob("*") if path.is_file())
 TOC = yaml.safe_load(Path("book/_toc.yml").read_text())

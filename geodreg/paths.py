@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Paths", "Profile", "path_length"]
 
+CONTEXT = ("manifold", "method", "mu")  # what all paths of a batch share
 SUB_POINTS = 8  # cuts of a chord when length is measured along the path
 
 
@@ -94,8 +95,7 @@ class Paths:
 
     def __getitem__(self, index: int | slice) -> Paths:
         """Some of the paths, by the first dimension of the batch."""
-        kept = ("manifold", "method", "mu")
-        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in kept}
+        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in CONTEXT}
         return replace(self, **{name: values[index] for name, values in parts.items()})
 
     def resample(self, n: int = 100) -> Profile:

@@ -30,6 +30,9 @@ def test_paired_differences_are_pair_by_pair_with_an_interval_about_the_median()
     assert found["low"] <= found["median"] <= found["high"]
     assert found["share"] == 1.0
     assert paired_differences(table(nll=NLL), "nll", "geodreg", "geodreg")["high"] == 0.0
+    one = table(nll=NLL)
+    alone = paired_differences(one[one["pair"] == 0], "nll", "straight", "geodreg")
+    assert alone["low"] == alone["median"] == alone["high"] == 4.0
 
 
 def test_claims_hold_where_most_pairs_say_so_and_fail_where_not() -> None:
