@@ -55,6 +55,15 @@ rule page:
         "OMP_NUM_THREADS={threads} python -m geodreg.execution {input.source} {output}"
 
 
+use rule page as long_page with:    # the page that takes longest starts first
+    wildcard_constraints:
+        page="fig4-lambert",
+    priority: 1
+
+
+ruleorder: long_page > page
+
+
 rule paired:
     input:
         "notebooks/{page}.md",

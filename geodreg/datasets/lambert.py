@@ -35,7 +35,7 @@ class LambertScene:
 
     @property
     def basis(self) -> Tensor:
-        """Albedo times normal, flattened: ``(size^2, 3)``; without shadows images are this times the light."""
+        """Products of albedo and normal, ``(size^2, 3)``; without shadows an image is this times the light."""
         return (self.albedo.unsqueeze(-1) * self.normals).flatten(0, 1)
 
     def render(self, light: Tensor) -> Tensor:
