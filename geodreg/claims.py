@@ -99,7 +99,7 @@ def figure_4_claims(table: pd.DataFrame) -> list[Claim]:
             farther["share"] > 0.5,
         ),
         (
-            "and less than StraightZ",
+            "GeodReg deviates from it less than StraightZ",
             f"in {nearer['share']:.0%} of pairs; excess length smaller by {_interval(nearer, digits=3)}",
             nearer["share"] > 0.5,
         ),
