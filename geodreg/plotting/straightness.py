@@ -116,10 +116,10 @@ def plot_spectra(shares: Mapping[str, np.ndarray], theory: Sequence[float], n_sh
         n_shown: components that are shown.
     """
     figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-    for (name, share), marker in zip(shares.items(), itertools.cycle("os^dv"), strict=False):
-        axes.plot(
-            np.arange(1, n_shown + 1), 100 * share[:n_shown], marker=marker, markersize=4, linewidth=1.2, label=name
-        )
+    colors = plt.get_cmap("copper")(np.linspace(0.0, 1.0, len(shares)))
+    for (name, share), marker, color in zip(shares.items(), itertools.cycle("os^dv"), colors, strict=False):
+        style = {"marker": marker, "color": color, "markersize": 4, "linewidth": 1.2}
+        axes.plot(np.arange(1, n_shown + 1), 100 * share[:n_shown], label=name, **style)
     axes.plot(
         [1, 4, 9], 100 * torch.tensor(theory), "*", color="black", markersize=11, label="sphere, harmonics", zorder=4
     )
