@@ -94,6 +94,6 @@ def high_frequency_ratios(samples: Tensor, real: Tensor) -> dict[str, float]:
 
     def mean(images: Tensor, lit: bool) -> float:
         chosen = images[(images.mean((-2, -1)) > threshold) == lit]
-        return high_frequency_energy(chosen).mean().item()
+        return high_frequency_energy(chosen).mean().item() if len(chosen) else float("nan")
 
     return {name: mean(samples, lit) / mean(real, lit) for name, lit in (("lit", True), ("shadowed", False))}

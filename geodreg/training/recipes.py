@@ -190,7 +190,7 @@ def _face_gan(order: Order, faces: Faces, low: float, what: str, data: dict[str,
     generator.requires_grad_(False)
     z = _prior_samples(settings.latent_dim, 1000, settings.seed)
     samples = generator(z)
-    found = invert(generator, faces.images, settings.latent_dim, seed=settings.seed)
+    found = invert(generator, faces.images, settings.latent_dim, n_starts=4, max_iterations=30, seed=settings.seed)
     codes = pd.DataFrame(found.z.numpy(), columns=[f"z{i}" for i in range(settings.latent_dim)])
     codes.insert(0, "residual", found.residual.numpy())
     codes.insert(0, "elevation", faces.elevation.numpy())
