@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
-from geodreg.manifold import LatentManifold, pushforward
+from geodreg.manifold import LatentManifold, tangents_by_torch
 from geodreg.paths import Paths
 from geodreg.solvers import Algorithm1, GraphStart, Newton, Solver
 
@@ -191,9 +191,9 @@ def _check_derivatives(manifold: LatentManifold, z: Tensor, twice: bool) -> None
     try:
         moved, point = (z + step).detach(), z.detach().clone().requires_grad_()
         with torch.enable_grad():
-            x, columns = pushforward(manifold.generate_flat, point)
+            x, columns = tangents_by_torch(manifold.generator, point)
             gradient = _gradient(columns.square().sum(), point) if twice else None
-        there, columns_there = pushforward(manifold.generate_flat, moved)
+        there, columns_there = tangents_by_torch(manifold.generator, moved)
     except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
         raise ValueError(
             f"The generator cannot be differentiated by torch.func.jvp ({_first_line(error)}); "

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from geodreg.arguments import check_generator
-from geodreg.manifold import LatentManifold, pushforward
+from geodreg.manifold import LatentManifold
 
 __all__ = ["Inversion", "invert"]
 
@@ -126,10 +126,10 @@ def _levenberg_marquardt(
         if len(rows) == 0:
             break
         with torch.no_grad():
-            values, columns = pushforward(manifold.generate_flat, z[rows])
-            jacobian, residual = columns.movedim(0, -1).double(), (values - goal[rows]).double()
-            gradient = (residual.unsqueeze(-2) @ jacobian).squeeze(-2)
-            metric = jacobian.mT @ jacobian
+            values, tangents = manifold.pushforward(z[rows])
+            pushed, residual = tangents.double(), (values - goal[rows]).double()
+            gradient = (pushed @ residual.unsqueeze(-1)).squeeze(-1)
+            metric = pushed @ pushed.mT
             scale = metric.diagonal(dim1=-2, dim2=-1).mean(-1).clamp_min(torch.finfo(torch.float64).tiny)
             system = metric + (damping[rows] * scale)[:, None, None] * identity
             step = -torch.linalg.solve(system, gradient.unsqueeze(-1)).squeeze(-1)

@@ -8,9 +8,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-__all__ = ["LatentManifold", "log_volume_of", "pushforward"]
+from geodreg.forward_mode import NoRuleError, values_and_tangents
+
+__all__ = ["LatentManifold", "log_volume_of", "tangents_by_torch"]
 
 LEAST_PART, PART = 16, 2**17  # rows, and numbers in their images, that are computed together on a processor
+LEAST_DUAL_PART, DUAL_PART = 64, 2**19  # the same for rows of values and tangents
+AGREEMENT = 1e-3  # relative, between two ways to differentiate; single precision agrees to 1e-5
 
 
 class LatentManifold:
@@ -51,6 +55,8 @@ class LatentManifold:
         self.generator = generator
         self.prior = prior if prior is not None else Normal(0.0, 1.0)
         self.noise = float(noise)
+        self._by_layers: bool | None = None  # found out at the first use, as is the size of a data point
+        self._n_data: int | None = None
 
     def generate(self, z: Tensor) -> Tensor:
         """Data points of latent points: ``(..., d)`` to ``(..., *data_shape)``."""
@@ -61,10 +67,34 @@ class LatentManifold:
         """Data points as vectors: ``(..., d)`` to ``(..., D)``."""
         return self.generate(z).flatten(z.ndim - 1)
 
+    def pushforward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Data points and pushed latent directions: ``(n, d)`` to ``(n, D)`` and ``(n, d, D)``.
+
+        Row ``i`` of the second is column ``i`` of the Jacobian. It is computed layer by layer where the generator is
+        made of layers that :mod:`geodreg.forward_mode` knows, and by :func:`torch.func.jvp` where not; which one is
+        found out, and checked against the other, at the first call. Both can be differentiated once more.
+        """
+        values, tangents = zip(*(self.pushforward_part(part) for part in self.parts(z)), strict=True)
+        return torch.cat(values), torch.cat(tangents)
+
+    def pushforward_part(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for a part, all at once."""
+        if self._by_layers is None:
+            self._by_layers = _agrees_by_layers(self.generator, z[:1].detach())
+        return (values_and_tangents if self._by_layers else tangents_by_torch)(self.generator, z)
+
+    def parts(self, z: Tensor) -> tuple[Tensor, ...]:
+        """Latents ``(n, d)`` in parts small enough that values and tangents stay in a processor's cache."""
+        if z.device.type != "cpu" or len(z) == 0:
+            return (z,)
+        n_data = self.generate_flat(z[:1].detach()).shape[-1] if self._n_data is None else self._n_data
+        self._n_data = n_data
+        return z.split(max(1, max(LEAST_DUAL_PART, DUAL_PART // n_data) // (1 + z.shape[-1])))
+
     def jacobian(self, z: Tensor) -> Tensor:
         """Jacobian of the generator, data flattened: ``(..., d)`` to ``(..., D, d)``."""
-        _, columns = pushforward(self.generate_flat, z)
-        return columns.movedim(0, -1)
+        _, tangents = self.pushforward(z.reshape(-1, z.shape[-1]))
+        return tangents.mT.reshape(*z.shape[:-1], -1, z.shape[-1])
 
     def metric(self, z: Tensor) -> Tensor:
         r"""Pull-back metric :math:`g = J^\top J`: ``(..., d)`` to ``(..., d, d)``."""
@@ -76,8 +106,9 @@ class LatentManifold:
 
         It is minus infinity where the noise is zero and the generator is singular.
         """
-        _, columns = pushforward(self.generate_flat, z)
-        return log_volume_of(columns, self.noise).to(z.dtype)
+        parts = self.parts(z.reshape(-1, z.shape[-1]))
+        volumes = [log_volume_of(self.pushforward_part(part)[1], self.noise)[0] for part in parts]
+        return torch.cat(volumes).to(z.dtype).reshape(z.shape[:-1])
 
     def log_prior(self, z: Tensor) -> Tensor:
         """Log-density of the prior: ``(..., d)`` to ``(...)``, minus infinity outside of its support."""
@@ -130,38 +161,48 @@ def _in_parts(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     return torch.cat([first, *(function(part) for part in rows[LEAST_PART:].split(n_rows))])
 
 
-def pushforward(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
-    """Value and Jacobian columns of a row-wise function, by ``d`` forward-mode tangents at once.
-
-    Args:
-        function: takes ``(..., d)`` to ``(..., D)``, each row by itself.
-        z: points ``(..., d)``.
-
-    Returns:
-        Values ``(..., D)`` and columns of the Jacobian ``(d, ..., D)``; both can be differentiated again.
-    """
+def tangents_by_torch(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
+    """Value and tangents of any row-wise function, ``(n, d)`` to ``(n, D)`` and ``(n, d, D)``, by torch's own jvp."""
     basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
 
     def push(direction: Tensor) -> tuple[Tensor, Tensor]:
         value, tangent, *_ = torch.func.jvp(function, (z,), (direction.expand_as(z),))
-        return value, tangent
+        return value.flatten(1), tangent.flatten(1)
 
-    values, columns = torch.func.vmap(push)(basis)  # (d, ..., D) each, the first one repeated
-    return values[0], columns
+    values, tangents = torch.func.vmap(push)(basis)  # d x n x D each, the first one repeated
+    return values[0], tangents.movedim(0, 1)
 
 
-def log_volume_of(columns: Tensor, noise: float) -> Tensor:
-    r"""Log-volume from the columns of a Jacobian: ``(d, ..., D)`` to ``(...)``, in double precision.
+def _agrees_by_layers(function: Callable[[Tensor], Tensor], z: Tensor) -> bool:
+    """Whether every step of a function has a rule, and the rules give at one point what torch gives."""
+    try:
+        with torch.no_grad():
+            value, tangents = values_and_tangents(function, z)
+    except Exception:  # noqa: BLE001 - whatever it is, torch may still know the way
+        return False
+    torch_value, torch_tangents = tangents_by_torch(function, z)
+    return all(
+        bool((one - other).abs().max() <= AGREEMENT * other.abs().max())
+        for one, other in ((value, torch_value), (tangents, torch_tangents))
+    )
+
+
+def log_volume_of(tangents: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor]:
+    r"""Log-volume from pushed latent directions ``(..., d, D)``, in double precision.
 
     The metric is small, and its condition is the Jacobian's squared, hence the precision.
+
+    Returns:
+        log-volume ``(...)``, the metric ``(..., d, d)`` and the Cholesky factor of metric and noise ``(..., d, d)``.
     """
-    jacobian = columns.movedim(0, -1).double()  # ... x D x d
-    metric = jacobian.mT @ jacobian
+    rows = tangents.double()
+    metric = rows @ rows.mT
     identity = torch.eye(metric.shape[-1], dtype=metric.dtype, device=metric.device)
     factor, failed = torch.linalg.cholesky_ex(metric + noise**2 * identity)
     pivots = factor.diagonal(dim1=-2, dim2=-1)
     regular = failed == 0
     if noise == 0.0:  # a singular value within rounding of the Jacobian is none
-        rounding = torch.finfo(columns.dtype).eps * jacobian.shape[-2] ** 0.5
+        rounding = torch.finfo(tangents.dtype).eps * rows.shape[-1] ** 0.5
         regular = regular & (pivots.amin(-1) > rounding * pivots.amax(-1))
-    return torch.where(regular, pivots.clamp_min(torch.finfo(pivots.dtype).tiny).log().sum(-1), -torch.inf)
+    volume = pivots.clamp_min(torch.finfo(pivots.dtype).tiny).log().sum(-1)
+    return torch.where(regular, volume, -torch.inf), metric, factor

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from geodreg.curve import chord_energy
-from geodreg.manifold import LatentManifold, log_volume_of, pushforward
+from geodreg.manifold import LatentManifold, log_volume_of
 
-__all__ = ["PathObjective", "Trial"]
+__all__ = ["Derivatives", "PathObjective", "Trial"]
+
+JACOBIANS_AT_ONCE = 2**18  # numbers in the Jacobians that are multiplied together on a processor
 
 
 @dataclass(frozen=True)
@@ -38,26 +41,83 @@ class PathObjective:
         """The objective of some of the pairs."""
         return replace(self, interval=self.interval[rows])
 
+    @torch.no_grad()
     def value(self, z: Tensor) -> Tensor:
         """Objective of paths: ``(P, K, d)`` to ``(P,)``."""
-        return self.trial(z).value
+        energy = chord_energy(self.manifold.generate_flat(z), self.interval)
+        if self.mu == 0.0:
+            return energy
+        nll = self.manifold.log_volume(z[:, 1:-1]).double() - self.manifold.log_prior(z[:, 1:-1])
+        return energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
 
     def trial(self, z: Tensor) -> Trial:
-        """Evaluate the objective; the trial can go on to its gradient without paying for this part again."""
+        """Evaluate the objective; the trial can go on to its gradient without paying for this part again.
+
+        Without a regulariser that is the chord energy of the points alone. With one it takes the tangents at all
+        points, whose graph is kept in parts.
+        """
+        z = z.detach()
         if self.mu == 0.0:
             with torch.no_grad():
                 x = self.manifold.generate_flat(z)
                 energy = chord_energy(x, self.interval)
-                return Trial(self, z, x, energy, energy, None, None)
-        interior = z[:, 1:-1].detach().requires_grad_()
-        ends = self.manifold.generate_flat(z[:, [0, -1]].detach()).detach()
-        with torch.enable_grad():
-            inner, columns = pushforward(self.manifold.generate_flat, interior)
-            nll = log_volume_of(columns, self.manifold.noise) - self.manifold.log_prior(interior)  # P x K-2
-        x = torch.cat([ends[:, :1], inner.detach(), ends[:, 1:]], dim=1)
+                return Trial(self, z, x, energy, energy, None)
+        with torch.no_grad():
+            ends = self.manifold.generate_flat(z[:, [0, -1]])
+        shape = z[:, 1:-1].shape
+        density = _Density.of(self.manifold, z[:, 1:-1].reshape(-1, shape[-1]))
+        x = torch.cat([ends[:, :1], density.x.unflatten(0, shape[:2]), ends[:, 1:]], dim=1)
         energy = chord_energy(x, self.interval)
-        value = energy + self.mu * self.interval / (z.shape[1] - 1) * nll.detach().sum(-1)
-        return Trial(self, z, x, value, energy, columns, (interior, nll))
+        nll = density.nll.unflatten(0, shape[:2])
+        value = energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
+        return Trial(self, z, x, value, energy, density)
+
+
+@dataclass(frozen=True)
+class _Density:
+    """The nll of points ``(n, d)``, what it was computed from, and the graph to its gradient, in parts."""
+
+    x: Tensor  # n x D
+    tangents: Tensor  # n x d x D
+    metric: Tensor  # n x d x d, as are the factors of metric and noise
+    factor: Tensor
+    nll: Tensor  # n
+    graphs: list[tuple[Tensor, Tensor, Tensor]]  # latents, tangents and log-prior of a part
+
+    @staticmethod
+    def of(manifold: LatentManifold, z: Tensor) -> _Density:
+        computed, graphs = [], []
+        for part in manifold.parts(z):
+            latents = part.detach().requires_grad_()
+            with torch.enable_grad():
+                x, tangents = manifold.pushforward_part(latents)
+                log_prior = manifold.log_prior(latents)
+            volume, metric, factor = log_volume_of(tangents.detach(), manifold.noise)
+            graphs.append((latents, tangents, log_prior))
+            computed.append((x.detach(), tangents.detach(), metric, factor, volume - log_prior.detach()))
+        return _Density(*(torch.cat(values) for values in zip(*computed, strict=True)), graphs)
+
+    def gradient(self, chosen: Tensor) -> Tensor:
+        r"""Gradient of the nll at the chosen points, given by a mask ``(n,)``; zero at the others: ``(n, d)``.
+
+        That of the log-volume is :math:`\operatorname{tr}(G^{-1} J^\top \partial J)`, so :math:`J G^{-1}` is what goes
+        backwards through the tangents.
+        """
+        parts = [len(latents) for latents, _, _ in self.graphs]
+        gradients = []
+        for (latents, tangents, log_prior), factor, mask in zip(
+            self.graphs, self.factor.split(parts), chosen.split(parts), strict=True
+        ):
+            if not mask.any():
+                gradients.append(torch.zeros_like(latents, dtype=torch.float64))
+                continue
+            dual = (torch.cholesky_inverse(factor) @ tangents.detach().double()).to(tangents.dtype)
+            weights = mask.to(tangents.dtype)
+            (gradient,) = torch.autograd.grad(
+                (tangents, log_prior), latents, (dual * weights[:, None, None], -weights.to(log_prior.dtype))
+            )
+            gradients.append(gradient.double())
+        return torch.cat(gradients)
 
 
 @dataclass(frozen=True)
@@ -70,8 +130,7 @@ class Trial:
         x: their points in data space, flattened, ``(P, K, D)``.
         value: the objective, ``(P,)``, double precision.
         energy: the chord energy in it, ``(P,)``, double precision.
-        columns: columns of the Jacobian at the interior points, ``(d, P, K-2, D)``, if the value needed them.
-        density: the interior points and the nll there, with the graph between them, if there is a regulariser.
+        density: what the nll was computed from, if there is a regulariser.
     """
 
     objective: PathObjective
@@ -79,8 +138,7 @@ class Trial:
     x: Tensor
     value: Tensor
     energy: Tensor
-    columns: Tensor | None
-    density: tuple[Tensor, Tensor] | None
+    density: _Density | None
 
     def rounding(self) -> Tensor:
         """What rounding of the data points may change in the value, ``(P,)``; smaller changes mean nothing."""
@@ -93,24 +151,37 @@ class Trial:
 
     def derivatives(self, rows: Tensor) -> Derivatives:
         """Gradient at the interior points, and Gauss-Newton matrix of the energy, of some pairs ``(R,)``."""
-        objective, z, x = self.objective, self.z[rows], self.x[rows].double()
-        step = (objective.interval[rows] / (z.shape[1] - 1))[:, None, None]  # R x 1 x 1
-        if self.columns is None:
+        objective, z = self.objective, self.z[rows]
+        n_pairs, n_points, d = z.shape
+        step = (objective.interval[rows] / (n_points - 1))[:, None, None]  # R x 1 x 1
+        batch = (len(self.z), n_points - 2)
+        if self.density is None:
+            interior = z[:, 1:-1].reshape(-1, d)
             with torch.no_grad():
-                _, columns = pushforward(objective.manifold.generate_flat, z[:, 1:-1])
+                tangents = objective.manifold.pushforward(interior)[1].unflatten(0, (n_pairs, n_points - 2))
+            density_gradient = z.new_zeros(n_pairs, n_points - 2, d, dtype=torch.float64)
         else:
-            columns = self.columns.detach()[:, rows]
-        jacobian = columns.movedim(0, -1).double()  # R x K-2 x D x d
-        force = (2.0 * x[:, 1:-1] - x[:, :-2] - x[:, 2:]) / step
-        gradient = (force.unsqueeze(-2) @ jacobian).squeeze(-2)
-        if self.density is not None:
-            interior, nll = self.density
-            with torch.enable_grad():
-                (nll_gradient,) = torch.autograd.grad(nll[rows].sum(), interior)
-            gradient = gradient + objective.mu * step * nll_gradient[rows].double()
-        metric = jacobian.mT @ jacobian
-        coupling = jacobian[:, :-1].mT @ jacobian[:, 1:]
-        return Derivatives(gradient, metric, 2.0 * metric / step.unsqueeze(-1), -coupling / step.unsqueeze(-1))
+            tangents = self.density.tangents.unflatten(0, batch)[rows]
+            chosen = torch.zeros(batch, dtype=torch.bool, device=z.device)
+            chosen[rows] = True
+            gradient = self.density.gradient(chosen.flatten()).unflatten(0, batch)[rows]
+            density_gradient = objective.mu * step * gradient
+        x = self.x[rows]
+        at_once = max(1, JACOBIANS_AT_ONCE // tangents[0].numel()) if z.device.type == "cpu" else n_pairs
+        products = zip(
+            *(_products(*part) for part in zip(tangents.split(at_once), x.split(at_once), strict=True)), strict=True
+        )
+        pulled, metric, coupling = (torch.cat(product) for product in products)
+        gradient = pulled / step + density_gradient
+        scale = step.unsqueeze(-1)
+        return Derivatives(gradient, density_gradient, metric, 2.0 * metric / scale, -coupling / scale)
+
+
+def _products(tangents: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Pulled-back second differences, metrics, and products of neighbouring Jacobians, in double precision."""
+    rows = tangents.double()  # R x K-2 x d x D
+    differences = -x.double().diff(n=2, dim=1).unsqueeze(-1)
+    return (rows @ differences).squeeze(-1), rows @ rows.mT, rows[:, :-1] @ rows[:, 1:].mT
 
 
 @dataclass(frozen=True)
@@ -119,28 +190,30 @@ class Derivatives:
 
     Attributes:
         gradient: ``(R, K-2, d)``, as are all of these in double precision.
+        density_gradient: the regulariser's part of it, ``(R, K-2, d)``.
         metric: pull-back metric, ``(R, K-2, d, d)``.
         diagonal: diagonal blocks, ``(R, K-2, d, d)``.
         upper: blocks right of the diagonal, ``(R, K-3, d, d)``.
     """
 
     gradient: Tensor
+    density_gradient: Tensor
     metric: Tensor
     diagonal: Tensor
     upper: Tensor
 
+    def __iter__(self) -> Iterator[Tensor]:
+        return (getattr(self, field.name) for field in fields(self))
+
     def select(self, rows: Tensor) -> Derivatives:
         """The derivatives of some of the pairs."""
-        return Derivatives(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return Derivatives(*(values[rows] for values in self))
 
     def put(self, rows: Tensor, other: Derivatives) -> None:
         """Overwrite the derivatives of some of the pairs."""
-        for field in fields(self):
-            getattr(self, field.name)[rows] = getattr(other, field.name)
+        for values, others in zip(self, other, strict=True):
+            values[rows] = others
 
     def are_finite(self) -> Tensor:
         """Whether everything of a pair is finite, ``(R,)``."""
-        finite = torch.ones(len(self.gradient), dtype=torch.bool, device=self.gradient.device)
-        for field in fields(self):
-            finite &= getattr(self, field.name).isfinite().flatten(1).all(-1)
-        return finite
+        return torch.stack([values.isfinite().flatten(1).all(-1) for values in self]).all(0)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from geodreg.curve import chord_length
-from geodreg.manifold import log_volume_of, pushforward
+from geodreg.manifold import log_volume_of
 from geodreg.objective import PathObjective
 from geodreg.solvers.solution import Solution, Status
 
@@ -81,20 +81,22 @@ class Algorithm1:
         manifold = objective.manifold
         interior = z[:, 1:-1].detach().requires_grad_(objective.mu > 0.0)
         with torch.set_grad_enabled(objective.mu > 0.0):
-            inner, columns = pushforward(manifold.generate_flat, interior)
+            inner, tangents = manifold.pushforward(interior.flatten(0, 1))
             density_gradient = torch.zeros_like(interior)
             if objective.mu > 0.0:
-                nll = log_volume_of(columns, manifold.noise) - manifold.log_prior(interior)
-                (density_gradient,) = torch.autograd.grad(nll.sum(), interior)
+                volume, *_ = log_volume_of(tangents, manifold.noise)
+                nll = volume.sum() - manifold.log_prior(interior).sum()
+                (density_gradient,) = torch.autograd.grad(nll, interior)
         ends = manifold.generate_flat(z[:, [0, -1]]).detach()
-        x = torch.cat([ends[:, :1], inner.detach(), ends[:, 1:]], dim=1).double()
-        jacobian = columns.detach().movedim(0, -1).double()  # R x K-2 x D x d
+        shape = interior.shape[:2]
+        x = torch.cat([ends[:, :1], inner.detach().unflatten(0, shape), ends[:, 1:]], dim=1).double()
+        pushed = tangents.detach().double().unflatten(0, shape)  # R x K-2 x d x D
         v = torch.nn.functional.normalize(x.diff(dim=1), dim=-1)
         a = v.diff(dim=1)
-        metric = jacobian.mT @ jacobian
+        metric = pushed @ pushed.mT
         finite = (metric.isfinite().flatten(1).all(-1) & a.isfinite().flatten(1).all(-1))[:, None, None]
         inverse = torch.linalg.pinv(torch.where(finite.unsqueeze(-1), metric, 0.0), hermitian=True)
-        b = (inverse @ (jacobian.mT @ a.unsqueeze(-1))).squeeze(-1).where(finite, torch.nan)
+        b = (inverse @ (pushed @ a.unsqueeze(-1))).squeeze(-1).where(finite, torch.nan)
         direction = b - objective.mu * density_gradient.double()
-        push = (jacobian @ direction.unsqueeze(-1)).squeeze(-1).norm(dim=-1).amax(-1)
+        push = (pushed.mT @ direction.unsqueeze(-1)).squeeze(-1).norm(dim=-1).amax(-1)
         return direction, push, chord_length(x)
