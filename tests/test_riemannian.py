@@ -37,7 +37,7 @@ def flat(z: Tensor) -> Tensor:
 
 def saddle(z: Tensor) -> Tensor:
     x, y = z.unbind(-1)
-    return torch.stack([x, y, x**2 - y**2], dim=-1)
+    return torch.stack([x, y, 2.0 * (x**2 - y**2)], dim=-1)
 
 
 def polar(z: Tensor) -> Tensor:
@@ -82,15 +82,21 @@ def test_exponential_from_one_point_in_many_directions() -> None:
     assert (ends - alone).abs().max() < 1e-7  # company does not loosen the tolerance of a geodesic
 
 
+def test_resting_neighbours_do_not_loosen_the_tolerance() -> None:
+    velocities = torch.cat([POINTS[:1], torch.zeros(99, 2, dtype=torch.float64)])
+    alone, among = (exponential_map(SPHERE, POINTS[0], velocity, rtol=1e-4) for velocity in (POINTS[0], velocities))
+    assert (among[0] - alone).abs().max() < 1e-12
+
+
 def test_exponential_takes_tolerances() -> None:
-    errors = [
-        (
-            SPHERE.generate(exponential_map(SPHERE, POINTS[0], POINTS[1], rtol=tolerance, atol=tolerance))
-            - great_circle(POINTS[0], POINTS[1])
-        ).norm()
-        for tolerance in (1e-3, 1e-12)
-    ]
-    assert errors[1] < 1e-10 < errors[0]
+    def error(rtol: float, atol: float) -> float:
+        end = exponential_map(SPHERE, POINTS[0], POINTS[0], rtol=rtol, atol=atol)
+        return (SPHERE.generate(end) - great_circle(POINTS[0], POINTS[0])).norm().item()
+
+    tight = error(1e-12, 1e-12)
+    assert tight < 1e-10
+    assert error(1e-3, 1e-12) > 10.0 * tight
+    assert error(1e-12, 1e-3) > 10.0 * tight
 
 
 @pytest.mark.parametrize("function", [exponential_map, logarithm_map])
@@ -303,10 +309,10 @@ def test_mean_of_one_point_takes_no_step() -> None:
 
 def test_mean_on_a_saddle_needs_shorter_steps() -> None:
     points = torch.tensor([[1.0, 0.3], [-1.0, 0.2], [0.1, 1.0], [-0.2, -1.0]], dtype=torch.float64)
-    mean = frechet_mean(saddle, points, start=points.new_tensor([0.4, 0.4]), tolerance=1e-4)
+    mean = frechet_mean(saddle, points, start=points.new_tensor([0.4, 0.4]), tolerance=1e-3, n_points=15)
     assert mean.converged, mean.status
     pull = logarithm_map(saddle, mean.point, points).mean(0)
-    assert norm(LatentManifold(saddle), mean.point, pull) < 1e-2 * mean.variance.sqrt()
+    assert norm(LatentManifold(saddle), mean.point, pull) < 3e-2 * mean.variance.sqrt()
 
 
 def test_mean_says_why_it_stopped() -> None:

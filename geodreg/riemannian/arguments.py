@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from geodreg.arguments import check_generator
 from geodreg.manifold import LatentManifold
 
-__all__ = ["as_manifold", "check_latents", "check_tangent", "check_whole"]
+__all__ = ["as_manifold", "check_geometry", "check_latents", "check_tangent", "check_whole"]
 
 
 def as_manifold(manifold: LatentManifold | Callable[[Tensor], Tensor]) -> LatentManifold:
@@ -36,7 +37,7 @@ def check_latents(name: str, value: object, shape: str) -> Tensor:
     n_dimensions = len([part for part in shape.strip("()").split(",") if part.strip() not in ("", "...")])
     fits = value.ndim >= n_dimensions if "..." in shape else value.ndim == n_dimensions
     if not fits or value.numel() == 0:
-        raise ValueError(f"{name} has shape {tuple(value.shape)}; pass {shape}, none of them zero.")
+        raise ValueError(f"{name} has shape {tuple(value.shape)}; pass {shape}, with no dimension of size zero.")
     if not value.isfinite().all():
         raise ValueError(f"{name} holds a NaN or an infinity; pass finite numbers.")
     return value.detach().clone()
@@ -73,7 +74,7 @@ def check_whole(name: str, value: object, least: int) -> None:
     Raises:
         ValueError: with the value given.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
         raise ValueError(f"{name} is {value!r}; pass a whole number, at least {least}.")
 
 

@@ -69,8 +69,8 @@ def geodesic_distances(
 
     Without ``others`` each pair is solved once, and the matrix is symmetric with a zero diagonal. The minimum is one
     among neighbouring curves, as for :func:`~geodreg.interpolate`; where the triangle inequality is broken, a shorter
-    path exists (:meth:`Distances.detours`). The error of the length is of second order in the distance of a path's
-    points.
+    path exists (:meth:`~geodreg.Distances.detours`). The error of the length is of second order in the
+    distance of a path's points.
 
     Args:
         manifold: the model, or a bare generator.

@@ -36,9 +36,9 @@ def logarithm_map(
 
     (do Carmo 1992, chapter 3). The geodesics are those of :func:`~geodreg.interpolate`: shortest ones among their
     neighbours, and the shortest of all only where the start curve leads there. They are solved with ``n_points`` and,
-    from there, with twice as many; the error of :func:`initial_velocity` is of second order in the distance of the
-    points, so a quarter of it is left in the second solve and Richardson's extrapolation takes it off. The rest is of
-    fourth order.
+    from there, with twice as many; the error of :func:`~geodreg.initial_velocity` is of second order in the distance of
+    the points, so a quarter of it is left in the second solve and Richardson's extrapolation takes it off. The rest is
+    of fourth order.
 
     Args:
         manifold: the model, or a bare generator.
@@ -55,7 +55,7 @@ def logarithm_map(
         TypeError: if the ends are no floating-point tensors.
         ValueError: if an argument is out of range, or generator and ends do not fit.
         GeodesicError: if a geodesic did not converge; its ``paths`` hold all that were found, and
-            :func:`initial_velocity` takes those that did. Also if the metric is singular at a start.
+            :func:`~geodreg.initial_velocity` takes those that did. Also if the metric is singular at a start.
 
     Example:
         >>> polar = lambda z: z[:, :1] * torch.cat([z[:, 1:].cos(), z[:, 1:].sin()], dim=1)
