@@ -74,7 +74,7 @@ def check_whole(name: str, value: object, least: int) -> None:
     Raises:
         ValueError: with the value given.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
+    if not (isinstance(value, Integral) and int(value) >= least):
         raise ValueError(f"{name} is {value!r}; pass a whole number, at least {least}.")
 
 
