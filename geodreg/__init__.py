@@ -1,17 +1,32 @@
 """Geodesic and density-regularised interpolation on the manifold of any PyTorch generator.
 
 The geometry is in :mod:`geodreg.manifold` and :mod:`geodreg.curve`, the solvers in :mod:`geodreg.solvers`, and the
-front door is :func:`interpolate`. What needs more than torch, NumPy and SciPy is imported where it is used.
+front door is :func:`interpolate`. Distances, means and the maps between points and tangent vectors are in
+:mod:`geodreg.riemannian`. What needs more than torch, NumPy and SciPy is imported where it is used.
 """
 
 from geodreg.interpolate import interpolate
 from geodreg.invert import Inversion, invert
 from geodreg.manifold import LatentManifold
 from geodreg.paths import Paths, Profile
+from geodreg.riemannian import (
+    Distances,
+    FrechetMean,
+    GeodesicError,
+    exponential_map,
+    frechet_mean,
+    geodesic_distances,
+    initial_velocity,
+    logarithm_map,
+    parallel_transport,
+)
 from geodreg.solvers import Algorithm1, GraphStart, Newton, Status
 
 __all__ = [
     "Algorithm1",
+    "Distances",
+    "FrechetMean",
+    "GeodesicError",
     "GraphStart",
     "Inversion",
     "LatentManifold",
@@ -19,7 +34,13 @@ __all__ = [
     "Paths",
     "Profile",
     "Status",
+    "exponential_map",
+    "frechet_mean",
+    "geodesic_distances",
+    "initial_velocity",
     "interpolate",
     "invert",
+    "logarithm_map",
+    "parallel_transport",
 ]
 __version__ = "0.1.0"

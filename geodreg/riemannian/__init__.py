@@ -1,0 +1,20 @@
+"""Riemannian geometry of a generator's manifold: exponential map, logarithm, parallel transport, distances, means."""
+
+from geodreg.riemannian.distances import Distances, geodesic_distances
+from geodreg.riemannian.exponential import exponential_map
+from geodreg.riemannian.failure import GeodesicError
+from geodreg.riemannian.logarithm import initial_velocity, logarithm_map
+from geodreg.riemannian.mean import FrechetMean, frechet_mean
+from geodreg.riemannian.transport import parallel_transport
+
+__all__ = [
+    "Distances",
+    "FrechetMean",
+    "GeodesicError",
+    "exponential_map",
+    "frechet_mean",
+    "geodesic_distances",
+    "initial_velocity",
+    "logarithm_map",
+    "parallel_transport",
+]

@@ -1,0 +1,61 @@
+"""Orthonormal bases of the tangent spaces of a manifold, in data space."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from geodreg.manifold import LatentManifold, pushforward
+from geodreg.riemannian.failure import GeodesicError
+
+__all__ = ["from_basis", "tangent_basis", "to_basis"]
+
+
+def tangent_basis(manifold: LatentManifold, z: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Orthonormal columns that span the tangent spaces, and the factors that lead to them, in double precision.
+
+    .. math:: J = E R, \qquad E^\top E = I, \qquad g = R^\top R
+
+    The condition of ``R`` is that of the Jacobian; that of the metric would be its square.
+
+    Args:
+        manifold: the model.
+        z: latents ``(..., d)``.
+
+    Returns:
+        bases ``E (..., D, d)`` and triangular factors ``R (..., d, d)``.
+
+    Raises:
+        GeodesicError: if the metric is singular at one of the latents.
+    """
+    with torch.no_grad():
+        _, columns = pushforward(manifold.generate_flat, z)
+    jacobian = columns.movedim(0, -1).double()  # ... x D x d
+    if jacobian.shape[-2] < jacobian.shape[-1]:
+        raise GeodesicError(
+            f"The generator takes {jacobian.shape[-1]} latents to {jacobian.shape[-2]} numbers, so its metric is "
+            "singular everywhere; geodesics need at least as many numbers as latents."
+        )
+    basis, factor = torch.linalg.qr(jacobian)
+    pivots = factor.diagonal(dim1=-2, dim2=-1).abs()
+    rounding = torch.finfo(columns.dtype).eps * jacobian.shape[-2] ** 0.5
+    singular = ~(pivots.amin(-1) > rounding * pivots.amax(-1))
+    if singular.any():
+        where = ", ".join(f"{value:.4g}" for value in z[singular][0].tolist()[:8])
+        raise GeodesicError(
+            f"The metric is singular at the latent ({where}{', ...' if z.shape[-1] > 8 else ''}), where the generator "
+            "folds or collapses; keep points and geodesics away from there."
+        )
+    return basis, factor
+
+
+def to_basis(factor: Tensor, vector: Tensor) -> Tensor:
+    """Coordinates in the orthonormal basis of tangent vectors ``(..., d)``; their norm is the one by the metric."""
+    return (factor @ vector.double().unsqueeze(-1)).squeeze(-1)
+
+
+def from_basis(factor: Tensor, coordinates: Tensor) -> Tensor:
+    """Tangent vectors in latent coordinates from those in the orthonormal basis, ``(..., d)``."""
+    batch = torch.broadcast_shapes(factor.shape[:-2], coordinates.shape[:-1])
+    columns = coordinates.unsqueeze(-1).expand(*batch, -1, 1)
+    return torch.linalg.solve_triangular(factor.expand(*batch, -1, -1), columns, upper=True).squeeze(-1)
