@@ -9,6 +9,7 @@ from geodreg.interpolate import interpolate
 from geodreg.invert import Inversion, invert
 from geodreg.manifold import LatentManifold
 from geodreg.paths import Paths, Profile
+from geodreg.report import Report
 from geodreg.riemannian import (
     Distances,
     FrechetMean,
@@ -33,6 +34,7 @@ __all__ = [
     "Newton",
     "Paths",
     "Profile",
+    "Report",
     "Status",
     "exponential_map",
     "frechet_mean",

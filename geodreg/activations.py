@@ -20,11 +20,11 @@ class Derivatives:
 
     Attributes:
         first: takes the variable to the function's value and slope.
-        second: takes the variable and the slope to the second derivative.
+        second: takes the variable to the second derivative.
     """
 
     first: Callable[[Tensor], tuple[Tensor, Tensor]]
-    second: Callable[[Tensor, Tensor], Tensor]
+    second: Callable[[Tensor], Tensor]
 
 
 def _tanh(a: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,9 +43,9 @@ def _silu(a: Tensor) -> tuple[Tensor, Tensor]:
     return value, torch.addcmul(gate, value, 1.0 - gate)
 
 
-def _silu_second(a: Tensor, slope: Tensor) -> Tensor:
+def _silu_second(a: Tensor) -> Tensor:
     gate = a.sigmoid()
-    return (1.0 - gate) * gate + (1.0 - gate) * slope - (slope - gate) * gate
+    return gate * (1.0 - gate) * (2.0 + a * (1.0 - 2.0 * gate))
 
 
 def _softplus(a: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,15 +61,19 @@ def _normal(a: Tensor) -> Tensor:
     return (-0.5 * a.square()).exp() / math.sqrt(2.0 * math.pi)
 
 
-TANH = Derivatives(_tanh, lambda a, slope: -2.0 * a.tanh() * slope)
-SIGMOID = Derivatives(_sigmoid, lambda a, slope: slope * (1.0 - 2.0 * a.sigmoid()))
+def _sigmoid_slope(a: Tensor) -> Tensor:
+    return _sigmoid(a)[1]
+
+
+TANH = Derivatives(_tanh, lambda a: -2.0 * a.tanh() * (1.0 - a.tanh().square()))
+SIGMOID = Derivatives(_sigmoid, lambda a: _sigmoid_slope(a) * (1.0 - 2.0 * a.sigmoid()))
 SILU = Derivatives(_silu, _silu_second)
-SOFTPLUS = Derivatives(_softplus, lambda a, slope: slope * (1.0 - slope))
-GELU = Derivatives(_gelu, lambda a, slope: (2.0 - a.square()) * _normal(a))
-SINE = Derivatives(lambda a: (a.sin(), a.cos()), lambda a, slope: -a.sin())
-COSINE = Derivatives(lambda a: (a.cos(), -a.sin()), lambda a, slope: -a.cos())
-EXPONENTIAL = Derivatives(lambda a: (a.exp(), a.exp()), lambda a, slope: slope)
-SQUARE = Derivatives(lambda a: (a.square(), 2.0 * a), lambda a, slope: torch.full_like(a, 2.0))
+SOFTPLUS = Derivatives(_softplus, _sigmoid_slope)
+GELU = Derivatives(_gelu, lambda a: (2.0 - a.square()) * _normal(a))
+SINE = Derivatives(lambda a: (a.sin(), a.cos()), lambda a: -a.sin())
+COSINE = Derivatives(lambda a: (a.cos(), -a.sin()), lambda a: -a.cos())
+EXPONENTIAL = Derivatives(lambda a: (a.exp(), a.exp()), torch.exp)
+SQUARE = Derivatives(lambda a: (a.square(), 2.0 * a), lambda a: torch.full_like(a, 2.0))
 
 DERIVATIVES: dict[Any, Derivatives] = {
     **dict.fromkeys((torch.tanh, Tensor.tanh, F.tanh), TANH),

@@ -18,7 +18,7 @@ __all__ = ["check_ends", "check_generator", "check_init", "check_settings", "che
 
 SAME = 1e-3  # relative; a generator may compute in less precision than it returns
 METHODS = ("straight", "geodesic", "geodreg")
-STARTS = ("straight", "graph")
+STARTS = ("straight", "graph", "best")
 SOLVERS: dict[str, Solver] = {"newton": Newton(), "algorithm1": Algorithm1()}
 
 
@@ -71,7 +71,9 @@ def check_init(init: str | GraphStart | Tensor, start: Tensor, end: Tensor, n_po
         if not (torch.allclose(init[..., 0, :], start) and torch.allclose(init[..., -1, :], end)):
             raise ValueError("init does not join the ends; its first points must be start and its last points end.")
     elif not (isinstance(init, GraphStart) or init in STARTS):
-        raise ValueError(f"init is {init!r}; choose 'straight' or 'graph', or pass a GraphStart or curves (..., K, d).")
+        raise ValueError(
+            f"init is {init!r}; choose 'straight', 'graph' or 'best', or pass a GraphStart or curves (..., K, d)."
+        )
 
 
 def check_geodesic(geodesic: Paths | None, start: Tensor, end: Tensor, n_points: int) -> None:

@@ -95,9 +95,8 @@ def _flat(arguments: Sequence[Any]) -> list[Any]:
     return [part for item in arguments for part in (item if isinstance(item, tuple | list) else [item])]
 
 
-READ = {Tensor.shape.__get__, Tensor.ndim.__get__, Tensor.dtype.__get__, Tensor.device.__get__, Tensor.size, Tensor.dim}
-READ |= {Tensor.__len__, Tensor.is_floating_point, Tensor.numel, Tensor.layout.__get__, Tensor.is_cuda.__get__}
-READ |= {Tensor.requires_grad.__get__}
+READ = {getattr(Tensor, name).__get__ for name in ("shape", "ndim", "dtype", "device", "is_cuda", "requires_grad")}
+READ |= {Tensor.__len__, Tensor.size, Tensor.dim, Tensor.numel, Tensor.is_floating_point}
 
 
 def _rule(*functions: Any) -> Callable[[Rule], Rule]:
@@ -276,7 +275,7 @@ class _Shift(torch.autograd.Function):
         return rows
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *cotangents: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: FunctionCtx, *cotangents: Tensor) -> tuple[Tensor, None, None]:  # noqa: ARG004 - torch's signature
         return cotangents[0], None, None
 
 
@@ -303,7 +302,7 @@ class _Activate(torch.autograd.Function):
         (cotangent,) = cotangents
         bent = (tangents * cotangent[n_values:].unflatten(0, (-1, n_values))).sum(0)
         result = (cotangent.unflatten(0, (-1, n_values)) * slope).flatten(0, 1)
-        result[:n_values].addcmul_(bent, ctx.derivatives.second(rows[:n_values], slope))
+        result[:n_values].addcmul_(bent, ctx.derivatives.second(rows[:n_values]))
         return result, None, None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
 
 import numpy as np
@@ -12,8 +14,10 @@ from torch import Tensor
 from geodreg.arguments import check_ends, check_geodesic, check_init, check_settings, check_solver
 from geodreg.curve import chord_energy, chord_length, gap, straight
 from geodreg.manifold import LatentManifold
+from geodreg.memory import pairs_at_once
 from geodreg.objective import PathObjective
-from geodreg.paths import Paths, path_length
+from geodreg.paths import Paths, join, path_length
+from geodreg.progress import progress_bar
 from geodreg.solvers import GraphStart, Newton, Solution, Solver, Status
 
 __all__ = ["Settings", "interpolate"]
@@ -27,6 +31,8 @@ class Settings(TypedDict, total=False):
     interval: float | Literal["unit-speed"]
     init: str | GraphStart | Tensor
     solver: str | Solver
+    memory: float | None
+    progress: bool
 
 
 @torch.inference_mode(False)  # the caller's mode must not reach the gradients taken here
@@ -42,6 +48,8 @@ def interpolate(
     init: str | GraphStart | Tensor = "straight",
     solver: str | Solver = "newton",
     geodesic: Paths | None = None,
+    memory: float | None = None,
+    progress: bool = False,
 ) -> Paths:
     r"""Interpolate between pairs of latents.
 
@@ -60,11 +68,15 @@ def interpolate(
         interval: length ``T`` of the parameter interval. With ``"unit-speed"`` it is the length of the pair's plain
             geodesic (found from the straight start), as the paper asks, and for the other two methods the
             length of the path itself; 1.0 is the other usual convention.
-        init: start curve: ``"straight"``, ``"graph"`` or a :class:`~geodreg.GraphStart` (shortest path over prior
-            samples, which may find the better side of a hole), or curves ``(..., K, d)``.
+        init: start curve. ``"straight"`` is the straight line; a regularised path goes on from the plain geodesic that
+            is found from it. ``"graph"`` or a :class:`~geodreg.GraphStart` is the shortest path over prior samples,
+            which may find the better side of a hole; ``"best"`` solves from both and keeps the lower objective. Curves
+            ``(..., K, d)`` are taken as they are: those of a smaller ``mu``, say.
         solver: ``"newton"``, ``"algorithm1"`` (the paper's, as printed), or a configured solver.
         geodesic: for ``"geodreg"``, the plain geodesics between the same ends, if they are known already; they are not
             solved for again.
+        memory: GiB that the solve may take; pairs are solved in groups that fit. Default: a quarter of the machine's.
+        progress: show a bar of the pairs that have stopped (needs tqdm).
 
     Returns:
         the paths, each with the reason why its solve stopped; look at ``.converged`` before using them.
@@ -86,137 +98,155 @@ def interpolate(
     check_init(init, start, end, n_points)
     check_geodesic(geodesic, start, end, n_points)
 
+    began = time.perf_counter()
     batch, d = start.shape[:-1], start.shape[-1]
     a, b = start.detach().clone().reshape(-1, d), end.detach().clone().reshape(-1, d)
     given = init
     if isinstance(init, Tensor):
         given = init.detach().clone().reshape(-1, n_points, d)
         given[:, 0], given[:, -1] = a, b
-    coincident = (a == b).all(-1)
-    if method == "straight":
-        solution = _without_steps(manifold, straight(a, b, n_points))
-        duration = _duration(interval, path_length(manifold, solution.z))
-    elif method == "geodesic" or mu == 0.0:
-        plain = PathObjective(manifold, 0.0, torch.ones(len(a), dtype=torch.float64, device=a.device))
-        curves = _start_curves(given, manifold, 0.0, a, b, n_points, torch.zeros_like(plain.interval))
-        solution = chosen.solve(plain, curves)
-        duration = _duration(interval, path_length(manifold, solution.z))
-    else:
-        plain_solution = _plain_geodesics(manifold, a, b, n_points, geodesic)
-        solution, duration = _regularised(manifold, a, b, float(mu), interval, given, chosen, plain_solution)
-    solution.status[(~path_length(manifold, solution.z).isfinite()).cpu().numpy()] = Status.NOT_FINITE
-    solution.status[coincident.cpu().numpy()] = Status.COINCIDENT
-    solution.z[coincident] = a[coincident].unsqueeze(1).expand(-1, n_points, -1)
-    duration = torch.where(coincident, 0.0, duration)
+    known = None if geodesic is None else geodesic.flatten()
     weight = float(mu) if method == "geodreg" else 0.0
-    return _report(manifold, method, weight, solution, duration, batch)
+    at_once = pairs_at_once(manifold, weight, straight(a[:1], b[:1], n_points), len(a), memory)
+    groups = []
+    with progress_bar(len(a), progress) as bar:
+        for rows in torch.arange(len(a), device=a.device).split(at_once):
+            solve = _Solve(manifold, a[rows], b[rows], weight, n_points, interval, chosen, bar)
+            curves = given[rows] if isinstance(given, Tensor) else given
+            plain = None if known is None else known[rows]
+            solution, duration = solve.straight() if method == "straight" else solve.by(curves, plain)
+            groups.append(_measured(solve, method, solution, duration))
+    return replace(join(groups).unflatten(batch), seconds=time.perf_counter() - began)
 
 
-def _plain_geodesics(
-    manifold: LatentManifold, start: Tensor, end: Tensor, n_points: int, known: Paths | None
-) -> Solution:
-    """Plain geodesics of pairs ``(P, d)``, those that are known or else from the straight start."""
-    if known is None:
-        ones = torch.ones(len(start), dtype=torch.float64, device=start.device)
-        return Newton().solve(PathObjective(manifold, 0.0, ones), straight(start, end, n_points))
-    z = known.z.detach().clone().reshape(len(start), n_points, -1)
-    history = known.history.reshape(len(start), -1)
-    return Solution(z, known.iterations.flatten().clone(), known.status.flatten().copy(), history)
+@dataclass(frozen=True)
+class _Solve:
+    """A group of pairs ``(P, d)`` that are solved together, and how."""
+
+    manifold: LatentManifold
+    start: Tensor
+    end: Tensor
+    mu: float
+    n_points: int
+    interval: float | str
+    solver: Solver
+    on_stop: Callable[[int], object] | None
+
+    def straight(self) -> tuple[Solution, Tensor]:
+        """Straight lines, and their intervals ``(P,)``."""
+        z = straight(self.start, self.end, self.n_points)
+        value = chord_energy(self.manifold.generate_flat(z).detach(), 1.0)
+        return Solution.at_start(z, value, Status.NO_STEPS), self.duration(path_length(self.manifold, z))
+
+    def by(self, init: str | GraphStart | Tensor, known: Paths | None) -> tuple[Solution, Tensor]:
+        """Plain geodesics, or with a weight the regularised paths, and their intervals ``(P,)``."""
+        if self.mu > 0.0:
+            return self.regularised(init, self.geodesics(known))
+        ones = torch.ones(len(self.start), dtype=torch.float64, device=self.start.device)
+        objective = PathObjective(self.manifold, 0.0, ones)
+        line = straight(self.start, self.end, self.n_points)
+        solution = self.from_starts(objective, init, line, torch.zeros_like(ones), None)
+        return solution, self.duration(path_length(self.manifold, solution.z))
+
+    def geodesics(self, known: Paths | None) -> Solution:
+        """Plain geodesics, those that are known or else from the straight line."""
+        if known is not None:
+            nothing = torch.zeros_like(known.evaluations)
+            return Solution(
+                known.z.clone(), known.iterations, nothing, known.gradient_norm, known.status.copy(), known.history
+            )
+        ones = torch.ones(len(self.start), dtype=torch.float64, device=self.start.device)
+        return Newton().solve(PathObjective(self.manifold, 0.0, ones), straight(self.start, self.end, self.n_points))
+
+    def regularised(self, init: str | GraphStart | Tensor, plain: Solution) -> tuple[Solution, Tensor]:
+        """Regularised paths and their intervals ``(P,)``, the plain geodesics known."""
+        duration = self.duration(path_length(self.manifold, plain.z))
+        plain.status[(duration == 0.0).cpu().numpy()] = Status.NO_INTERVAL
+        moving = (duration > 0.0) & duration.isfinite() & (self.start != self.end).any(-1)
+        apart = moving.nonzero().squeeze(-1)
+        if len(apart) == 0:
+            return plain, duration
+        objective = PathObjective(self.manifold, self.mu, duration[apart])
+        geodesics = plain.z[apart]
+        reference = objective.value(geodesics)
+        with torch.no_grad():
+            nll = self.manifold.nll(geodesics).double().mean(-1)
+        part = replace(self, start=self.start[apart], end=self.end[apart])
+        curves = init[apart] if isinstance(init, Tensor) else init
+        solution = part.from_starts(objective, curves, geodesics, nll, reference)
+        if self.interval == "unit-speed":
+            known = [Status(status).is_success for status in plain.status[apart.cpu().numpy()]]
+            solution.status[~np.array(known, dtype=bool)] = Status.NO_INTERVAL
+        return solution.scatter(apart, plain), duration
+
+    def from_starts(
+        self,
+        objective: PathObjective,
+        init: str | GraphStart | Tensor,
+        usual: Tensor,
+        nll_reference: Tensor,
+        reference: Tensor | None,
+    ) -> Solution:
+        """The solver's paths from the start curves that are asked for; ``usual (P, K, d)`` is the one by default."""
+        if isinstance(init, Tensor):
+            return self.solve(objective, init, reference)
+        if init == "straight":
+            return self.solve(objective, usual, reference)
+        graph = init if isinstance(init, GraphStart) else GraphStart()
+        curves = graph.curves(self.manifold, self.mu, self.start, self.end, self.n_points, nll_reference)
+        if init != "best":
+            return self.solve(objective, curves, reference)
+        solutions = [replace(self, on_stop=None).solve(objective, usual, reference)]
+        solutions.append(self.solve(objective, curves, reference))
+        return solutions[0].or_better(solutions[1], *(objective.value(solution.z) for solution in solutions))
+
+    def solve(self, objective: PathObjective, curves: Tensor, reference: Tensor | None) -> Solution:
+        """The solver's paths from start curves ``(P, K, d)``."""
+        if self.on_stop is None:  # a solver of the user's own need not know it
+            return self.solver.solve(objective, curves, reference)
+        return self.solver.solve(objective, curves, reference, on_stop=self.on_stop)
+
+    def duration(self, length: Tensor) -> Tensor:
+        """Intervals ``(P,)`` of paths of these lengths."""
+        if isinstance(self.interval, str):
+            return length
+        return torch.full_like(length, float(self.interval))
 
 
-def _regularised(
-    manifold: LatentManifold,
-    start: Tensor,
-    end: Tensor,
-    mu: float,
-    interval: float | str,
-    init: str | GraphStart | Tensor,
-    solver: Solver,
-    plain: Solution,
-) -> tuple[Solution, Tensor]:
-    """Density-regularised paths of pairs ``(P, d)`` and their intervals ``(P,)``, from the plain geodesics."""
-    n_points = plain.z.shape[1]
-    duration = _duration(interval, path_length(manifold, plain.z))
-    plain.status[(duration == 0.0).cpu().numpy()] = Status.NO_INTERVAL
-    apart = ((duration > 0.0) & duration.isfinite() & (start != end).any(-1)).nonzero().squeeze(-1)
-    if len(apart) == 0:
-        return plain, duration
-
-    objective = PathObjective(manifold, mu, duration[apart])
-    geodesics = plain.z[apart]
-    reference = objective.value(geodesics)
-    nll = manifold.nll(geodesics).detach().double().mean(-1)
-    init = init[apart] if isinstance(init, Tensor) else init
-    curves = _start_curves(init, manifold, mu, start[apart], end[apart], n_points, nll)
-    solution = solver.solve(objective, curves, reference)
-    if interval == "unit-speed":
-        unknown = np.array([not Status(status).is_success for status in plain.status[apart.cpu().numpy()]], dtype=bool)
-        solution.status[unknown] = Status.NO_INTERVAL
-    return solution.scatter(apart, plain), duration
-
-
-def _start_curves(
-    init: str | GraphStart | Tensor,
-    manifold: LatentManifold,
-    mu: float,
-    start: Tensor,
-    end: Tensor,
-    n_points: int,
-    nll_reference: Tensor,
-) -> Tensor:
-    if isinstance(init, Tensor):
-        return init
-    if init == "straight":
-        return straight(start, end, n_points)
-    graph = init if isinstance(init, GraphStart) else GraphStart()
-    return graph.curves(manifold, mu, start, end, n_points, nll_reference)
-
-
-def _duration(interval: float | str, length: Tensor) -> Tensor:
-    return length if interval == "unit-speed" else torch.full_like(length, float(interval))
-
-
-def _without_steps(manifold: LatentManifold, z: Tensor) -> Solution:
-    value = chord_energy(manifold.generate_flat(z).detach(), 1.0)
-    status = np.full(len(z), Status.NO_STEPS, dtype=object)
-    return Solution(z, torch.zeros(len(z), dtype=torch.long, device=z.device), status, value[:, None])
-
-
-def _report(
-    manifold: LatentManifold, method: str, mu: float, solution: Solution, duration: Tensor, batch: torch.Size
-) -> Paths:
-    """Measure the paths ``(P, K, d)`` and give them the batch shape of the ends."""
-    z = solution.z
-    x = manifold.generate(z).detach()
-    nll = manifold.nll(z).detach()
+def _measured(solve: _Solve, method: str, solution: Solution, duration: Tensor) -> Paths:
+    """The paths ``(P, K, d)`` of a group, with what is measured along them."""
+    manifold, mu, z = solve.manifold, solve.mu, solution.z
+    coincident = (solve.start == solve.end).all(-1)
+    z[coincident] = solve.start[coincident].unsqueeze(1).expand(-1, z.shape[1], -1)
+    duration = torch.where(coincident, 0.0, duration)
+    with torch.no_grad():
+        x, nll, length = manifold.generate(z), manifold.nll(z), path_length(manifold, z)
+    solution.status[(~length.isfinite()).cpu().numpy()] = Status.NOT_FINITE
+    solution.status[coincident.cpu().numpy()] = Status.COINCIDENT
     flat = x.flatten(2)
     moving = duration > 0.0
     energy = torch.where(moving, chord_energy(flat, torch.where(moving, duration, 1.0)), 0.0)
     regulariser = torch.where(moving, mu * duration / (z.shape[1] - 1) * nll[:, 1:-1].double().sum(-1), 0.0)
     regulariser = regulariser if mu > 0.0 else torch.zeros_like(energy)
     success = torch.tensor([Status(status).is_success for status in solution.status], dtype=torch.bool, device=z.device)
-
-    def shaped(values: Tensor) -> Tensor:
-        return values.reshape(batch + values.shape[1:])
-
-    def shaped_like_data(values: Tensor) -> Tensor:
-        return shaped(values.to(z.dtype))
-
     return Paths(
         manifold=manifold,
         method=method,
         mu=mu,
-        z=shaped(z),
-        x=shaped(x),
-        nll=shaped(nll),
-        interval=shaped_like_data(duration),
-        length=shaped_like_data(path_length(manifold, z)),
-        chord_length=shaped_like_data(chord_length(flat)),
-        energy=shaped_like_data(energy),
-        objective=shaped_like_data(energy + regulariser),
-        gap=shaped_like_data(gap(flat)),
-        converged=shaped(success),
-        iterations=shaped(solution.iterations),
-        status=solution.status.reshape(batch),
-        history=shaped(solution.history),
+        seconds=0.0,
+        z=z,
+        x=x,
+        nll=nll,
+        interval=duration.to(z.dtype),
+        length=length.to(z.dtype),
+        chord_length=chord_length(flat).to(z.dtype),
+        energy=energy.to(z.dtype),
+        objective=(energy + regulariser).to(z.dtype),
+        gap=gap(flat).to(z.dtype),
+        converged=success,
+        iterations=solution.iterations,
+        evaluations=solution.evaluations,
+        gradient_norm=solution.gradient_norm,
+        status=solution.status,
+        history=solution.history,
     )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from geodreg.forward_mode import NoRuleError, values_and_tangents
+from geodreg.forward_mode import values_and_tangents
 
 __all__ = ["LatentManifold", "log_volume_of", "tangents_by_torch"]
 

@@ -86,7 +86,8 @@ class _Density:
 
     @staticmethod
     def of(manifold: LatentManifold, z: Tensor) -> _Density:
-        computed, graphs = [], []
+        computed: list[tuple[Tensor, ...]] = []
+        graphs = []
         for part in manifold.parts(z):
             latents = part.detach().requires_grad_()
             with torch.enable_grad():
@@ -95,7 +96,8 @@ class _Density:
             volume, metric, factor = log_volume_of(tangents.detach(), manifold.noise)
             graphs.append((latents, tangents, log_prior))
             computed.append((x.detach(), tangents.detach(), metric, factor, volume - log_prior.detach()))
-        return _Density(*(torch.cat(values) for values in zip(*computed, strict=True)), graphs)
+        x, tangents, metric, factor, nll = (torch.cat(values) for values in zip(*computed, strict=True))
+        return _Density(x, tangents, metric, factor, nll, graphs)
 
     def gradient(self, chosen: Tensor) -> Tensor:
         r"""Gradient of the nll at the chosen points, given by a mask ``(n,)``; zero at the others: ``(n, d)``.
@@ -113,9 +115,12 @@ class _Density:
                 continue
             dual = (torch.cholesky_inverse(factor) @ tangents.detach().double()).to(tangents.dtype)
             weights = mask.to(tangents.dtype)
-            (gradient,) = torch.autograd.grad(
-                (tangents, log_prior), latents, (dual * weights[:, None, None], -weights.to(log_prior.dtype))
-            )
+            outputs = ((tangents, dual * weights[:, None, None]), (log_prior, -weights.to(log_prior.dtype)))
+            varying = [(value, cotangent) for value, cotangent in outputs if value.requires_grad]
+            gradient = torch.zeros_like(latents)
+            if varying:
+                values, cotangents = zip(*varying, strict=True)
+                (gradient,) = torch.autograd.grad(values, latents, cotangents, materialize_grads=True)
             gradients.append(gradient.double())
         return torch.cat(gradients)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,14 @@ from torch.nn.functional import normalize
 
 from geodreg.curve import along, chord_norms, equal_length_positions, refine
 from geodreg.manifold import LatentManifold
+from geodreg.report import Report
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Paths", "Profile", "path_length"]
+__all__ = ["Paths", "Profile", "join", "path_length"]
 
-CONTEXT = ("manifold", "method", "mu")  # what all paths of a batch share
+CONTEXT = ("manifold", "method", "mu", "seconds")  # what all paths of a batch share
 SUB_POINTS = 8  # cuts of a chord when length is measured along the path
 
 
@@ -28,7 +30,8 @@ def path_length(manifold: LatentManifold, z: Tensor) -> Tensor:
 
     Every chord is cut in eight, so what lies between two points counts.
     """
-    return chord_norms(manifold.generate_flat(refine(z, SUB_POINTS)).detach()).sum(-1)
+    with torch.no_grad():
+        return chord_norms(manifold.generate_flat(refine(z, SUB_POINTS))).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Paths:
         manifold: the model.
         method: ``"straight"``, ``"geodesic"`` or ``"geodreg"``.
         mu: weight of the density, zero unless the method is ``"geodreg"``.
+        seconds: that the whole batch took.
         z: latents, ``(..., K, d)``.
         x: data, ``(..., K, *data_shape)``.
         nll: negative log-density at the points, ``(..., K)``, in nats.
@@ -72,6 +76,9 @@ class Paths:
         gap: longest chord over mean chord, ``(...)``; 1 is even spacing.
         converged: whether the solve came to rest at a minimum, a local one at least, ``(...)``.
         iterations: of the solver, ``(...)``.
+        evaluations: of the objective, ``(...)``; one with fewer points counts for as much as its share of points.
+        gradient_norm: norm of the objective's gradient with respect to the latents at the end of the solve, ``(...)``;
+            NaN where there was none.
         status: why the solver stopped, an array of the strings of :class:`~geodreg.Status`, ``(...)``.
         history: what the solver watched, after each iteration, ``(..., iterations + 1)``.
     """
@@ -79,6 +86,7 @@ class Paths:
     manifold: LatentManifold
     method: str
     mu: float
+    seconds: float
     z: Tensor
     x: Tensor
     nll: Tensor
@@ -90,13 +98,32 @@ class Paths:
     gap: Tensor
     converged: Tensor
     iterations: Tensor
+    evaluations: Tensor
+    gradient_norm: Tensor
     status: NDArray[np.object_]
     history: Tensor
 
-    def __getitem__(self, index: int | slice) -> Paths:
+    def __getitem__(self, index: int | slice | Tensor) -> Paths:
         """Some of the paths, by the first dimension of the batch."""
+        numbers = index.cpu().numpy() if isinstance(index, Tensor) else index
+        return self._each(lambda values: values[index] if isinstance(values, Tensor) else values[numbers])
+
+    def flatten(self) -> Paths:
+        """The same paths with one dimension of batch, ``(P,)``."""
+        n = self.status.size
+        return self._each(lambda values: values.reshape(n, *values.shape[self.status.ndim :]))
+
+    def unflatten(self, batch: torch.Size) -> Paths:
+        """The same paths, of batch ``(P,)``, with a batch of another shape."""
+        return self._each(lambda values: values.reshape((*batch, *values.shape[1:])))
+
+    def _each(self, change: Callable[[Any], Any]) -> Paths:
         parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in CONTEXT}
-        return replace(self, **{name: values[index] for name, values in parts.items()})
+        return replace(self, **{name: change(values) for name, values in parts.items()})
+
+    def report(self) -> Report:
+        """What the solver says about each path, for reading: ``print(paths.report())``."""
+        return Report.of(self)
 
     def resample(self, n: int = 100) -> Profile:
         """The paths at ``n`` points, evenly spaced by arc length in data space.
@@ -151,3 +178,17 @@ class Paths:
                 **{f"z{i}": latents[:, i] for i in range(d)},
             }
         )
+
+
+def join(groups: Sequence[Paths]) -> Paths:
+    """Paths of several groups of pairs, ``(P,)`` each, as one batch; shorter histories repeat their last value."""
+    if len(groups) == 1:
+        return groups[0]
+    n_columns = max(group.history.shape[1] for group in groups)
+    joined: dict[str, Any] = {}
+    for name in (field.name for field in fields(Paths) if field.name not in CONTEXT):
+        parts = [getattr(group, name) for group in groups]
+        if name == "history":
+            parts = [torch.cat([part, part[:, -1:].expand(-1, n_columns - part.shape[1])], dim=1) for part in parts]
+        joined[name] = np.concatenate(parts) if name == "status" else torch.cat(parts)
+    return replace(groups[0], **joined)

@@ -244,7 +244,7 @@ def test_geodesic_is_as_good_as_long_lbfgs(gain: float) -> None:
         ({"interval": 0.0}, "interval is 0.0; pass 'unit-speed' or a positive number"),
         ({"interval": "unit speed"}, "interval is 'unit speed'; pass 'unit-speed' or a positive number"),
         ({"solver": "adam"}, "solver is 'adam'; choose one of 'newton', 'algorithm1'"),
-        ({"init": "random"}, "init is 'random'; choose 'straight' or 'graph'"),
+        ({"init": "random"}, "init is 'random'; choose 'straight', 'graph' or 'best'"),
         ({"init": torch.zeros(2, 9, 3, dtype=torch.float64)}, r"curves for these ends have shape \(2, 35, 3\)"),
         ({"init": torch.zeros(2, 35, 3, dtype=torch.float64)}, "init does not join the ends"),
         ({"manifold": lambda z: z / 0.0}, "The generator returns NaN or infinity at start or end"),

@@ -43,11 +43,12 @@ class FaceGenerator(nn.Module):
             layers += [nn.BatchNorm2d(n_out), nn.SiLU()] if batch_norm else [nn.SiLU()]
         upsample = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
         self.layers = nn.Sequential(*layers, upsample, nn.Conv2d(channels[-1], 1, 3, padding=1))
+        self.stretch: Tensor
         self.register_buffer("stretch", _shifted_interpolation(32), persistent=False)
 
     def forward(self, z: Tensor) -> Tensor:
         """Images."""
-        for layer in self.layers[:-2]:
+        for layer in list(self.layers)[:-2]:
             z = layer(z)
         return self.low + (self.high - self.low) * torch.sigmoid(self._convolve_upsampled(z))
 
@@ -57,10 +58,10 @@ class FaceGenerator(nn.Module):
         Both are linear, so the channels are summed first, for each of the nine places of the kernel, and the nine
         images that are left are interpolated and shifted by matrix products, along the rows and then the columns.
         """
-        last = self.layers[-1]
-        places = conv2d(x, last.weight.flatten(2).permute(2, 1, 0).unsqueeze(-1))
+        weight, bias = self.layers[-1].parameters()
+        places = conv2d(x, weight.flatten(2).permute(2, 1, 0).unsqueeze(-1))
         by_row = places.unflatten(1, (3, 3)).permute(0, 1, 3, 2, 4).flatten(3).flatten(1, 2)  # n x 3 h x 3 w
-        return self.stretch @ (by_row @ self.stretch.mT) + last.bias
+        return self.stretch @ (by_row @ self.stretch.mT) + bias
 
 
 def _shifted_interpolation(size: int) -> Tensor:

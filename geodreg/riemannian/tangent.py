@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from geodreg.manifold import LatentManifold, pushforward
+from geodreg.manifold import LatentManifold
 from geodreg.riemannian.failure import GeodesicError
 
 __all__ = ["from_basis", "tangent_basis", "to_basis"]
@@ -29,8 +29,8 @@ def tangent_basis(manifold: LatentManifold, z: Tensor) -> tuple[Tensor, Tensor]:
         GeodesicError: if the metric is singular at one of the latents.
     """
     with torch.no_grad():
-        _, columns = pushforward(manifold.generate_flat, z)
-    jacobian = columns.movedim(0, -1).double()  # ... x D x d
+        columns = manifold.jacobian(z)
+    jacobian = columns.double()  # ... x D x d
     if jacobian.shape[-2] < jacobian.shape[-1]:
         raise GeodesicError(
             f"The generator takes {jacobian.shape[-1]} latents to {jacobian.shape[-2]} numbers, so its metric is "

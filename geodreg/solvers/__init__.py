@@ -1,5 +1,6 @@
 """Solvers and start curves: a solver takes a path objective and start curves to paths."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from torch import Tensor
@@ -16,6 +17,16 @@ __all__ = ["Algorithm1", "GraphStart", "Newton", "Solution", "Solver", "Status"]
 class Solver(Protocol):
     """Anything that improves a batch of paths; :class:`Newton` and :class:`Algorithm1` are two."""
 
-    def solve(self, objective: PathObjective, start: Tensor, reference: Tensor | None = None) -> Solution:
-        """Paths from start curves ``(P, K, d)``; ``reference (P,)`` is the objective of the plain geodesics."""
+    def solve(
+        self,
+        objective: PathObjective,
+        start: Tensor,
+        reference: Tensor | None = None,
+        on_stop: Callable[[int], object] | None = None,
+    ) -> Solution:
+        """Paths from start curves ``(P, K, d)``.
+
+        ``reference (P,)`` is the objective of the plain geodesics, and ``on_stop`` is called with the number of pairs
+        that have just stopped.
+        """
         ...

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,12 +51,17 @@ class Algorithm1:
         if self.max_iterations < 0:
             raise ValueError(f"max_iterations is {self.max_iterations}; pass zero or a positive number.")
 
-    def solve(self, objective: PathObjective, start: Tensor, reference: Tensor | None = None) -> Solution:
+    def solve(
+        self,
+        objective: PathObjective,
+        start: Tensor,
+        reference: Tensor | None = None,
+        on_stop: Callable[[int], object] | None = None,
+    ) -> Solution:
         """Iterate from start curves ``(P, K, d)``; ``history`` watches the polyline's length."""
-        z, manifold = start.detach().clone(), objective.manifold
-        status = np.full(len(z), Status.ITERATIONS, dtype=object)
-        iterations = torch.zeros(len(z), dtype=torch.long, device=z.device)
-        length = chord_length(manifold.generate_flat(z).detach())
+        length = chord_length(objective.manifold.generate_flat(start).detach())
+        solution = Solution.at_start(start, length)
+        z, status = solution.z, solution.status
         eta = length / (4 * (z.shape[1] - 1)) if self.eta is None else torch.full_like(length, self.eta)
         history, rows = [length], torch.arange(len(z), device=z.device)
         for iteration in range(self.max_iterations + 1):
@@ -66,14 +71,16 @@ class Algorithm1:
             finite = push.isfinite()
             converged = push <= self.tolerance
             status[rows[~finite].cpu().numpy()] = Status.NOT_FINITE
-            status[rows[converged].cpu().numpy()] = Status.CONVERGED
+            status[rows[converged].cpu().numpy()] = Status.AT_REST
             going = finite & ~converged
+            if on_stop is not None:
+                on_stop(int((~going).sum()))
             if iteration == self.max_iterations or not going.any():
                 break
             rows = rows[going]
             z[rows, 1:-1] += (eta[rows, None, None] * direction[going]).to(z.dtype)
-            iterations[rows] += 1
-        return Solution(z, iterations, status, torch.stack(history[1:], dim=1))
+            solution.iterations[rows] += 1
+        return replace(solution, evaluations=solution.iterations + 1.0, history=torch.stack(history[1:], dim=1))
 
     @staticmethod
     def _direction(objective: PathObjective, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,7 +16,8 @@ __all__ = ["Solution", "Status"]
 class Status(StrEnum):
     """Why the solver stopped working on a pair."""
 
-    CONVERGED = "converged"
+    CONVERGED = "converged: the model predicts no decrease above the tolerance"
+    AT_REST = "converged: no point is pushed above the tolerance"
     PRECISION = "no further decrease in this precision"
     NO_STEPS = "nothing to solve"
     COINCIDENT = "ends coincide"
@@ -28,7 +30,7 @@ class Status(StrEnum):
     @property
     def is_success(self) -> bool:
         """Whether the solve came to rest at a minimum, a local one at least."""
-        return self in (Status.CONVERGED, Status.PRECISION, Status.NO_STEPS, Status.COINCIDENT)
+        return self in (Status.CONVERGED, Status.AT_REST, Status.PRECISION, Status.NO_STEPS, Status.COINCIDENT)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Solution:
     Attributes:
         z: the paths, ``(P, K, d)``.
         iterations: iterations that each pair took, ``(P,)``.
+        evaluations: evaluations of the objective that each pair took, ``(P,)``; one with fewer points counts for as
+            much as its share of points.
+        gradient_norm: norm of the gradient of the objective with respect to the latents where each pair stopped,
+            ``(P,)``; NaN where none was taken.
         status: why each pair stopped, an array of the strings of :class:`Status`, ``(P,)``.
         history: the value that the solver watches after each iteration, ``(P, iterations + 1)``; a pair that has
             stopped repeats its last one.
@@ -45,15 +51,62 @@ class Solution:
 
     z: Tensor
     iterations: Tensor
+    evaluations: Tensor
+    gradient_norm: Tensor
     status: NDArray[np.object_]
     history: Tensor
+
+    @staticmethod
+    def at_start(z: Tensor, value: Tensor, status: Status = Status.ITERATIONS) -> Solution:
+        """Start curves ``(P, K, d)``, evaluated once, as a solution to go on from."""
+        n_pairs = len(z)
+        return Solution(
+            z=z.detach().clone(),
+            iterations=torch.zeros(n_pairs, dtype=torch.long, device=z.device),
+            evaluations=torch.ones(n_pairs, dtype=torch.float64, device=z.device),
+            gradient_norm=torch.full((n_pairs,), torch.nan, dtype=torch.float64, device=z.device),
+            status=np.full(n_pairs, status, dtype=object),
+            history=value[:, None],
+        )
+
+    def succeeded(self, device: torch.device) -> Tensor:
+        """Whether each pair came to rest at a minimum, or at the limit of iterations, ``(P,)``."""
+        fine = [Status(status).is_success or status == Status.ITERATIONS for status in self.status]
+        return torch.tensor(fine, dtype=torch.bool, device=device)
 
     def scatter(self, rows: Tensor, others: Solution) -> Solution:
         """This solution for the pairs ``rows`` of a larger batch, the other pairs as in ``others``."""
         if len(rows) == len(others.z):
             return self
-        z, iterations, status = others.z.clone(), others.iterations.clone(), others.status.copy()
-        z[rows], iterations[rows], status[rows.cpu().numpy()] = self.z, self.iterations, self.status
+        merged = {name: getattr(others, name).clone() for name in ("z", "iterations", "evaluations", "gradient_norm")}
+        for name, values in merged.items():
+            values[rows] = getattr(self, name)
+        status = others.status.copy()
+        status[rows.cpu().numpy()] = self.status
         history = others.history[:, -1:].repeat(1, self.history.shape[1])
         history[rows] = self.history
-        return Solution(z, iterations, status, history)
+        return Solution(**merged, status=status, history=history)
+
+    def or_better(self, other: Solution, value: Tensor, other_value: Tensor) -> Solution:
+        """Of two solutions of the same pairs, for each pair the one that succeeded and has the lower value ``(P,)``.
+
+        What they took is added up.
+        """
+        fine = [[Status(status).is_success for status in solution.status] for solution in (self, other)]
+        succeeded, other_succeeded = torch.tensor(fine, device=value.device)
+        lower = (other_value < value) | ~value.isfinite()
+        rows = torch.where(succeeded == other_succeeded, lower, other_succeeded).nonzero().squeeze(-1)
+        n_columns = max(self.history.shape[1], other.history.shape[1])
+        mine, others = (solution._with_history_of(n_columns) for solution in (self, other))
+        evaluations = self.evaluations + other.evaluations
+        return replace(others.select(rows).scatter(rows, mine), evaluations=evaluations)
+
+    def select(self, rows: Tensor) -> Solution:
+        """The solution of some of the pairs."""
+        parts = {name.name: getattr(self, name.name) for name in fields(self)}
+        status = parts.pop("status")[rows.cpu().numpy()]
+        return Solution(**{name: values[rows] for name, values in parts.items()}, status=status)
+
+    def _with_history_of(self, n_columns: int) -> Solution:
+        last = self.history[:, -1:].expand(-1, n_columns - self.history.shape[1])
+        return replace(self, history=torch.cat([self.history, last], dim=1))
