@@ -17,6 +17,9 @@ __all__ = ["NoRuleError", "values_and_tangents"]
 Rule = Callable[..., Any]
 
 
+USUAL_SETTINGS = (False, 1.0, 20.0, "none")  # of SiLU in place; beta and threshold of softplus; GELU's approximation
+
+
 class NoRuleError(NotImplementedError):
     """A generator calls a function that has no rule here."""
 
@@ -96,7 +99,7 @@ def _flat(arguments: Sequence[Any]) -> list[Any]:
 
 
 READ = {getattr(Tensor, name).__get__ for name in ("shape", "ndim", "dtype", "device", "is_cuda", "requires_grad")}
-READ |= {Tensor.__len__, Tensor.size, Tensor.dim, Tensor.numel, Tensor.is_floating_point}
+READ |= {Tensor.__len__, Tensor.size, Tensor.dim, Tensor.numel, Tensor.is_floating_point, Tensor.__repr__}
 
 
 def _rule(*functions: Any) -> Callable[[Rule], Rule]:
@@ -183,19 +186,24 @@ def _divide(function: Any, n_values: int, rows: Tensor, divisor: Any) -> Tensor:
 def _add(function: Any, n_values: int, one: Any, other: Any) -> Tensor:
     if isinstance(one, DualRows) and isinstance(other, DualRows):
         return one + other
-    rows, constant = (one, other) if isinstance(one, DualRows) else (other, one)
-    _check_constant(rows, constant)
-    return torch.cat([rows[:n_values] + constant, rows[n_values:]])
+    return _plus_constant(one, other, n_values) if isinstance(one, DualRows) else _plus_constant(other, one, n_values)
 
 
 @_rule(torch.sub, Tensor.sub, Tensor.__sub__)
 def _subtract(function: Any, n_values: int, one: Any, other: Any) -> Tensor:
-    return _add(function, n_values, one, -other)
+    if isinstance(one, DualRows) and isinstance(other, DualRows):
+        return one - other
+    return _plus_constant(one, -other, n_values) if isinstance(one, DualRows) else _plus_constant(-other, one, n_values)
 
 
 @_rule(Tensor.__rsub__, torch.rsub)
 def _subtract_from(function: Any, n_values: int, one: Any, other: Any) -> Tensor:
-    return _add(function, n_values, -one, other)
+    return _subtract(function, n_values, other, one)
+
+
+def _plus_constant(rows: Tensor, constant: Any, n_values: int) -> Tensor:
+    _check_constant(rows, constant)
+    return torch.cat([rows[:n_values] + constant, rows[n_values:]])
 
 
 def _check_constant(rows: Tensor, constant: Any) -> None:
@@ -308,7 +316,6 @@ class _Activate(torch.autograd.Function):
 
 @_rule(*DERIVATIVES)
 def _activate(function: Any, n_values: int, rows: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    inplace = kwargs.pop("inplace", False)
-    if inplace or args or any(value is not None for value in kwargs.values()):
+    if any(value not in USUAL_SETTINGS for value in (*args, *kwargs.values())):
         raise NoRuleError(f"{function.__name__} has settings that have no rule")
     return _Activate.apply(rows.as_subclass(Tensor), n_values, DERIVATIVES[function])

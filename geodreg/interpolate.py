@@ -164,6 +164,8 @@ class _Solve:
         plain.status[(duration == 0.0).cpu().numpy()] = Status.NO_INTERVAL
         moving = (duration > 0.0) & duration.isfinite() & (self.start != self.end).any(-1)
         apart = moving.nonzero().squeeze(-1)
+        if self.on_stop is not None:
+            self.on_stop(len(moving) - len(apart))
         if len(apart) == 0:
             return plain, duration
         objective = PathObjective(self.manifold, self.mu, duration[apart])

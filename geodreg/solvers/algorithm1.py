@@ -72,10 +72,10 @@ class Algorithm1:
             converged = push <= self.tolerance
             status[rows[~finite].cpu().numpy()] = Status.NOT_FINITE
             status[rows[converged].cpu().numpy()] = Status.AT_REST
-            going = finite & ~converged
+            going = finite & ~converged & (iteration < self.max_iterations)
             if on_stop is not None:
                 on_stop(int((~going).sum()))
-            if iteration == self.max_iterations or not going.any():
+            if not going.any():
                 break
             rows = rows[going]
             z[rows, 1:-1] += (eta[rows, None, None] * direction[going]).to(z.dtype)

@@ -1,0 +1,124 @@
+"""Tangents layer by layer, against torch's own forward mode."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+from torch import Tensor, nn
+
+from geodreg import LatentManifold
+from geodreg.activations import DERIVATIVES
+from geodreg.forward_mode import NoRuleError, values_and_tangents
+from geodreg.manifold import tangents_by_torch
+from geodreg.models import load_model
+from tests.generators import cylinder, latents, random_decoder, sphere, swiss_roll
+
+NETWORKS: dict[str, tuple[int, Callable[[], Callable[[Tensor], Tensor]]]] = {
+    "sphere": (2, lambda: sphere),
+    "cylinder": (2, lambda: cylinder),
+    "Swiss roll": (2, lambda: swiss_roll),
+    "bare matrices": (3, lambda: random_decoder((3, 8, 5), 2.0)),
+    "circle GAN": (2, lambda: load_model("circle-gan").generator.double()),
+    "MNIST VAE": (8, lambda: load_model("mnist-vae").generator.double()),
+    "DCGAN": (3, lambda: load_model("yale-dcgan").generator.double()),
+    "batch normalisation": (
+        3,
+        lambda: _with_statistics(nn.Linear(3, 6), nn.BatchNorm1d(6), nn.GELU(), nn.Linear(6, 4)),
+    ),
+    "one-dimensional convolutions": (
+        4,
+        lambda: _with_statistics(
+            nn.Unflatten(1, (2, 2)), nn.ConvTranspose1d(2, 3, 3), nn.BatchNorm1d(3), nn.Softplus(), nn.Conv1d(3, 2, 2)
+        ),
+    ),
+    "pixel shuffle": (
+        4,
+        lambda: _with_statistics(
+            nn.Unflatten(1, (4, 1, 1)), nn.PixelShuffle(2), nn.Upsample(scale_factor=2), nn.Sigmoid(), nn.Flatten()
+        ),
+    ),
+    "constants": (3, lambda: lambda z: 2.0 - (z * torch.tensor([1.0, 2.0, 3.0]).double() + 1.0).sin() / 3.0 * z[:, :1]),
+    "parts": (4, lambda: lambda z: torch.cat([part.cos() for part in z.chunk(2, dim=1)], dim=1) - z.exp()),
+    "columns": (3, lambda: lambda z: torch.tensor([[1.0, 2.0], [3.0, 4.0]]).double() @ z.tanh()[:, :2, None]),
+}
+
+
+def _with_statistics(*layers: nn.Module) -> nn.Module:
+    torch.manual_seed(0)
+    net = nn.Sequential(*layers).double()
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm1d):
+            for values in (part.running_mean, part.running_var, part.weight, part.bias):
+                assert values is not None
+                nn.init.uniform_(values, 0.5, 1.5)
+    return net.eval()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_rules_give_what_torch_gives_and_can_be_differentiated(name: str) -> None:
+    d, make = NETWORKS[name]
+    generator, z = make(), latents(5, d, 1).requires_grad_()
+    found, expected = values_and_tangents(generator, z), tangents_by_torch(generator, z)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-12)
+    weights = torch.randn(expected[1].shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    gradients = [torch.autograd.grad((tangents * weights).sum(), z)[0] for _, tangents in (found, expected)]
+    assert torch.allclose(gradients[0], gradients[1], atol=1e-9 * gradients[1].abs().max().item() + 1e-12)
+
+
+@pytest.mark.parametrize("function", DERIVATIVES, ids=lambda function: getattr(function, "__qualname__", str(function)))
+def test_derivatives_of_activations_are_those_of_autograd(function: Callable[[Tensor], Tensor]) -> None:
+    a = torch.linspace(-4.0, 4.0, 41, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(function(a).sum(), a, create_graph=True)
+    (second,) = torch.autograd.grad(slope.sum(), a)
+    value, first = DERIVATIVES[function].first(a)
+    assert torch.allclose(value, function(a))
+    assert torch.allclose(first, slope)
+    assert torch.allclose(DERIVATIVES[function].second(a), second)
+
+
+WITHOUT_A_RULE: dict[str, Callable[[Tensor], Tensor]] = {
+    "an unknown function": lambda z: z.atan(),
+    "rows picked": lambda z: z[:2],
+    "rows moved": lambda z: torch.tanh(z.T).T,
+    "rows summed": lambda z: z - z.mean(0),
+    "rows joined": lambda z: torch.cat([z, z]),
+    "a constant with rows": lambda z: z + torch.arange(float(len(z))).double()[:, None],
+    "a quotient": lambda z: z / (1.0 + z.square()),
+    "another approximation": lambda z: F.gelu(z, approximate="tanh"),
+    "a steeper activation": lambda z: F.softplus(z, 2.0),
+    "statistics of the batch": lambda z: F.batch_norm(z, None, None, training=True),
+    "nothing of the latents": lambda z: torch.zeros(len(z), 3).double(),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_RULE)
+def test_what_has_no_rule_is_left_to_torch(name: str) -> None:
+    function, z = WITHOUT_A_RULE[name], latents(4, 3, 0)
+    with pytest.raises(NoRuleError):
+        values_and_tangents(function, z)
+    if name in ("an unknown function", "a quotient", "another approximation", "a steeper activation"):
+        expected = torch.func.vmap(torch.func.jacrev(lambda point: function(point[None])[0]))(z)
+        assert torch.allclose(LatentManifold(function).jacobian(z), expected)
+
+
+def test_a_generator_that_the_rules_get_wrong_is_found_out() -> None:
+    class Sly(nn.Module):  # takes another way when it does not see a plain tensor
+        def forward(self, z: Tensor) -> Tensor:
+            return (
+                z.tanh()
+                if type(z) is not torch.Tensor and not torch._C._functorch.is_functorch_wrapped_tensor(z)
+                else z.sin()
+            )
+
+    z = latents(4, 3, 0)
+    assert torch.allclose(LatentManifold(Sly()).jacobian(z), torch.diag_embed(z.cos()))
+
+
+def test_parts_change_nothing() -> None:
+    manifold = LatentManifold(load_model("mnist-vae").generator.double(), noise=0.1)
+    z = latents(200, 8, 3)
+    assert len(manifold.parts(z)) > 2
+    assert torch.allclose(manifold.jacobian(z)[77], manifold.jacobian(z[77]), atol=1e-12)
+    assert torch.allclose(manifold.nll(z)[150:], manifold.nll(z[150:]))
