@@ -154,6 +154,11 @@ class Trial:
         lever = chords * size * n_chords**0.5 / self.objective.interval  # of an error in x on the energy
         return eps * (self.energy + (self.value - self.energy).abs() + lever)
 
+    def release(self) -> None:
+        """Free the graph; no more derivatives can be had."""
+        if self.density is not None:
+            self.density.graphs.clear()
+
     def derivatives(self, rows: Tensor) -> Derivatives:
         """Gradient at the interior points, and Gauss-Newton matrix of the energy, of some pairs ``(R,)``."""
         objective, z = self.objective, self.z[rows]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from geodreg.curve import along
-from geodreg.objective import Derivatives, PathObjective
+from geodreg.objective import Derivatives, PathObjective, Trial
 from geodreg.solvers.block_tridiagonal import BlockTridiagonal
 from geodreg.solvers.curvature_pairs import CurvaturePairs
 from geodreg.solvers.line_search import State, line_search
@@ -38,8 +38,8 @@ class Newton:
     that the density's gradient has lately shown there along a step, forgotten slowly, and at least that of a normal
     prior: the density is stiff in directions that differ from point to point, more of them than L-BFGS can remember.
 
-    A path is solved with fewer points first (``coarsest`` at least, then twice as many) where the refined result has
-    a lower objective than the start curve.
+    A path is solved with half of the points first (and that one with half of them, down to ``coarsest``), and its
+    result is the start where it has a lower objective than the start curve.
 
     A pair has converged when the decrease that the quadratic model still predicts is below ``tolerance`` times the
     energy (plain geodesic) or times what the regulariser has changed against the plain geodesic; neither depends on
@@ -86,48 +86,45 @@ class Newton:
         if self.tolerance is None:
             usual = PLAIN_TOLERANCE if objective.mu == 0.0 else REGULARISED_TOLERANCE
             return replace(self, tolerance=usual).solve(objective, start, reference, on_stop)
+        start = start.detach()
         n_points = start.shape[1]
         n_coarse = (n_points + 1) // 2
         if n_coarse < max(3, self.coarsest) or self.max_iterations == 0:
-            return self._descend(objective, start.detach(), reference, on_stop)
-        coarse = replace(
-            self,
-            tolerance=max(self.tolerance, COARSE_TOLERANCE),
-            max_iterations=min(self.max_iterations, COARSE_ITERATIONS),
-        ).solve(objective, _with_points(start.detach(), n_coarse), None if reference is None else "start")
+            return self._descend(objective.trial(start), reference, on_stop)
+        quick = replace(self, tolerance=max(self.tolerance, COARSE_TOLERANCE), max_iterations=COARSE_ITERATIONS)
+        coarse = quick.solve(objective, _with_points(start, n_coarse), None if reference is None else "start")
         refined = _with_points(coarse.z, n_points)
-        refined[:, [0, -1]] = start[:, [0, -1]].detach()
-        before, after = objective.value(start.detach()), objective.value(refined)
-        better = (after < before) & coarse.succeeded(refined.device)
-        solution = self._descend(
-            objective, torch.where(better[:, None, None], refined, start.detach()), reference, on_stop
-        )
-        evaluations = solution.evaluations + 2 + coarse.evaluations * (n_coarse - 2) / (n_points - 2)
-        history = torch.cat([before[:, None], solution.history], dim=1)
-        return replace(solution, evaluations=evaluations, history=history)
+        refined[:, [0, -1]] = start[:, [0, -1]]
+        before, trial = objective.value(start), objective.trial(refined)
+        worse = ~((trial.value < before) & coarse.succeeded(start.device))
+        if worse.any():
+            trial = objective.trial(torch.where(worse[:, None, None], start, refined))
+        solution = self._descend(trial, before if isinstance(reference, str) else reference, on_stop)
+        spent = 1.0 + worse.double() + coarse.evaluations * (n_coarse - 2) / (n_points - 2)
+        later = solution.history[:, 1:] if solution.history.shape[1] > 1 else solution.history
+        history = torch.cat([before[:, None], later], dim=1)
+        return replace(solution, evaluations=solution.evaluations + spent, history=history)
 
     def _descend(
         self,
-        objective: PathObjective,
-        start: Tensor,
+        first: Trial,
         reference: Tensor | Literal["start"] | None,
         on_stop: Callable[[int], object] | None = None,
     ) -> Solution:
-        """Paths from start curves ``(P, K, d)``, with all of their points at once."""
-        tolerance = self.tolerance or 0.0
-        first = objective.trial(start)
-        solution = Solution.at_start(start, first.value)
+        """Paths from start curves that have been tried, with all of their points at once."""
+        tolerance, objective = self.tolerance or 0.0, first.objective
+        solution = Solution.at_start(first.z, first.value)
         reference = first.value if isinstance(reference, str) else reference
         z, status, history = solution.z, solution.status, [first.value]
         status[(~first.value.isfinite()).cpu().numpy()] = Status.NOT_FINITE
         status[(first.value == -torch.inf).cpu().numpy()] = Status.UNBOUNDED
         rows = first.value.isfinite().nonzero().squeeze(-1)  # the pairs at work, as indices into the whole batch
         if on_stop is not None:
-            on_stop(len(start) - len(rows))
+            on_stop(len(z) - len(rows))
         if len(rows) == 0:
             return solution
         state = State(first.value[rows], first.energy[rows], first.rounding()[rows], first.derivatives(rows))
-        del first  # and with it the graph of the whole batch
+        first.release()
         pairs = CurvaturePairs(self.memory)
         stuck = torch.zeros_like(rows, dtype=torch.bool)
         can_collapse = objective.mu > 0.0 and objective.manifold.noise == 0.0
