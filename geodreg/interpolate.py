@@ -14,7 +14,8 @@ from geodreg.curve import chord_energy, chord_length, gap, straight
 from geodreg.manifold import LatentManifold
 from geodreg.objective import PathObjective
 from geodreg.paths import Paths, path_length
-from geodreg.solvers import GraphStart, Newton, Solution, Solver, Status
+from geodreg.solvers import GraphStart, MatrixFree, Newton, Solution, Solver, Status
+from geodreg.stochastic_volume import MatrixFreeManifold
 
 __all__ = ["Settings", "interpolate"]
 
@@ -62,7 +63,8 @@ def interpolate(
             length of the path itself; 1.0 is the other usual convention.
         init: start curve: ``"straight"``, ``"graph"`` or a :class:`~geodreg.GraphStart` (shortest path over prior
             samples, which may find the better side of a hole), or curves ``(..., K, d)``.
-        solver: ``"newton"``, ``"algorithm1"`` (the paper's, as printed), or a configured solver.
+        solver: ``"newton"``, ``"matrix-free"`` (where the Jacobians do not fit into memory; the paths then carry an
+            estimated nll), ``"algorithm1"`` (the paper's, as printed), or a configured solver.
         geodesic: for ``"geodreg"``, the plain geodesics between the same ends, if they are known already; they are not
             solved for again.
 
@@ -82,6 +84,7 @@ def interpolate(
         manifold = LatentManifold(manifold)
     check_settings(method, mu, n_points, interval)
     chosen = check_solver(solver)
+    manifold = _as_seen_by(chosen, manifold)
     check_ends(manifold, start, end, needs_density=method == "geodreg" and mu > 0.0)
     check_init(init, start, end, n_points)
     check_geodesic(geodesic, start, end, n_points)
@@ -102,7 +105,7 @@ def interpolate(
         solution = chosen.solve(plain, curves)
         duration = _duration(interval, path_length(manifold, solution.z))
     else:
-        plain_solution = _plain_geodesics(manifold, a, b, n_points, geodesic)
+        plain_solution = _plain_geodesics(manifold, a, b, n_points, geodesic, chosen)
         solution, duration = _regularised(manifold, a, b, float(mu), interval, given, chosen, plain_solution)
     solution.status[(~path_length(manifold, solution.z).isfinite()).cpu().numpy()] = Status.NOT_FINITE
     solution.status[coincident.cpu().numpy()] = Status.COINCIDENT
@@ -112,13 +115,21 @@ def interpolate(
     return _report(manifold, method, weight, solution, duration, batch)
 
 
+def _as_seen_by(solver: Solver, manifold: LatentManifold) -> LatentManifold:
+    """The manifold whose density the solver, the start curves and the report all use."""
+    if isinstance(solver, MatrixFree):
+        return solver.view(manifold)
+    return manifold.exact if isinstance(manifold, MatrixFreeManifold) else manifold
+
+
 def _plain_geodesics(
-    manifold: LatentManifold, start: Tensor, end: Tensor, n_points: int, known: Paths | None
+    manifold: LatentManifold, start: Tensor, end: Tensor, n_points: int, known: Paths | None, solver: Solver
 ) -> Solution:
     """Plain geodesics of pairs ``(P, d)``, those that are known or else from the straight start."""
     if known is None:
         ones = torch.ones(len(start), dtype=torch.float64, device=start.device)
-        return Newton().solve(PathObjective(manifold, 0.0, ones), straight(start, end, n_points))
+        plain_solver = solver if isinstance(solver, MatrixFree) else Newton()
+        return plain_solver.solve(PathObjective(manifold, 0.0, ones), straight(start, end, n_points))
     z = known.z.detach().clone().reshape(len(start), n_points, -1)
     history = known.history.reshape(len(start), -1)
     return Solution(z, known.iterations.flatten().clone(), known.status.flatten().copy(), history)
@@ -144,10 +155,11 @@ def _regularised(
 
     objective = PathObjective(manifold, mu, duration[apart])
     geodesics = plain.z[apart]
-    reference = objective.value(geodesics)
-    nll = manifold.nll(geodesics).detach().double().mean(-1)
+    nll = manifold.nll(geodesics).detach().double()  # P x K
+    energy = chord_energy(manifold.generate_flat(geodesics).detach(), objective.interval)
+    reference = energy + mu * objective.interval / (n_points - 1) * nll[:, 1:-1].sum(-1)
     init = init[apart] if isinstance(init, Tensor) else init
-    curves = _start_curves(init, manifold, mu, start[apart], end[apart], n_points, nll)
+    curves = _start_curves(init, manifold, mu, start[apart], end[apart], n_points, nll.mean(-1))
     solution = solver.solve(objective, curves, reference)
     if interval == "unit-speed":
         unknown = np.array([not Status(status).is_success for status in plain.status[apart.cpu().numpy()]], dtype=bool)
