@@ -156,7 +156,8 @@ def _regularised(
     objective = PathObjective(manifold, mu, duration[apart])
     geodesics = plain.z[apart]
     nll = manifold.nll(geodesics).detach().double()  # P x K
-    energy = chord_energy(manifold.generate_flat(geodesics).detach(), objective.interval)
+    with torch.no_grad():
+        energy = chord_energy(manifold.generate_flat(geodesics), objective.interval)
     reference = energy + mu * objective.interval / (n_points - 1) * nll[:, 1:-1].sum(-1)
     init = init[apart] if isinstance(init, Tensor) else init
     curves = _start_curves(init, manifold, mu, start[apart], end[apart], n_points, nll.mean(-1))
@@ -199,8 +200,8 @@ def _report(
 ) -> Paths:
     """Measure the paths ``(P, K, d)`` and give them the batch shape of the ends."""
     z = solution.z
-    x = manifold.generate(z).detach()
-    nll = manifold.nll(z).detach()
+    with torch.no_grad():
+        x, nll = manifold.generate(z), manifold.nll(z)
     flat = x.flatten(2)
     moving = duration > 0.0
     energy = torch.where(moving, chord_energy(flat, torch.where(moving, duration, 1.0)), 0.0)

@@ -31,11 +31,12 @@ def path_length(manifold: LatentManifold, z: Tensor) -> Tensor:
     time.
     """
     batch, paths = z.shape[:-2], z.reshape(-1, *z.shape[-2:])
-    n_numbers = SUB_POINTS * z.shape[-2] * manifold.generate_flat(paths[0, :1]).shape[-1]  # of one path
-    lengths = [
-        chord_norms(manifold.generate_flat(refine(part, SUB_POINTS)).detach()).sum(-1)
-        for part in paths.split(max(1, PART // n_numbers))
-    ]
+    with torch.no_grad():
+        n_numbers = SUB_POINTS * z.shape[-2] * manifold.generate_flat(paths[0, :1]).shape[-1]  # of one path
+        lengths = [
+            chord_norms(manifold.generate_flat(refine(part, SUB_POINTS))).sum(-1)
+            for part in paths.split(max(1, PART // n_numbers))
+        ]
     return torch.cat(lengths).reshape(batch)
 
 
@@ -106,6 +107,7 @@ class Paths:
         parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in CONTEXT}
         return replace(self, **{name: values[index] for name, values in parts.items()})
 
+    @torch.no_grad()  # the graph of all points would be kept for nothing where weights ask for a gradient
     def resample(self, n: int = 100) -> Profile:
         """The paths at ``n`` points, evenly spaced by arc length in data space.
 

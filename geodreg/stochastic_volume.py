@@ -36,7 +36,7 @@ class VolumeEstimate(NamedTuple):
         value: the estimate.
         standard_error: from the scatter of the probes; zero where they are a whole basis.
         truncation: by how much the value may be too large since the number of products is limited; a bound if there is
-            noise.
+            noise. Where the value is minus infinity, both errors are not a number.
     """
 
     value: Tensor
@@ -183,8 +183,8 @@ def log_volume_estimate(
     .. math:: \tfrac12 \log\det\bigl(g(z) + \mathrm{noise}^2 I\bigr)
               \approx \frac{1}{2 s} \sum_{i=1}^{s} v_i^\top \log\bigl(g(z) + \mathrm{noise}^2 I\bigr)\, v_i
 
-    (Ubaru, Chen and Saad 2017); :class:`StochasticVolume` says more. At two points the errors of the same probes are
-    much alike, so differences along a path are better known than the values.
+    (Ubaru, Chen and Saad 2017); :class:`~geodreg.stochastic_volume.StochasticVolume` says more. At two points the
+    errors of the same probes are much alike, so differences along a path are better known than the values.
 
     Args:
         manifold: the model.
@@ -219,7 +219,7 @@ def log_volume_gradient_estimate(
 
     .. math:: \tfrac12 \operatorname{tr}\Bigl(\bigl(g(z) + \mathrm{noise}^2 I\bigr)^{-1} \nabla_z g(z)\Bigr)
 
-    (Hutchinson 1990, in the form of :class:`StochasticVolume`).
+    (Hutchinson 1990, in the form of :class:`~geodreg.stochastic_volume.StochasticVolume`).
 
     Args:
         manifold: the model.
@@ -274,7 +274,7 @@ class MatrixFreeManifold(LatentManifold):
         return self.log_volume_estimate(z).value
 
     def log_volume_estimate(self, z: Tensor) -> VolumeEstimate:
-        """Estimated log-volume with its errors, as :func:`log_volume_estimate`."""
+        """Estimated log-volume with its errors, as :func:`~geodreg.log_volume_estimate`."""
         volume = self.volume
         return log_volume_estimate(
             self.exact, z, n_probes=volume.n_probes, n_lanczos=volume.n_lanczos, seed=volume.seed, budget=volume.budget

@@ -39,9 +39,11 @@ class MatrixFree:
     quadrature (Ubaru, Chen and Saad 2017) with the same probes in every evaluation, so the objective is a
     deterministic function, the same seed gives the same path, and every pair has its own step length and its own stop.
     The path minimises the *estimated* objective: compare seeds, or look at the errors that
-    :func:`~geodreg.log_volume_estimate` reports, to see what that means for it.
+    :func:`~geodreg.log_volume_estimate` reports, to see what that means for it. Give the generator noise: without it
+    small eigenvalues ask for many products. ``init="graph"`` asks for the density at thousands of edges, and pays here
+    for each.
 
-    Args:
+    Attributes:
         tolerance: relative decrease below which a pair has converged, as for :class:`~geodreg.Newton`.
         max_iterations: limit of iterations.
         memory: number of iterations that L-BFGS remembers.
