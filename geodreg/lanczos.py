@@ -66,7 +66,7 @@ class LogQuadrature:
 
     Attributes:
         value: by Gauss's rule, ``(n,)``; not below the truth but for rounding. Minus infinity where the matrix is
-            singular within rounding.
+            singular within rounding, and not a number where a product was not finite.
         lower: by Gauss and Radau's rule with a node at the lower bound of the spectrum, ``(n,)``; not above the truth.
         factors: vectors ``(n, r, d)`` with
             :math:`\partial\, v^\top \log(A) v \approx \sum_i q_i^\top (\partial A)\, q_i`, by decreasing weight.
@@ -106,9 +106,11 @@ def log_quadrature(krylov: Krylov, shift: float, rank: int) -> LogQuadrature:
         rank: number of factors, at most; those beyond the number of steps do not exist.
     """
     n_steps = krylov.diagonal.shape[-1]
-    matrix = torch.diag_embed(krylov.diagonal)
+    finite = (krylov.diagonal.isfinite() & krylov.coupling.isfinite()).all(-1)
+    diagonal, coupling = (part.where(finite.unsqueeze(-1), 1.0) for part in (krylov.diagonal, krylov.coupling))
+    matrix = torch.diag_embed(diagonal)
     if n_steps > 1:
-        beside = torch.diag_embed(krylov.coupling[:, :-1], offset=1)
+        beside = torch.diag_embed(coupling[:, :-1], offset=1)
         matrix = matrix + beside + beside.mT
     ritz, vectors = torch.linalg.eigh(matrix)
     ritz = ritz.clamp_min(0.0)
@@ -120,11 +122,11 @@ def log_quadrature(krylov: Krylov, shift: float, rank: int) -> LogQuadrature:
     y = vectors[:, 0] * krylov.size.sqrt().unsqueeze(-1)  # n x m
     value = (y.square() * theta.log()).sum(-1)
     distance = (ritz - floor).clamp_min(torch.finfo(ritz.dtype).eps * largest.clamp_min(1e-300))
-    last = floor.squeeze(-1) + krylov.coupling[:, -1].square() * (vectors[:, -1].square() / distance).sum(-1)
+    last = floor.squeeze(-1) + coupling[:, -1].square() * (vectors[:, -1].square() / distance).sum(-1)
     extended = matrix.new_zeros(len(matrix), n_steps + 1, n_steps + 1)
     extended[:, :-1, :-1] = matrix
     extended[:, -1, -1] = last
-    extended[:, -1, -2] = extended[:, -2, -1] = krylov.coupling[:, -1]
+    extended[:, -1, -2] = extended[:, -2, -1] = coupling[:, -1]
     radau, radau_vectors = torch.linalg.eigh(extended)
     bounded = torch.maximum(radau, floor) + shift
     weights = radau_vectors[:, 0].square() * krylov.size.unsqueeze(-1)
@@ -138,7 +140,7 @@ def log_quadrature(krylov: Krylov, shift: float, rank: int) -> LogQuadrature:
     modes = modes[..., -rank:].flip(-1) * eigenvalues[:, None, -rank:].flip(-1).clamp_min(0.0).sqrt()  # n x m x r
     coordinates = vectors @ (modes * (-0.5 * log_theta).exp().unsqueeze(-1))
     return LogQuadrature(
-        value=torch.where(regular, value, -torch.inf),
+        value=torch.where(regular, value, -torch.inf).where(finite, torch.nan),
         lower=torch.where(regular, torch.minimum(lower, value), -torch.inf),
         factors=coordinates.mT @ krylov.basis,
         smallest=theta[:, 0],

@@ -149,6 +149,28 @@ def test_singular_generator_has_no_volume_without_noise() -> None:
     assert (log_volume_estimate(folded, latents(2, 2, seed=0), n_probes=2).value == -torch.inf).all()
 
 
+def test_quadrature_of_what_is_not_finite_is_not_a_number_and_spoils_no_other() -> None:
+    matrices, v = spectra(3, 12)
+    alone = log_quadrature(lanczos(product_with(matrices[1:]), v[1:], 6), 0.1, rank=12)
+    matrices[0, 0, 0] = torch.inf
+    found = log_quadrature(lanczos(product_with(matrices), v, 6), 0.1, rank=12)
+    assert found.value[0].isnan()
+    assert torch.allclose(found.value[1:], alone.value)
+
+
+def test_step_into_infinity_is_taken_back() -> None:
+    edge = 0.9
+
+    def steep(z: Tensor) -> Tensor:
+        x = torch.cat([z, (edge - z[:, :1]).log().square()], dim=-1)
+        return torch.where(z[:, :1] < edge, x, torch.inf)
+
+    start, end = torch.tensor([[-1.0, 0.0], [0.85, 1.0]], dtype=torch.float64)
+    paths = interpolate(LatentManifold(steep, noise=0.1), start, end, mu=0.1, n_points=7, solver="matrix-free")
+    assert paths.converged
+    assert (paths.z[:, 0] < edge).all()
+
+
 def test_conjugate_gradients_solve_each_system_with_its_own_stop() -> None:
     matrices, v = spectra(3, 12)
     matrices[0] = torch.eye(12)
