@@ -21,27 +21,38 @@ from geodreg.riemannian import (
     logarithm_map,
     parallel_transport,
 )
-from geodreg.solvers import Algorithm1, GraphStart, Newton, Status
+from geodreg.solvers import Algorithm1, GraphStart, MatrixFree, Newton, Status
+from geodreg.stochastic_volume import (
+    GradientEstimate,
+    VolumeEstimate,
+    log_volume_estimate,
+    log_volume_gradient_estimate,
+)
 
 __all__ = [
     "Algorithm1",
     "Distances",
     "FrechetMean",
     "GeodesicError",
+    "GradientEstimate",
     "GraphStart",
     "Inversion",
     "LatentManifold",
+    "MatrixFree",
     "Newton",
     "Paths",
     "Profile",
     "Report",
     "Status",
+    "VolumeEstimate",
     "exponential_map",
     "frechet_mean",
     "geodesic_distances",
     "initial_velocity",
     "interpolate",
     "invert",
+    "log_volume_estimate",
+    "log_volume_gradient_estimate",
     "logarithm_map",
     "parallel_transport",
 ]

@@ -12,14 +12,15 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from geodreg.manifold import LatentManifold, tangents_by_torch
 from geodreg.paths import Paths
-from geodreg.solvers import Algorithm1, GraphStart, Newton, Solver
+from geodreg.solvers import Algorithm1, GraphStart, MatrixFree, Newton, Solver
 
 __all__ = ["check_ends", "check_generator", "check_init", "check_settings", "check_solver"]
 
 SAME = 1e-3  # relative; a generator may compute in less precision than it returns
+DIRECTIONS = 16  # that the derivatives are tried in; a large Jacobian would not fit into memory
 METHODS = ("straight", "geodesic", "geodreg")
 STARTS = ("straight", "graph", "best")
-SOLVERS: dict[str, Solver] = {"newton": Newton(), "algorithm1": Algorithm1()}
+SOLVERS: dict[str, Solver] = {"newton": Newton(), "algorithm1": Algorithm1(), "matrix-free": MatrixFree()}
 
 
 def check_settings(method: object, mu: object, n_points: object, interval: object) -> None:
@@ -189,13 +190,19 @@ def _check_mode(manifold: LatentManifold) -> None:
 
 def _check_derivatives(manifold: LatentManifold, z: Tensor, twice: bool) -> None:
     """Compare what differentiation finds with what a small step does, where the former finds nothing at all."""
-    step = torch.finfo(z.dtype).eps ** 0.25 * torch.ones_like(z)
+    some = _directions(z)
+
+    def along(t: Tensor) -> Tensor:
+        return manifold.generate_flat(z.detach() + t @ some)
+
     try:
-        moved, point = (z + step).detach(), z.detach().clone().requires_grad_()
+        point = torch.zeros(1, len(some), dtype=z.dtype, device=z.device, requires_grad=True)
+        moved = torch.full_like(point, torch.finfo(z.dtype).eps ** 0.25).requires_grad_()
         with torch.enable_grad():
-            x, columns = tangents_by_torch(manifold.generator, point)
-            gradient = _gradient(columns.square().sum(), point) if twice else None
-        there, columns_there = tangents_by_torch(manifold.generator, moved)
+            x, columns = tangents_by_torch(along, point)
+            there, columns_there = tangents_by_torch(along, moved)
+            # Where the generator is odd or even a derivative may vanish by right, but not beside that place as well.
+            gradient = _gradient(columns_there.square().sum(), moved) if twice else None
     except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
         raise ValueError(
             f"The generator cannot be differentiated by torch.func.jvp ({_first_line(error)}); "
@@ -209,6 +216,14 @@ def _check_derivatives(manifold: LatentManifold, z: Tensor, twice: bool) -> None
             "The generator's derivative is zero although its value changes; "
             "it must not detach its input or compute under torch.no_grad()."
         )
+
+
+def _directions(z: Tensor) -> Tensor:
+    """Directions to try the derivatives in, ``(r, d)`` for latents ``(n, d)``: all, or some at random if d is large."""
+    d = z.shape[-1]
+    if d <= DIRECTIONS:
+        return torch.eye(d, dtype=z.dtype, device=z.device)
+    return torch.randn(DIRECTIONS, d, generator=torch.Generator().manual_seed(0)).to(z) / DIRECTIONS**0.5
 
 
 def _gradient(value: Tensor, point: Tensor) -> Tensor:

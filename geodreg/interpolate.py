@@ -18,7 +18,8 @@ from geodreg.memory import pairs_at_once
 from geodreg.objective import PathObjective
 from geodreg.paths import Paths, join, path_length
 from geodreg.progress import progress_bar
-from geodreg.solvers import GraphStart, Newton, Solution, Solver, Status
+from geodreg.solvers import GraphStart, MatrixFree, Newton, Solution, Solver, Status
+from geodreg.stochastic_volume import MatrixFreeManifold
 
 __all__ = ["Settings", "interpolate"]
 
@@ -72,7 +73,8 @@ def interpolate(
             is found from it. ``"graph"`` or a :class:`~geodreg.GraphStart` is the shortest path over prior samples,
             which may find the better side of a hole; ``"best"`` solves from both and keeps the lower objective. Curves
             ``(..., K, d)`` are taken as they are: those of a smaller ``mu``, say.
-        solver: ``"newton"``, ``"algorithm1"`` (the paper's, as printed), or a configured solver.
+        solver: ``"newton"``, ``"matrix-free"`` (where the Jacobians do not fit into memory; the paths then carry an
+            estimated nll), ``"algorithm1"`` (the paper's, as printed), or a configured solver.
         geodesic: for ``"geodreg"``, the plain geodesics between the same ends, if they are known already; they are not
             solved for again.
         memory: GiB that the solve may take; pairs are solved in groups that fit. Default: a quarter of the machine's.
@@ -94,6 +96,9 @@ def interpolate(
         manifold = LatentManifold(manifold)
     check_settings(method, mu, n_points, interval)
     chosen = check_solver(solver)
+    if isinstance(chosen, MatrixFree) and memory is not None:
+        chosen = replace(chosen, budget=memory)
+    manifold = _as_seen_by(chosen, manifold)
     check_ends(manifold, start, end, needs_density=method == "geodreg" and mu > 0.0)
     check_init(init, start, end, n_points)
     check_geodesic(geodesic, start, end, n_points)
@@ -107,7 +112,9 @@ def interpolate(
         given[:, 0], given[:, -1] = a, b
     known = None if geodesic is None else geodesic.flatten()
     weight = float(mu) if method == "geodreg" else 0.0
-    at_once = pairs_at_once(manifold, weight, straight(a[:1], b[:1], n_points), len(a), memory)
+    at_once = len(a)
+    if not isinstance(chosen, MatrixFree):  # which keeps to its budget itself
+        at_once = pairs_at_once(manifold, weight, straight(a[:1], b[:1], n_points), len(a), memory)
     groups = []
     with progress_bar(len(a), progress) as bar:
         for rows in torch.arange(len(a), device=a.device).split(at_once):
@@ -117,6 +124,13 @@ def interpolate(
             solution, duration = solve.straight() if method == "straight" else solve.by(curves, plain)
             groups.append(_measured(solve, method, solution, duration))
     return replace(join(groups).unflatten(batch), seconds=time.perf_counter() - began)
+
+
+def _as_seen_by(solver: Solver, manifold: LatentManifold) -> LatentManifold:
+    """The manifold whose density the solver, the start curves and the report all use."""
+    if isinstance(solver, MatrixFree):
+        return solver.view(manifold)
+    return manifold.exact if isinstance(manifold, MatrixFreeManifold) else manifold
 
 
 @dataclass(frozen=True)
@@ -156,7 +170,9 @@ class _Solve:
                 known.z.clone(), known.iterations, nothing, known.gradient_norm, known.status.copy(), known.history
             )
         ones = torch.ones(len(self.start), dtype=torch.float64, device=self.start.device)
-        return Newton().solve(PathObjective(self.manifold, 0.0, ones), straight(self.start, self.end, self.n_points))
+        line = straight(self.start, self.end, self.n_points)
+        usual = self.solver if isinstance(self.solver, MatrixFree) else Newton()
+        return usual.solve(PathObjective(self.manifold, 0.0, ones), line)
 
     def regularised(self, init: str | GraphStart | Tensor, plain: Solution) -> tuple[Solution, Tensor]:
         """Regularised paths and their intervals ``(P,)``, the plain geodesics known."""
@@ -170,12 +186,13 @@ class _Solve:
             return plain, duration
         objective = PathObjective(self.manifold, self.mu, duration[apart])
         geodesics = plain.z[apart]
-        reference = objective.value(geodesics)
         with torch.no_grad():
-            nll = self.manifold.nll(geodesics).double().mean(-1)
+            nll = self.manifold.nll(geodesics).double()  # P x K
+            energy = chord_energy(self.manifold.generate_flat(geodesics), objective.interval)
+        reference = energy + self.mu * objective.interval / (self.n_points - 1) * nll[:, 1:-1].sum(-1)
         part = replace(self, start=self.start[apart], end=self.end[apart])
         curves = init[apart] if isinstance(init, Tensor) else init
-        solution = part.from_starts(objective, curves, geodesics, nll, reference)
+        solution = part.from_starts(objective, curves, geodesics, nll.mean(-1), reference)
         if self.interval == "unit-speed":
             known = [Status(status).is_success for status in plain.status[apart.cpu().numpy()]]
             solution.status[~np.array(known, dtype=bool)] = Status.NO_INTERVAL

@@ -22,16 +22,24 @@ if TYPE_CHECKING:
 __all__ = ["Paths", "Profile", "join", "path_length"]
 
 CONTEXT = ("manifold", "method", "mu", "seconds")  # what all paths of a batch share
+PART = 2**25  # numbers in data space that are measured together
 SUB_POINTS = 8  # cuts of a chord when length is measured along the path
 
 
 def path_length(manifold: LatentManifold, z: Tensor) -> Tensor:
     """Length in data space of paths that are piecewise linear in latent space: ``(..., K, d)`` to ``(...)``.
 
-    Every chord is cut in eight, so what lies between two points counts.
+    Every chord is cut in eight, so what lies between two points counts. Only some of the paths are in data space at a
+    time.
     """
+    batch, paths = z.shape[:-2], z.reshape(-1, *z.shape[-2:])
     with torch.no_grad():
-        return chord_norms(manifold.generate_flat(refine(z, SUB_POINTS))).sum(-1)
+        n_numbers = SUB_POINTS * z.shape[-2] * manifold.generate_flat(paths[0, :1]).shape[-1]  # of one path
+        lengths = [
+            chord_norms(manifold.generate_flat(refine(part, SUB_POINTS))).sum(-1)
+            for part in paths.split(max(1, PART // n_numbers))
+        ]
+    return torch.cat(lengths).reshape(batch)
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,7 @@ class Paths:
         """What the solver says about each path, for reading: ``print(paths.report())``."""
         return Report.of(self)
 
+    @torch.no_grad()  # the graph of all points would be kept for nothing where weights ask for a gradient
     def resample(self, n: int = 100) -> Profile:
         """The paths at ``n`` points, evenly spaced by arc length in data space.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def sphere(z: Tensor) -> Tensor:
@@ -46,6 +46,28 @@ def random_decoder(
         return z @ weights[-1].to(z.device)
 
     return decoder
+
+
+def random_convolutional(channels: Sequence[int], latent_dim: int, seed: int = 0) -> nn.Module:
+    """Transposed convolutions and SiLU, as a DCGAN has them, to images in three colours.
+
+    Args:
+        channels: of the layers of 4 x 4, 8 x 8, ...; the image is twice as wide as the last one.
+        latent_dim: latent size.
+        seed: of the normal weights, which keep the size of what passes.
+    """
+    layers: list[nn.Module] = [nn.Unflatten(1, (latent_dim, 1, 1))]
+    for place, (n_in, n_out) in enumerate(pairwise([latent_dim, *channels])):
+        stride, padding = (1, 0) if place == 0 else (2, 1)
+        layers += [nn.ConvTranspose2d(n_in, n_out, 4, stride, padding), nn.SiLU()]
+    layers += [nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1), nn.Tanh()]
+    chance = torch.Generator().manual_seed(seed)
+    for layer in layers:
+        if isinstance(layer, nn.ConvTranspose2d):
+            inputs = layer.in_channels * (1 if layer.stride == (1, 1) else 4)  # that meet in one output
+            nn.init.normal_(layer.weight, std=(2.0 / inputs) ** 0.5, generator=chance)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return nn.Sequential(*layers).eval().requires_grad_(False)
 
 
 def latents(n: int, d: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -7,15 +7,16 @@ from torch import Tensor
 
 from geodreg.objective import PathObjective
 from geodreg.solvers.algorithm1 import Algorithm1
+from geodreg.solvers.matrix_free import MatrixFree
 from geodreg.solvers.newton import Newton
 from geodreg.solvers.solution import Solution, Status
 from geodreg.solvers.start import GraphStart
 
-__all__ = ["Algorithm1", "GraphStart", "Newton", "Solution", "Solver", "Status"]
+__all__ = ["Algorithm1", "GraphStart", "MatrixFree", "Newton", "Solution", "Solver", "Status"]
 
 
 class Solver(Protocol):
-    """Anything that improves a batch of paths; :class:`Newton` and :class:`Algorithm1` are two."""
+    """Anything that improves a batch of paths; :class:`Newton`, :class:`MatrixFree` and :class:`Algorithm1` do."""
 
     def solve(
         self,

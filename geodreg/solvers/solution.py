@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
@@ -68,6 +69,15 @@ class Solution:
             status=np.full(n_pairs, status, dtype=object),
             history=value[:, None],
         )
+
+    @staticmethod
+    def joined(solutions: Sequence[Solution]) -> Solution:
+        """Solutions of several batches as one; shorter histories repeat their last value."""
+        n_columns = max(solution.history.shape[1] for solution in solutions)
+        parts = [solution._with_history_of(n_columns) for solution in solutions]
+        names = [name.name for name in fields(Solution) if name.name != "status"]
+        tensors = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+        return Solution(**tensors, status=np.concatenate([part.status for part in parts]))
 
     def succeeded(self, device: torch.device) -> Tensor:
         """Whether each pair came to rest at a minimum, or at the limit of iterations, ``(P,)``."""

@@ -1,0 +1,155 @@
+"""Products with the Jacobian of a generator and with its transpose, without the Jacobian, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+__all__ = ["GIB", "JacobianProducts", "Linearization", "bytes_of_row", "check_budget", "rows_within"]
+
+GIB = 2**30
+LEAST_ROWS, CACHE = 16, 2**26  # on a processor more rows, or more bytes, at once are no faster
+
+
+class Linearization:
+    r"""A row-wise function at points, ready for many products with its Jacobian :math:`J` and its transpose.
+
+    The graph of the function and that of its reverse pass are kept, so a product costs one pass and no more. Forward
+    products are the derivative of :math:`u \mapsto J^\top u`, which is linear, so they are exact.
+
+    Args:
+        function: takes ``(n, d)`` to ``(n, D)``, each row by itself, twice differentiable in reverse mode.
+        z: points ``(n, d)``.
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor], z: Tensor) -> None:
+        with torch.enable_grad():
+            self._z = z.detach().clone().requires_grad_()
+            self._x = function(self._z)
+            self._cotangent = torch.zeros_like(self._x, requires_grad=True)
+            (self._pulled,) = torch.autograd.grad(self._x, self._z, self._cotangent, create_graph=True)
+
+    def push(self, tangents: Tensor) -> Tensor:
+        """Products :math:`J v`, ``(n, d)`` to ``(n, D)``."""
+        (pushed,) = torch.autograd.grad(self._pulled, self._cotangent, tangents.to(self._pulled), retain_graph=True)
+        return pushed
+
+    def pull(self, cotangents: Tensor) -> Tensor:
+        r"""Products :math:`J^\top u`, ``(n, D)`` to ``(n, d)``."""
+        (pulled,) = torch.autograd.grad(self._x, self._z, cotangents.to(self._x), retain_graph=True)
+        return pulled
+
+    def metric_gradient(self, tangents: Tensor) -> Tensor:
+        r"""Gradient of the squared length of tangents, ``(n, d)`` to ``(n, d)``.
+
+        .. math:: \nabla_z |J(z) v|^2 = 2 \langle J v, (\nabla_z J) v \rangle,
+
+        with one forward product, and one reverse pass differentiated in reverse with :math:`J v` held fixed.
+        """
+        pushed = self.push(tangents)
+        with torch.enable_grad():
+            (pulled,) = torch.autograd.grad(self._x, self._z, pushed, create_graph=True)
+        if not pulled.requires_grad:  # the function is linear
+            return torch.zeros_like(self._z)
+        (gradient,) = torch.autograd.grad(
+            pulled, self._z, 2.0 * tangents.to(pulled), retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        return gradient
+
+
+class JacobianProducts:
+    """Products with the Jacobian at many points, some rows at a time.
+
+    Args:
+        function: as for :class:`Linearization`.
+        z: points ``(n, d)``.
+        n_rows: rows at a time.
+        keep: whether the graphs of all rows are kept between products; else each product makes them anew.
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor], z: Tensor, n_rows: int, keep: bool) -> None:
+        self._function, self._parts, self._n_rows = function, z.split(n_rows), n_rows
+        self._kept = [Linearization(function, part) for part in self._parts] if keep else None
+
+    def push(self, tangents: Tensor) -> Tensor:
+        """Products :math:`J v`, ``(n, d)`` to ``(n, D)``."""
+        parts = enumerate(tangents.split(self._n_rows))
+        return torch.cat([self._linearization(i).push(part) for i, part in parts])
+
+    def pull(self, cotangents: Tensor) -> Tensor:
+        r"""Products :math:`J^\top u`, ``(n, D)`` to ``(n, d)``."""
+        parts = enumerate(cotangents.split(self._n_rows))
+        return torch.cat([self._linearization(i).pull(part) for i, part in parts])
+
+    def _linearization(self, i: int) -> Linearization:
+        return Linearization(self._function, self._parts[i]) if self._kept is None else self._kept[i]
+
+
+class _Allocated(TorchDispatchMode):
+    """Counts the bytes of all that operations return, but for views of what they were given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_bytes = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        result = func(*args, **(kwargs or {}))
+        given = {t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor) and tensor.untyped_storage().data_ptr() not in given:
+                self.n_bytes += tensor.numel() * tensor.element_size()
+        return result
+
+
+def bytes_of_row(function: Callable[[Tensor], Tensor], z: Tensor) -> int:
+    """Bytes that one row takes through a function, its products and the gradient of the metric, at most.
+
+    It is measured on the first row: the sum over all operations, as if none of their results were freed.
+
+    Args:
+        function: as for :class:`Linearization`.
+        z: points ``(n, d)``.
+    """
+    with _Allocated() as allocated:
+        Linearization(function, z[:1]).metric_gradient(torch.ones_like(z[:1]))
+    return allocated.n_bytes
+
+
+def rows_within(budget: float, n_bytes: int, device: torch.device) -> int:
+    """Rows that may be computed together in half of a budget; the other half is for what is held meanwhile.
+
+    Args:
+        budget: in GiB.
+        n_bytes: of one row.
+        device: on a processor no more rows are taken than its cache is good for.
+
+    Raises:
+        ValueError: if not even one row fits.
+    """
+    n_rows = int(0.5 * budget * GIB / n_bytes)
+    if n_rows == 0:
+        raise ValueError(
+            f"budget is {budget:.3g} GiB, half of it for the generator, and one latent alone takes {n_bytes / GIB:.3g} "
+            "GiB through it and its derivatives; pass a larger budget."
+        )
+    return min(n_rows, max(LEAST_ROWS, CACHE // n_bytes)) if device.type == "cpu" else n_rows
+
+
+def check_budget(budget: object) -> None:
+    """Refuse a memory budget that is none.
+
+    Raises:
+        ValueError: if it is not a positive, finite number.
+    """
+    if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0.0 < budget < float("inf"):
+        raise ValueError(f"budget is {budget!r}; pass the memory to work in, in GiB, positive and finite.")

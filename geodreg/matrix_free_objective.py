@@ -1,0 +1,235 @@
+"""The path objective without Jacobians: value, gradient, and products with the Gauss-Newton matrix."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from geodreg.curve import chord_energy
+from geodreg.jacobian_products import GIB, JacobianProducts, bytes_of_row, rows_within
+from geodreg.objective import PathObjective
+from geodreg.stochastic_volume import MatrixFreeManifold, Quadrature
+
+__all__ = ["GaussNewton", "MatrixFreeObjective", "MatrixFreeTrial"]
+
+HELD = 8  # copies of the data points of a batch of paths, in double precision, that are alive together; half a budget
+QUADRATURE = [field.name for field in fields(Quadrature)]
+N_DIAGONAL = 4  # random signs per point for the diagonal of the metric
+
+
+@dataclass(frozen=True)
+class MatrixFreeObjective:
+    """A path objective whose log-volume is estimated, and so a deterministic function for given probes.
+
+    Attributes:
+        manifold: the model.
+        mu: weight of the regulariser.
+        interval: of each pair, ``(P,)``, double precision.
+        n_rows: latents that go through the generator and its derivatives together.
+        keep: whether the graphs along all paths of the batch fit into the budget.
+    """
+
+    manifold: MatrixFreeManifold
+    mu: float
+    interval: Tensor
+    n_rows: int
+    keep: bool
+
+    def select(self, rows: Tensor) -> MatrixFreeObjective:
+        """The objective of some of the pairs."""
+        return replace(self, interval=self.interval[rows])
+
+    def points(self, z: Tensor) -> Tensor:
+        """Data points of latents, flattened, ``(..., d)`` to ``(..., D)``."""
+        rows = z.reshape(-1, z.shape[-1]).split(self.n_rows)
+        with torch.no_grad():
+            x = torch.cat([self.manifold.generate_flat(part) for part in rows])
+        return x.view(*z.shape[:-1], -1)
+
+    def trial(self, z: Tensor) -> MatrixFreeTrial:
+        """Evaluate the objective at paths ``(P, K, d)``; the trial can go on to its gradient."""
+        x = self.points(z)
+        energy = chord_energy(x, self.interval)
+        if self.mu == 0.0:
+            return MatrixFreeTrial(self, z, x, energy, energy, None)
+        interior = z[:, 1:-1]
+        found = self.manifold.volume.quadrature(self.manifold.exact, interior.reshape(-1, z.shape[-1]))
+        nll = found.volumes.mean(-1).view(interior.shape[:-1]) - self.manifold.log_prior(interior).double()
+        value = energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
+        return MatrixFreeTrial(self, z, x, value, energy, found)
+
+    @classmethod
+    def of(cls, objective: PathObjective, manifold: MatrixFreeManifold, start: Tensor) -> list[MatrixFreeObjective]:
+        """An objective in batches of pairs that fit into the budget.
+
+        Args:
+            objective: of ``P`` pairs.
+            manifold: its manifold, with the budget.
+            start: start curves ``(P, K, d)``.
+
+        Raises:
+            ValueError: if the data points of one path alone do not fit.
+        """
+        budget, (n_points, d) = manifold.volume.budget, start.shape[1:]
+        flat = start[:1, 0]
+        n_bytes = bytes_of_row(manifold.generate_flat, flat)
+        with torch.no_grad():
+            size = manifold.generate_flat(flat).shape[-1]
+        n_pairs = int(0.5 * budget * GIB / (HELD * 8 * n_points * (size + d)))
+        if n_pairs == 0:
+            raise ValueError(
+                f"budget is {budget:.3g} GiB, too little for the {n_points} points of one path in data "
+                "space; pass a larger budget or fewer points."
+            )
+        n_pairs = min(n_pairs, len(start))
+        n_rows = rows_within(budget, n_bytes, start.device)
+        keep = n_pairs * n_points * n_bytes <= 0.5 * budget * GIB
+        return [cls(manifold, objective.mu, part, n_rows, keep) for part in objective.interval.split(n_pairs)]
+
+
+@dataclass(frozen=True)
+class MatrixFreeTrial:
+    """One evaluation of a matrix-free objective.
+
+    Attributes:
+        objective: what was evaluated.
+        z: the paths, ``(P, K, d)``.
+        x: their points in data space, flattened, ``(P, K, D)``.
+        value: the objective, ``(P,)``, double precision.
+        energy: the chord energy in it, ``(P,)``, double precision.
+        found: what the probes found at the interior points, if there is a regulariser.
+    """
+
+    objective: MatrixFreeObjective
+    z: Tensor
+    x: Tensor
+    value: Tensor
+    energy: Tensor
+    found: Quadrature | None
+
+    def select(self, rows: Tensor) -> MatrixFreeTrial:
+        """The trial of some of the pairs, as indices."""
+        found, n = self.found, self.z.shape[1] - 2
+        if found is not None:
+            points = (rows.unsqueeze(-1) * n + torch.arange(n, device=rows.device)).flatten()
+            found = Quadrature(*(getattr(found, name)[points] for name in QUADRATURE))
+        z, x, value, energy = (part[rows] for part in (self.z, self.x, self.value, self.energy))
+        return MatrixFreeTrial(self.objective.select(rows), z, x, value, energy, found)
+
+    @classmethod
+    def joined(cls, trials: list[MatrixFreeTrial], order: Tensor) -> MatrixFreeTrial:
+        """Trials of different pairs as one, then put in the order given by indices."""
+        objective = replace(trials[0].objective, interval=torch.cat([trial.objective.interval for trial in trials]))
+        z, x, value, energy = (torch.cat([getattr(t, name) for t in trials]) for name in ("z", "x", "value", "energy"))
+        founds = [trial.found for trial in trials if trial.found is not None]
+        found = None
+        if founds:
+            found = Quadrature(*(torch.cat([getattr(f, name) for f in founds]) for name in QUADRATURE))
+        return cls(objective, z, x, value, energy, found).select(order)
+
+    def rounding(self) -> Tensor:
+        """What rounding of the data points may change in the value, ``(P,)``, as for the dense solver."""
+        eps = max(torch.finfo(self.x.dtype).eps, torch.finfo(self.z.dtype).eps)
+        n_chords = self.z.shape[1] - 1
+        size = self.x.double().norm(dim=-1).amax(-1)
+        chords = self.x.diff(dim=1).double().norm(dim=-1).sum(-1)
+        lever = chords * size * n_chords**0.5 / self.objective.interval  # of an error in x on the energy
+        return eps * (self.energy + (self.value - self.energy).abs() + lever)
+
+    def extremes(self) -> tuple[Tensor, Tensor]:
+        """Smallest and largest Ritz value along each path, ``(P,)`` each; ones without a regulariser."""
+        if self.found is None:
+            return torch.ones_like(self.value), torch.ones_like(self.value)
+        n = self.z.shape[1] - 2
+        return self.found.smallest.view(-1, n).amin(-1), self.found.largest.view(-1, n).amax(-1)
+
+    def gradient(self) -> Tensor:
+        """Gradient at the interior points, ``(P, K-2, d)``, double precision."""
+        objective, interior = self.objective, self.z[:, 1:-1]
+        step = (objective.interval / (self.z.shape[1] - 1))[:, None, None]  # P x 1 x 1
+        gradient = torch.empty(interior.shape, dtype=torch.float64, device=interior.device)
+        for pair, x in enumerate(self.x):
+            force = -x.double().diff(dim=0).diff(dim=0) / step[pair]
+            gradient[pair] = self._products(pair, keep=False).pull(force).double()
+        if self.found is None:
+            return gradient
+        volume = objective.manifold.volume.gradients(objective.manifold.exact, self.found).mean(1)
+        with torch.enable_grad():
+            point = interior.detach().requires_grad_()
+            (prior,) = torch.autograd.grad(
+                objective.manifold.log_prior(point).sum(), point, allow_unused=True, materialize_grads=True
+            )
+        return gradient + objective.mu * step * (volume.view_as(gradient) - prior.double())
+
+    def gauss_newton(self) -> GaussNewton:
+        """Gauss-Newton matrix of the energy, and the prior's curvature, at these paths."""
+        objective = self.objective
+        products = [self._products(pair, objective.keep) for pair in range(len(self.z))]
+        step = objective.interval / (self.z.shape[1] - 1)
+        precision = objective.mu * step[:, None] * objective.manifold.prior_precision(self.z).double()
+        return GaussNewton.of(products, step, precision, self.x[:, 1:-1])
+
+    def _products(self, pair: int, keep: bool) -> JacobianProducts:
+        objective = self.objective
+        return JacobianProducts(objective.manifold.generate_flat, self.z[pair, 1:-1], objective.n_rows, keep)
+
+
+@dataclass(frozen=True)
+class GaussNewton:
+    r"""The Gauss-Newton matrix of the chord energy of paths, as products, and an approximate inverse.
+
+    A product takes tangents :math:`v_k` at the interior points to
+    :math:`J_k^\top (2 J_k v_k - J_{k-1} v_{k-1} - J_{k+1} v_{k+1}) / \Delta t`, plus the prior's curvature. Were the
+    metric a diagonal matrix :math:`m`, the same at all points, sines would diagonalise it: the approximate inverse
+    is that of :math:`m_i (2 - 2\cos\tfrac{\pi j}{K-1}) / \Delta t` plus the prior's curvature, with :math:`m`
+    estimated from pulled-back random signs.
+
+    Attributes:
+        products: with the Jacobians of each path.
+        step: of the parameter, ``(P,)``.
+        precision: the prior's curvature in the objective, ``(P, d)``.
+        eigenvalues: of the approximate matrix, ``(P, K-2, d)``.
+        sines: orthogonal and symmetric, ``(K-2, K-2)``.
+    """
+
+    products: list[JacobianProducts]
+    step: Tensor
+    precision: Tensor
+    eigenvalues: Tensor
+    sines: Tensor
+
+    @classmethod
+    def of(cls, products: list[JacobianProducts], step: Tensor, precision: Tensor, x: Tensor) -> GaussNewton:
+        """The matrix at interior data points ``(P, K-2, D)``."""
+        n, size = x.shape[1:]
+        chance = torch.Generator().manual_seed(0)
+        signs = [torch.randint(0, 2, (n, size), generator=chance).to(x) * 2 - 1 for _ in range(N_DIAGONAL)]
+        metric = torch.stack(
+            [sum((at.pull(u).double().square().mean(0) for u in signs), step.new_zeros(())) for at in products]
+        )
+        metric = metric / N_DIAGONAL  # P x d
+        k = torch.arange(1, n + 1, dtype=torch.float64, device=x.device)
+        frequencies = 2.0 - 2.0 * torch.cos(math.pi * k / (n + 1))
+        eigenvalues = metric[:, None] * frequencies[:, None] / step[:, None, None] + precision[:, None]
+        least = torch.finfo(torch.float64).eps * eigenvalues.amax((-2, -1), keepdim=True)
+        sines = (2.0 / (n + 1)) ** 0.5 * torch.sin(math.pi * k[:, None] * k / (n + 1))
+        return cls(products, step, precision, torch.maximum(eigenvalues, least), sines)
+
+    def product(self, pairs: Tensor, tangents: Tensor) -> Tensor:
+        """Products of the matrices of some pairs ``(R,)`` with tangents ``(R, (K-2) d)``, double precision."""
+        v = tangents.view(len(pairs), *self.eigenvalues.shape[1:])
+        image = torch.empty_like(v)
+        for row, pair in enumerate(pairs.tolist()):
+            pushed = self.products[pair].push(v[row])
+            still = torch.zeros_like(pushed[:1])  # the ends do not move
+            force = -torch.cat([still, pushed, still]).diff(dim=0).diff(dim=0)
+            image[row] = self.products[pair].pull(force).double() / self.step[pair]
+        return (image + self.precision[pairs, None] * v).view_as(tangents)
+
+    def precondition(self, pairs: Tensor, residuals: Tensor) -> Tensor:
+        """Products of the approximate inverses with residuals, with the arguments of :meth:`product`."""
+        r = residuals.view(len(pairs), *self.eigenvalues.shape[1:])
+        return (self.sines @ ((self.sines @ r) / self.eigenvalues[pairs])).view_as(residuals)
