@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
+from geodreg.conjugate_gradients import conjugate_gradients
 from geodreg.curve import chord_energy
 from geodreg.jacobian_products import GIB, JacobianProducts, bytes_of_row, rows_within
-from geodreg.objective import PathObjective
+from geodreg.objective import PathObjective, rounding_of
 from geodreg.stochastic_volume import MatrixFreeManifold, Quadrature
 
-__all__ = ["GaussNewton", "MatrixFreeObjective", "MatrixFreeTrial"]
+__all__ = ["GaussNewton", "MatrixFreeObjective", "MatrixFreePlace", "MatrixFreeTrial"]
 
 HELD = 8  # copies of the data points of a batch of paths, in double precision, that are alive together; half a budget
 QUADRATURE = [field.name for field in fields(Quadrature)]
+CG_TOLERANCE, CG_ITERATIONS = 0.1, 50  # of the start matrix of L-BFGS; more accuracy saves no iterations
 N_DIAGONAL = 4  # random signs per point for the diagonal of the metric
 
 
@@ -131,13 +134,8 @@ class MatrixFreeTrial:
         return cls(objective, z, x, value, energy, found).select(order)
 
     def rounding(self) -> Tensor:
-        """What rounding of the data points may change in the value, ``(P,)``, as for the dense solver."""
-        eps = max(torch.finfo(self.x.dtype).eps, torch.finfo(self.z.dtype).eps)
-        n_chords = self.z.shape[1] - 1
-        size = self.x.double().norm(dim=-1).amax(-1)
-        chords = self.x.diff(dim=1).double().norm(dim=-1).sum(-1)
-        lever = chords * size * n_chords**0.5 / self.objective.interval  # of an error in x on the energy
-        return eps * (self.energy + (self.value - self.energy).abs() + lever)
+        """What rounding of the data points may change in the value, ``(P,)``."""
+        return rounding_of(self.x, self.z, self.value, self.energy, self.objective.interval)
 
     def extremes(self) -> tuple[Tensor, Tensor]:
         """Smallest and largest Ritz value along each path, ``(P,)`` each; ones without a regulariser."""
@@ -146,8 +144,15 @@ class MatrixFreeTrial:
         n = self.z.shape[1] - 2
         return self.found.smallest.view(-1, n).amin(-1), self.found.largest.view(-1, n).amax(-1)
 
-    def gradient(self) -> Tensor:
-        """Gradient at the interior points, ``(P, K-2, d)``, double precision."""
+    def place(self, rows: Tensor) -> MatrixFreePlace:
+        """Value and gradient of some of the pairs, by index."""
+        return MatrixFreePlace.of(self.select(rows))
+
+    def release(self) -> None:
+        """Nothing is held that a place does not need."""
+
+    def gradients(self) -> tuple[Tensor, Tensor]:
+        """Gradient at the interior points and the regulariser's part of it, ``(P, K-2, d)``, in double precision."""
         objective, interior = self.objective, self.z[:, 1:-1]
         step = (objective.interval / (self.z.shape[1] - 1))[:, None, None]  # P x 1 x 1
         gradient = torch.empty(interior.shape, dtype=torch.float64, device=interior.device)
@@ -155,22 +160,22 @@ class MatrixFreeTrial:
             force = -x.double().diff(dim=0).diff(dim=0) / step[pair]
             gradient[pair] = self._products(pair, keep=False).pull(force).double()
         if self.found is None:
-            return gradient
+            return gradient, torch.zeros_like(gradient)
         volume = objective.manifold.volume.gradients(objective.manifold.exact, self.found).mean(1)
         with torch.enable_grad():
             point = interior.detach().requires_grad_()
             (prior,) = torch.autograd.grad(
                 objective.manifold.log_prior(point).sum(), point, allow_unused=True, materialize_grads=True
             )
-        return gradient + objective.mu * step * (volume.view_as(gradient) - prior.double())
+        density = objective.mu * step * (volume.view_as(gradient) - prior.double())
+        return gradient + density, density
 
-    def gauss_newton(self) -> GaussNewton:
-        """Gauss-Newton matrix of the energy, and the prior's curvature, at these paths."""
+    def gauss_newton(self, density: Tensor) -> GaussNewton:
+        """Gauss-Newton matrix of the energy at these paths, with a diagonal ``(P, K-2, d)`` for the density."""
         objective = self.objective
         products = [self._products(pair, objective.keep) for pair in range(len(self.z))]
         step = objective.interval / (self.z.shape[1] - 1)
-        precision = objective.mu * step[:, None] * objective.manifold.prior_precision(self.z).double()
-        return GaussNewton.of(products, step, precision, self.x[:, 1:-1])
+        return GaussNewton.of(products, step, density, self.x[:, 1:-1])
 
     def _products(self, pair: int, keep: bool) -> JacobianProducts:
         objective = self.objective
@@ -178,31 +183,97 @@ class MatrixFreeTrial:
 
 
 @dataclass(frozen=True)
+class MatrixFreePlace:
+    """Where some pairs are: an evaluation that was accepted, and the gradient there.
+
+    Attributes:
+        trial: the evaluation.
+        gradient: at the interior points, ``(R, K-2, d)``, double precision.
+        density_gradient: the regulariser's part of it.
+    """
+
+    trial: MatrixFreeTrial
+    gradient: Tensor
+    density_gradient: Tensor
+
+    @classmethod
+    def of(cls, trial: MatrixFreeTrial) -> MatrixFreePlace:
+        """The place of a trial."""
+        return cls(trial, *trial.gradients())
+
+    @property
+    def value(self) -> Tensor:
+        """The objective, ``(R,)``."""
+        return self.trial.value
+
+    @property
+    def energy(self) -> Tensor:
+        """The chord energy in it, ``(R,)``."""
+        return self.trial.energy
+
+    @property
+    def rounding(self) -> Tensor:
+        """What rounding of the data points may change in the value, ``(R,)``."""
+        return self.trial.rounding()
+
+    def are_finite(self) -> Tensor:
+        """Whether the gradient of a pair is finite, ``(R,)``."""
+        return self.gradient.isfinite().flatten(1).all(-1)
+
+    def extremes(self) -> tuple[Tensor, Tensor]:
+        """Smallest and largest Ritz value of the metric along each path, ``(R,)`` each."""
+        return self.trial.extremes()
+
+    def preconditioner(self, density: Tensor) -> Callable[[Tensor], Tensor]:
+        """Solution of the Gauss-Newton system, with a diagonal ``(R, K-2, d)`` added, by conjugate gradients."""
+        matrix = self.trial.gauss_newton(density)
+
+        def precondition(q: Tensor) -> Tensor:
+            return conjugate_gradients(matrix.product, q, matrix.precondition, CG_TOLERANCE, CG_ITERATIONS)
+
+        return precondition
+
+    def select(self, rows: Tensor) -> MatrixFreePlace:
+        """The place of some of the pairs, by index."""
+        if len(rows) == len(self.gradient):
+            return self
+        return MatrixFreePlace(self.trial.select(rows), self.gradient[rows], self.density_gradient[rows])
+
+    @classmethod
+    def joined(cls, places: Sequence[MatrixFreePlace], order: Tensor) -> MatrixFreePlace:
+        """Places of different pairs as one, then put in the order given by indices."""
+        trial = MatrixFreeTrial.joined([place.trial for place in places], order)
+        gradients = [torch.cat([place.gradient for place in places])[order]]
+        gradients.append(torch.cat([place.density_gradient for place in places])[order])
+        return cls(trial, *gradients)
+
+
+@dataclass(frozen=True)
 class GaussNewton:
     r"""The Gauss-Newton matrix of the chord energy of paths, as products, and an approximate inverse.
 
     A product takes tangents :math:`v_k` at the interior points to
-    :math:`J_k^\top (2 J_k v_k - J_{k-1} v_{k-1} - J_{k+1} v_{k+1}) / \Delta t`, plus the prior's curvature. Were the
+    :math:`J_k^\top (2 J_k v_k - J_{k-1} v_{k-1} - J_{k+1} v_{k+1}) / \Delta t`, plus the density's curvature. Were the
     metric a diagonal matrix :math:`m`, the same at all points, sines would diagonalise it: the approximate inverse
-    is that of :math:`m_i (2 - 2\cos\tfrac{\pi j}{K-1}) / \Delta t` plus the prior's curvature, with :math:`m`
-    estimated from pulled-back random signs.
+    is that of :math:`m_i (2 - 2\cos\tfrac{\pi j}{K-1}) / \Delta t` plus the mean curvature of the density, with
+    :math:`m` estimated from pulled-back random signs.
 
     Attributes:
         products: with the Jacobians of each path.
         step: of the parameter, ``(P,)``.
-        precision: the prior's curvature in the objective, ``(P, d)``.
+        density: the density's curvature in the objective, ``(P, K-2, d)``.
         eigenvalues: of the approximate matrix, ``(P, K-2, d)``.
         sines: orthogonal and symmetric, ``(K-2, K-2)``.
     """
 
     products: list[JacobianProducts]
     step: Tensor
-    precision: Tensor
+    density: Tensor
     eigenvalues: Tensor
     sines: Tensor
 
     @classmethod
-    def of(cls, products: list[JacobianProducts], step: Tensor, precision: Tensor, x: Tensor) -> GaussNewton:
+    def of(cls, products: list[JacobianProducts], step: Tensor, density: Tensor, x: Tensor) -> GaussNewton:
         """The matrix at interior data points ``(P, K-2, D)``."""
         n, size = x.shape[1:]
         chance = torch.Generator().manual_seed(0)
@@ -213,10 +284,10 @@ class GaussNewton:
         metric = metric / N_DIAGONAL  # P x d
         k = torch.arange(1, n + 1, dtype=torch.float64, device=x.device)
         frequencies = 2.0 - 2.0 * torch.cos(math.pi * k / (n + 1))
-        eigenvalues = metric[:, None] * frequencies[:, None] / step[:, None, None] + precision[:, None]
+        eigenvalues = metric[:, None] * frequencies[:, None] / step[:, None, None] + density.mean(1, keepdim=True)
         least = torch.finfo(torch.float64).eps * eigenvalues.amax((-2, -1), keepdim=True)
         sines = (2.0 / (n + 1)) ** 0.5 * torch.sin(math.pi * k[:, None] * k / (n + 1))
-        return cls(products, step, precision, torch.maximum(eigenvalues, least), sines)
+        return cls(products, step, density, torch.maximum(eigenvalues, least), sines)
 
     def product(self, pairs: Tensor, tangents: Tensor) -> Tensor:
         """Products of the matrices of some pairs ``(R,)`` with tangents ``(R, (K-2) d)``, double precision."""
@@ -227,7 +298,7 @@ class GaussNewton:
             still = torch.zeros_like(pushed[:1])  # the ends do not move
             force = -torch.cat([still, pushed, still]).diff(dim=0).diff(dim=0)
             image[row] = self.products[pair].pull(force).double() / self.step[pair]
-        return (image + self.precision[pairs, None] * v).view_as(tangents)
+        return (image + self.density[pairs] * v).view_as(tangents)
 
     def precondition(self, pairs: Tensor, residuals: Tensor) -> Tensor:
         """Products of the approximate inverses with residuals, with the arguments of :meth:`product`."""

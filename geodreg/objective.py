@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
-from geodreg.curve import chord_energy
+from geodreg.block_tridiagonal import BlockTridiagonal
+from geodreg.curve import chord_energy, chord_length
 from geodreg.manifold import LatentManifold, log_volume_of
 
-__all__ = ["Derivatives", "PathObjective", "Trial"]
+__all__ = ["PathObjective", "Place", "Trial", "rounding_of"]
 
+DAMPING = 1e-8  # of the mean diagonal of the Gauss-Newton matrix; keeps it definite where the generator is flat
 JACOBIANS_AT_ONCE = 2**18  # numbers in the Jacobians that are multiplied together on a processor
 
 
@@ -147,19 +149,14 @@ class Trial:
 
     def rounding(self) -> Tensor:
         """What rounding of the data points may change in the value, ``(P,)``; smaller changes mean nothing."""
-        eps = max(torch.finfo(self.x.dtype).eps, torch.finfo(self.z.dtype).eps)
-        n_chords = self.z.shape[1] - 1
-        size = self.x.double().norm(dim=-1).amax(-1)
-        chords = self.x.diff(dim=1).double().norm(dim=-1).sum(-1)
-        lever = chords * size * n_chords**0.5 / self.objective.interval  # of an error in x on the energy
-        return eps * (self.energy + (self.value - self.energy).abs() + lever)
+        return rounding_of(self.x, self.z, self.value, self.energy, self.objective.interval)
 
     def release(self) -> None:
         """Free the graph; no more derivatives can be had."""
         if self.density is not None:
             self.density.graphs.clear()
 
-    def derivatives(self, rows: Tensor) -> Derivatives:
+    def place(self, rows: Tensor) -> Place:
         """Gradient at the interior points, and Gauss-Newton matrix of the energy, of some pairs ``(R,)``."""
         objective, z = self.objective, self.z[rows]
         n_pairs, n_points, d = z.shape
@@ -184,7 +181,16 @@ class Trial:
         pulled, metric, coupling = (torch.cat(product) for product in products)
         gradient = pulled / step + density_gradient
         scale = step.unsqueeze(-1)
-        return Derivatives(gradient, density_gradient, metric, 2.0 * metric / scale, -coupling / scale)
+        known = self.value[rows], self.energy[rows], self.rounding()[rows]
+        return Place(*known, gradient, density_gradient, metric, 2.0 * metric / scale, -coupling / scale)
+
+
+def rounding_of(x: Tensor, z: Tensor, value: Tensor, energy: Tensor, interval: Tensor) -> Tensor:
+    """What rounding of data points ``(P, K, D)`` of paths ``(P, K, d)`` may change in their objectives ``(P,)``."""
+    eps = max(torch.finfo(x.dtype).eps, torch.finfo(z.dtype).eps)
+    size = x.double().norm(dim=-1).amax(-1)
+    lever = chord_length(x) * size * (z.shape[1] - 1) ** 0.5 / interval  # of an error in x on the energy
+    return eps * (energy + (value - energy).abs() + lever)
 
 
 def _products(tangents: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -195,17 +201,23 @@ def _products(tangents: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class Derivatives:
-    """First derivatives, and the blocks of the Gauss-Newton matrix of the energy, at the interior points.
+class Place:
+    """Where some pairs are: value, gradient, and the blocks of the Gauss-Newton matrix of the energy.
 
     Attributes:
-        gradient: ``(R, K-2, d)``, as are all of these in double precision.
+        value: the objective, ``(R,)``, as all of these in double precision.
+        energy: the chord energy in it, ``(R,)``.
+        rounding: what rounding of the data points may change in the value, ``(R,)``.
+        gradient: at the interior points, ``(R, K-2, d)``.
         density_gradient: the regulariser's part of it, ``(R, K-2, d)``.
         metric: pull-back metric, ``(R, K-2, d, d)``.
         diagonal: diagonal blocks, ``(R, K-2, d, d)``.
         upper: blocks right of the diagonal, ``(R, K-3, d, d)``.
     """
 
+    value: Tensor
+    energy: Tensor
+    rounding: Tensor
     gradient: Tensor
     density_gradient: Tensor
     metric: Tensor
@@ -215,15 +227,27 @@ class Derivatives:
     def __iter__(self) -> Iterator[Tensor]:
         return (getattr(self, field.name) for field in fields(self))
 
-    def select(self, rows: Tensor) -> Derivatives:
-        """The derivatives of some of the pairs."""
-        return Derivatives(*(values[rows] for values in self))
+    def select(self, rows: Tensor) -> Place:
+        """The place of some of the pairs, by index."""
+        return Place(*(values[rows] for values in self))
 
-    def put(self, rows: Tensor, other: Derivatives) -> None:
-        """Overwrite the derivatives of some of the pairs."""
-        for values, others in zip(self, other, strict=True):
-            values[rows] = others
+    @classmethod
+    def joined(cls, places: Sequence[Place], order: Tensor) -> Place:
+        """Places of different pairs as one, then put in the order given by indices."""
+        return cls(*(torch.cat(values)[order] for values in zip(*places, strict=True)))
 
     def are_finite(self) -> Tensor:
         """Whether everything of a pair is finite, ``(R,)``."""
-        return torch.stack([values.isfinite().flatten(1).all(-1) for values in self]).all(0)
+        return torch.stack([values.isfinite().flatten(1).all(-1) for values in self if values.ndim > 1]).all(0)
+
+    def extremes(self) -> tuple[Tensor, Tensor]:
+        """Smallest and largest eigenvalue of the metric along each path, ``(R,)`` each."""
+        eigenvalues = torch.linalg.eigvalsh(self.metric)
+        return eigenvalues[..., 0].amin(-1), eigenvalues[..., -1].amax(-1)
+
+    def preconditioner(self, density: Tensor) -> Callable[[Tensor], Tensor]:
+        """Product of the inverse Gauss-Newton matrix, with a diagonal ``(R, K-2, d)`` added, with ``(R, (K-2) d)``."""
+        mean = self.diagonal.diagonal(dim1=-2, dim2=-1).mean((-2, -1))
+        damping = DAMPING * mean + torch.finfo(mean.dtype).tiny
+        matrix = BlockTridiagonal(self.diagonal + torch.diag_embed(density + damping[:, None, None]), self.upper)
+        return lambda q: matrix.solve(q.view_as(self.gradient)).flatten(1)

@@ -18,10 +18,10 @@ from geodreg import (
     log_volume_estimate,
     log_volume_gradient_estimate,
 )
+from geodreg.conjugate_gradients import conjugate_gradients
 from geodreg.jacobian_products import GIB, Linearization, bytes_of_row
 from geodreg.lanczos import lanczos, log_quadrature
 from geodreg.objective import PathObjective
-from geodreg.solvers.conjugate_gradients import conjugate_gradients
 from geodreg.stochastic_volume import MatrixFreeManifold, StochasticVolume
 from tests.generators import latents, random_convolutional, random_decoder, sphere
 

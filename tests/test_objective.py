@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from geodreg import LatentManifold
+from geodreg.block_tridiagonal import BlockTridiagonal
 from geodreg.objective import PathObjective
-from geodreg.solvers.block_tridiagonal import BlockTridiagonal
 from tests.generators import latents, random_decoder
 
 
@@ -30,7 +30,7 @@ def test_gradient_passes_gradcheck(mu: float) -> None:
         def forward(ctx: Any, interior: Tensor) -> Tensor:
             whole = torch.cat([z[:, :1], interior, z[:, -1:]], dim=1)
             trial = problem.trial(whole)
-            ctx.save_for_backward(trial.derivatives(torch.arange(2)).gradient)
+            ctx.save_for_backward(trial.place(torch.arange(2)).gradient)
             return trial.value
 
         @staticmethod
@@ -45,7 +45,7 @@ def test_gradient_is_the_limit_of_finite_differences(mu: float) -> None:
     problem, z = objective(mu), paths()
     direction = torch.zeros_like(z)
     direction[:, 1:-1] = latents(8, 3, seed=1).reshape(2, 4, 3)
-    slope = (problem.trial(z).derivatives(torch.arange(2)).gradient * direction[:, 1:-1]).sum((-2, -1))
+    slope = (problem.trial(z).place(torch.arange(2)).gradient * direction[:, 1:-1]).sum((-2, -1))
     errors = []
     for step in (1e-2, 5e-3):
         difference = (problem.value(z + step * direction) - problem.value(z - step * direction)) / (2 * step)
@@ -56,8 +56,8 @@ def test_gradient_is_the_limit_of_finite_differences(mu: float) -> None:
 
 def test_derivatives_of_some_pairs_are_those_of_all() -> None:
     trial = objective(0.1).trial(paths())
-    one = objective(0.1).trial(paths()).derivatives(torch.tensor([1]))
-    assert torch.allclose(one.gradient[0], trial.derivatives(torch.arange(2)).gradient[1])
+    one = objective(0.1).trial(paths()).place(torch.tensor([1]))
+    assert torch.allclose(one.gradient[0], trial.place(torch.arange(2)).gradient[1])
 
 
 def test_gauss_newton_matrix_is_the_hessian_where_the_generator_is_linear() -> None:
@@ -70,7 +70,7 @@ def test_gauss_newton_matrix_is_the_hessian_where_the_generator_is_linear() -> N
         return x.diff(dim=0).square().sum() * 4 / (2 * 1.3)
 
     hessian = torch.autograd.functional.hessian(energy, z[0, 1:-1].flatten())
-    derivatives = problem.trial(z).derivatives(torch.tensor([0]))
+    derivatives = problem.trial(z).place(torch.tensor([0]))
     assert torch.allclose(_dense(derivatives.diagonal[0], derivatives.upper[0]), hessian)
 
 
