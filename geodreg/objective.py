@@ -115,7 +115,9 @@ class _Density:
             if not mask.any():
                 gradients.append(torch.zeros_like(latents, dtype=torch.float64))
                 continue
-            dual = (torch.cholesky_inverse(factor) @ tangents.detach().double()).to(tangents.dtype)
+            identity = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
+            inverse = torch.cholesky_inverse(torch.where(mask[:, None, None], factor, identity))
+            dual = (inverse @ tangents.detach().double()).to(tangents.dtype)
             weights = mask.to(tangents.dtype)
             outputs = ((tangents, dual * weights[:, None, None]), (log_prior, -weights.to(log_prior.dtype)))
             varying = [(value, cotangent) for value, cotangent in outputs if value.requires_grad]
