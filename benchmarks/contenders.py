@@ -7,8 +7,9 @@ objective after every iteration; a timed one is cut at given numbers of iteratio
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -36,12 +37,14 @@ class Run:
         traces: values of each pair; a pair's last one is where it came to rest.
         evaluations: of the objective, for each pair.
         converged: by the solver's own judgement, for each pair.
+        seconds: of the run, where that is not all of the time that the solver took.
     """
 
     z: Tensor
     traces: list[list[float]] = field(default_factory=list)
     evaluations: list[int] = field(default_factory=list)
     converged: list[bool] = field(default_factory=list)
+    seconds: float | None = None
 
 
 class Contender(Protocol):
@@ -154,7 +157,9 @@ class Adam:
                 for rate in SIZES.rates
             }
             self.rates[kind] = min(trial, key=lambda rate: trial[rate])
-        return self._descend(problem, self.rates[kind], limits, goal, SIZES.adam)
+        began = time.perf_counter()
+        run = self._descend(problem, self.rates[kind], limits, goal, SIZES.adam)
+        return replace(run, seconds=time.perf_counter() - began)  # without the trials
 
     @staticmethod
     def _descend(problem: Problem, rate: float, limits: Sequence[int] | None, goal: Tensor | None, most: int) -> Run:

@@ -70,7 +70,8 @@ def hold(problem: Problem, contenders: Sequence[Contender]) -> dict[str, Entry]:
         goal = torch.from_numpy(best[:n] + GAP * _scale(part, best[:n])) if runs else None
         began = time.perf_counter()
         run = contender.solve(part, goal=goal)
-        runs[contender.name] = (contender, part, run, time.perf_counter() - began)
+        took = time.perf_counter() - began
+        runs[contender.name] = (contender, part, run, took if run.seconds is None else run.seconds)
         best[:n] = np.fmin(best[:n], [np.nanmin(np.where(np.isfinite(trace), trace, np.inf)) for trace in run.traces])
     return {
         name: Entry(contender, part, run, seconds, best[: part.n_pairs], _needed(part, run, best[: part.n_pairs]))

@@ -76,12 +76,12 @@ class Sizes:
     cost_latents: tuple[int, ...] = (2, 4, 8, 16, 32, 64)
     memory_pairs: tuple[int, ...] = (16, 64, 256)
     hard_decoders: int = 4
-    hard_pairs: int = 5
+    hard_pairs: int = 9
     restarts: int = 20
-    restarts_lbfgs: int = 4
+    restarts_lbfgs: int = 3
     ring_pairs: int = 50
     gan_pairs: int = 50
-    gan_restarts: int = 6
+    gan_restarts: int = 5
 
 
 SMALL = Sizes(
@@ -108,7 +108,7 @@ SMALL = Sizes(
     cost_points=(9, 35, 137),
     cost_latents=(2, 8, 32),
     memory_pairs=(4, 16),
-    hard_decoders=1,
+    hard_decoders=2,
     hard_pairs=2,
     restarts=6,
     restarts_lbfgs=2,

@@ -132,7 +132,7 @@ def main() -> None:
             f"{build.__name__}: {len(table)} pairs, at the best minimum: {shares}; {time.perf_counter() - began:.0f} s"
         )
     OUT.mkdir(parents=True, exist_ok=True)
-    pd.concat(tables, ignore_index=True).to_csv(OUT / "starts.csv", index=False)
+    pd.concat(tables, ignore_index=True).to_csv(OUT / "starts.csv", index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from geodreg.speed import (
     race_lbfgs,
     read_benchmark,
     share_at_best,
+    share_within_gap,
     speedups,
     time_to_gap,
     work_ratio,
@@ -35,6 +36,7 @@ def problem(mu: float, n_pairs: int = 2) -> Problem:
 
 def races(**changes: str | float) -> pd.DataFrame:
     row = {"kind": "plain", "problem": "a", "gain": 1.2, "mu": 0.0, "pairs": 2, "converged": 2, "evaluations": 9}
+    row |= {"seconds_recorded": 2.0}
     found = [
         row | {"solver": "geodreg", "seconds": 0.2, "reached": 2},
         row | {"solver": "L-BFGS (SciPy)", "seconds": 0.6, "reached": 1},
@@ -69,13 +71,17 @@ def test_pairs_that_are_never_solved_are_not_timed_and_are_counted() -> None:
     assert times["seconds"]["L-BFGS (SciPy)"] == 0.6  # one pair only
     assert times["reached"].to_dict() == {"geodreg": 1.0, "L-BFGS (SciPy)": 0.5, "Adam": 0.0}
     assert np.isnan(times["seconds"]["Adam"])
+    shares = share_within_gap(time_to_gap(races())).set_index("Solver")
+    assert shares["Plain, within the gap"].to_dict() == {"geodreg": "100%", "L-BFGS (SciPy)": "50%", "Adam": "0%"}
+    assert (shares["Regularised, within the gap"] == "").all()
 
 
-def test_a_problem_that_no_peer_solves_has_no_finite_ratio() -> None:
+def test_where_no_peer_is_done_when_it_is_stopped_the_ratio_is_a_bound() -> None:
     table = races()
     ratios = speedups(time_to_gap(table[table["solver"] != "L-BFGS (SciPy)"]))
-    assert ratios["ratio"].item() == np.inf
-    assert main_table(time_to_gap(table), ratios)["Faster by"].item() == ""
+    assert (ratios["ratio"].item(), ratios["bound"].item()) == (10.0, True)  # Adam: 2 s for 2 pairs
+    assert main_table(time_to_gap(table), ratios)["Faster by"].item() == "> 10"
+    assert not speedups(time_to_gap(table))["bound"].item()
 
 
 def test_a_power_law_is_recovered_and_the_work_ratio_is_one_at_the_rate_of_the_products() -> None:

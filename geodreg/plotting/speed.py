@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from geodreg.plotting.style import MODEL_COLOR
-from geodreg.speed import OURS, PowerLaw, times_faster
+from geodreg.speed import MODELS, OURS, PowerLaw, readable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,6 @@ SOLVERS: dict[str, dict[str, Any]] = {
 }
 """A shape and a colour for each solver; the methods' colours are for methods alone."""
 
-NAMES = {"mnist-gan": "MNIST GAN", "mnist-vae": "MNIST VAE", "yale-dcgan": "Yale DCGAN"}
 TITLES = {"plain": "Plain geodesic", "regularised": "Density-regularised"}
 NEVER, ASIDE = (
     2.6,
@@ -97,11 +96,13 @@ def _draw_races(axes: Axes, part: pd.DataFrame, ratios: pd.DataFrame, never: flo
             style = SOLVERS[str(solver)]
             face = style["color"] if reached[solver] == 1.0 else "white"
             axes.plot(at, height, linestyle="", **style, markerfacecolor=face, zorder=3 if solver == OURS else 2)
-        ratio = ratios[
+        known = ratios[
             (ratios["problem"] == row["problem"]) & (ratios["gain"] == row["gain"]) & (ratios["mu"] == row["mu"])
-        ]["ratio"].item()
+        ].iloc[0]
+        ratio = known["ratio"]
+        text = "-" if np.isnan(ratio) else f"{'> ' if known['bound'] else ''}{readable(ratio)}×"
         axes.text(
-            1.01, height, f"{times_faster(ratio)}×" if np.isfinite(ratio) else "only ours" if ratio > 0 else "-",
+            1.01, height, text,
             transform=axes.get_yaxis_transform(), ha="left", va="center", fontsize=9, fontweight="bold",
             color=MODEL_COLOR,
         )  # fmt: skip
@@ -117,7 +118,7 @@ def _draw_races(axes: Axes, part: pd.DataFrame, ratios: pd.DataFrame, never: flo
 def _label(row: pd.Series, with_weight: bool) -> str:
     if row["gain"] > 0:
         return f"{row['problem']}, gain {row['gain']:g}"
-    name = NAMES.get(row["problem"], row["problem"])
+    name = MODELS.get(row["problem"], row["problem"])
     return rf"{name}, $\mu$ = {row['mu']:g}" if with_weight else name
 
 
