@@ -20,7 +20,7 @@ from benchmarks.sizes import SIZES
 DECODERS = ((2, 64, 64, 50), (10, 256, 256, 784))
 ADAM = Adam()  # it keeps the learning rates that it has chosen
 PLAIN: tuple[Contender, ...] = (Ours(), Lbfgs(), Geomstats(), Stochman())
-TOGETHER: tuple[Contender, ...] = (Ours(), Lbfgs(), Geomstats(), Stochman(together=True))
+TOGETHER: tuple[Contender, ...] = (Ours(), Lbfgs(), Geomstats(stops_at_goal=True), Stochman(together=True))
 REGULARISED: tuple[Contender, ...] = (Ours(), Lbfgs(), ADAM, PaperAlgorithm())
 COSTLY_PLAIN: tuple[Contender, ...] = (Ours(), Lbfgs(SIZES.lbfgs_faces), Stochman(own_limit=SIZES.lbfgs_faces))
 COSTLY: tuple[Contender, ...] = (Ours(), Lbfgs(SIZES.lbfgs_faces), PaperAlgorithm())

@@ -62,10 +62,10 @@ class Sizes:
     faces: int = 2
     faces_plain: int = 1
     weights: tuple[float, ...] = (0.03, 0.1)
-    lbfgs: int = 400
+    lbfgs: int = 500
     lbfgs_faces: int = 250
-    adam: int = 300
-    adam_pairs: int = 8
+    adam: int = 600
+    adam_pairs: int = 4
     adam_trial: int = 60
     rates: tuple[float, ...] = (0.003, 0.01, 0.03)
     algorithm1: int = 4
