@@ -3,16 +3,19 @@
 # make notebooks  write notebooks/*.ipynb beside the text sources, for plain papermill
 # make lab        open them in JupyterLab
 # make serve      serve the built site at http://127.0.0.1:8000
-# make lock       compile requirements.txt from pyproject.toml (needs uv)
+# make bench      measure speed against other libraries, in an environment of its own, into data/benchmarks
+# make lock       compile requirements.txt and requirements-bench.txt (needs uv)
 
 PYTHON ?= python3
 CORES  ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 VENV   := .venv
 READY  := $(VENV)/.ready
+BENCH  := .venv-bench
+BENCH_READY := $(BENCH)/.ready
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: book test notebooks lab serve lock clean
+.PHONY: book test bench notebooks lab serve lock clean
 
 book: $(READY)
 	snakemake site --cores $(CORES) --quiet host reason
@@ -23,6 +26,18 @@ test: $(READY)
 	ruff format --check .
 	mypy
 	OMP_NUM_THREADS=1 pytest -n $(CORES)
+
+# The same threads for everybody. SciPy's own BLAS gets one, or its threads and PyTorch's fight and SciPy loses most.
+# BENCH_SIZE=small only shows that all of it runs; BENCH_OUT names another folder for the tables.
+bench: export OPENBLAS_NUM_THREADS := 1
+bench: export GEOMSTATS_BACKEND := pytorch
+bench: $(BENCH_READY)
+	@mkdir -p _build
+	$(BENCH)/bin/python -m pytest -c benchmarks/pytest.ini --rootdir . benchmarks \
+	  --benchmark-json=_build/bench.json --benchmark-columns=median,rounds --benchmark-sort=fullname
+	$(BENCH)/bin/python -m benchmarks.tables _build/bench.json
+	$(BENCH)/bin/python -m benchmarks.memory
+	$(BENCH)/bin/python -m benchmarks.starts
 
 notebooks: $(READY)
 	snakemake notebooks --cores $(CORES) --quiet host reason
@@ -36,6 +51,8 @@ serve: book
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --no-emit-package geodreg --no-annotate --quiet -o requirements.txt
+	uv pip compile pyproject.toml requirements-bench.in --extra models --extra plots --universal \
+	  --python-version 3.11 --no-annotate --quiet -o requirements-bench.txt
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is too old: geodreg needs Python 3.11 or newer; name one with make PYTHON=python3.11")'
@@ -44,6 +61,13 @@ $(READY): requirements.txt pyproject.toml
 	pip install -qq --disable-pip-version-check -r requirements.txt
 	pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
+
+$(BENCH_READY): requirements-bench.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is too old: geodreg needs Python 3.11 or newer; name one with make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(BENCH)
+	@echo "Installing the peers and PyTorch into $(BENCH): about 5 GB, some minutes"
+	$(BENCH)/bin/python -m pip install -qq --disable-pip-version-check -r requirements-bench.txt
+	@touch $(BENCH_READY)
 
 clean:
 	rm -rf _build book/figures book/_generated notebooks/*.ipynb

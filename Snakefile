@@ -1,5 +1,5 @@
 # The book: `make book` calls `snakemake`. What an executed notebook depends on is its source, the module, and the models
-# that its header names; the site depends on those notebooks, the prose, the configuration and the module's docstrings.
+# and tables that its header names; the site depends on those notebooks, the prose, the configuration and the module's docstrings.
 from pathlib import Path
 
 import yaml
@@ -25,6 +25,11 @@ def models(wildcards):
     return sorted(str(file) for name in names for file in Path("data/models", name).iterdir())
 
 
+def tables(wildcards):
+    needed = header(wildcards.page).get("geodreg", {}).get("benchmarks", False)
+    return sorted(str(file) for file in Path("data/benchmarks").iterdir()) if needed else []
+
+
 rule site:
     input:
         "_config.yml",
@@ -45,6 +50,7 @@ rule page:
     input:
         MODULE,
         models,
+        tables,
         source="notebooks/{page}.md",
     output:
         "book/figures/{page}.ipynb",

@@ -13,6 +13,7 @@ from geodreg.plotting.plane import (
 )
 from geodreg.plotting.reliability import plot_reliability
 from geodreg.plotting.scenes import plot_rows
+from geodreg.plotting.speed import plot_cost, plot_time_to_gap
 from geodreg.plotting.straightness import plot_excess, plot_references, plot_spectra, plot_straightness
 from geodreg.plotting.strips import plot_interpolations, plot_nine
 from geodreg.plotting.style import METHOD_STYLE, use_house_style
@@ -23,6 +24,7 @@ __all__ = [
     "animate_solution",
     "latent_grid",
     "plot_acceptance",
+    "plot_cost",
     "plot_curves",
     "plot_density",
     "plot_diagrams",
@@ -38,6 +40,7 @@ __all__ = [
     "plot_rows",
     "plot_spectra",
     "plot_straightness",
+    "plot_time_to_gap",
     "plot_weights",
     "use_house_style",
 ]

@@ -1,0 +1,48 @@
+"""Peak of memory of a solve against the number of pairs, each in a process of its own.
+
+Run it with ``python -m benchmarks.memory``; ``python -m benchmarks.memory 64`` is one of those processes.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pandas as pd
+import torch
+
+from benchmarks.problems import model_problem, regularised_problem
+from benchmarks.sizes import OUT, SIZES
+from geodreg import Newton
+
+STEPS = 3  # iterations; the peak is that of one of them
+
+
+def peak(n_pairs: int) -> tuple[float, float]:
+    """Peak of resident memory before and after the first iterations of a solve on the MNIST GAN, in MiB."""
+    few = regularised_problem(model_problem("mnist-gan", 4), 0.1)
+    problem = few.select([row % few.n_pairs for row in range(n_pairs)])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    Newton(max_iterations=STEPS).solve(problem.objective, problem.line, problem.reference)
+    return before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Write ``memory.csv``, or print the two numbers of one size."""
+    if len(sys.argv) > 1:
+        print(*peak(int(sys.argv[1])))
+        return
+    rows = []
+    for n_pairs in SIZES.memory_pairs:
+        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.memory", str(n_pairs)]
+        before, after = map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+        rows.append((n_pairs, torch.get_num_threads(), round(before), round(after)))
+    OUT.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(rows, columns=["pairs", "threads", "before_mib", "peak_mib"])
+    table.to_csv(OUT / "memory.csv", index=False)
+    print(table.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

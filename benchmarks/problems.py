@@ -1,0 +1,152 @@
+"""The problems: pairs of a generator and the objective between them, the same for every solver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from benchmarks.sizes import N_POINTS
+from geodreg import LatentManifold, interpolate
+from geodreg.curve import straight
+from geodreg.ends import choose_ends
+from geodreg.models import load_model
+from geodreg.objective import PathObjective
+from tests.generators import latents, random_decoder
+
+__all__ = ["NOISE", "Problem", "model_problem", "plain_problem", "random_problem", "regularised_problem"]
+
+NOISE = 0.1  # standard deviation of the density's noise, in the units of the data
+SEED = 1000  # of the ends; the figures have another one
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Pairs of one generator, with all that a solver may know.
+
+    Attributes:
+        name: of the generator.
+        gain: of a random decoder's weights, else zero.
+        manifold: the model.
+        start: ``(P, d)``.
+        end: ``(P, d)``.
+        mu: weight of the density; zero for the plain geodesic.
+        interval: ``(P,)``, in double precision.
+        reference: objective of the plain geodesics, ``(P,)``, if there is a density.
+        n_points: points ``K`` of a path.
+        curve: start curves ``(P, K, d)``; the straight lines if none are given.
+    """
+
+    name: str
+    gain: float
+    manifold: LatentManifold
+    start: Tensor
+    end: Tensor
+    mu: float
+    interval: Tensor
+    reference: Tensor | None = None
+    n_points: int = N_POINTS
+    curve: Tensor | None = None
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of pairs ``P``."""
+        return len(self.start)
+
+    @property
+    def objective(self) -> PathObjective:
+        """The objective as our solvers take it."""
+        return PathObjective(self.manifold, self.mu, self.interval)
+
+    @cached_property
+    def line(self) -> Tensor:
+        """The start curves ``(P, K, d)``, the same for every solver."""
+        return straight(self.start, self.end, self.n_points) if self.curve is None else self.curve
+
+    def pair(self, index: int) -> Problem:
+        """One of the pairs as a problem of its own."""
+        return self.select([index])
+
+    def first(self, number: int) -> Problem:
+        """The first pairs."""
+        return self.select(range(number))
+
+    def select(self, rows: Sequence[int]) -> Problem:
+        """Some of the pairs."""
+        index = torch.tensor(list(rows), dtype=torch.long)
+        reference = None if self.reference is None else self.reference[index]
+        start, end, interval = self.start[index], self.end[index], self.interval[index]
+        curve = None if self.curve is None else self.curve[index]
+        return replace(self, start=start, end=end, interval=interval, reference=reference, curve=curve)
+
+    def function(self) -> Callable[[Tensor], Tensor]:
+        r"""The same objective as a peer has it: interior points ``(P, K-2, d)`` to values ``(P,)``, for autograd.
+
+        Written apart from the module: the chord energy, and minus the log-density by ``d`` forward-mode tangents at
+        once and the Cholesky factor of :math:`g + \mathrm{noise}^2 I`, which reverse mode runs through.
+        """
+        d, step = self.start.shape[-1], self.interval / (self.n_points - 1)
+        ends = torch.stack([self.start, self.end], dim=1)
+        with torch.no_grad():
+            x_ends = _flat(self.manifold.generator, ends)
+
+        def energy(x: Tensor) -> Tensor:
+            curve = torch.cat([x_ends[:, :1], x, x_ends[:, 1:]], dim=1)
+            return (curve[:, 1:] - curve[:, :-1]).square().sum(dim=(1, 2)).double() / (2.0 * step)
+
+        def plain(z: Tensor) -> Tensor:
+            return energy(_flat(self.manifold.generator, z))
+
+        basis = torch.eye(d, dtype=self.start.dtype)
+        identity = torch.eye(d, dtype=torch.float64)
+
+        def regularised(z: Tensor) -> Tensor:
+            def push(direction: Tensor) -> tuple[Tensor, Tensor]:
+                result = torch.func.jvp(
+                    lambda points: _flat(self.manifold.generator, points), (z,), (direction.expand_as(z),)
+                )
+                return result[0], result[1]
+
+            x, tangents = torch.func.vmap(push)(basis)  # d x P x K-2 x D each, the first one repeated
+            jacobian = tangents.movedim(0, -1).double()
+            factor = torch.linalg.cholesky(jacobian.mT @ jacobian + self.manifold.noise**2 * identity)
+            log_volume = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+            minus_log_prior = 0.5 * z.double().square().sum(-1) + 0.5 * d * torch.log(torch.tensor(2.0 * torch.pi))
+            return energy(x[0]) + self.mu * step * (log_volume + minus_log_prior).sum(-1)
+
+        return plain if self.mu == 0.0 else regularised
+
+
+def _flat(generator: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+    """Data points as vectors, ``(..., d)`` to ``(..., D)``, in one call of the generator."""
+    return generator(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:-1], -1)
+
+
+def plain_problem(name: str, gain: float, manifold: LatentManifold, start: Tensor, end: Tensor) -> Problem:
+    """Plain geodesics between pairs, on the unit interval; the gap does not depend on it."""
+    return Problem(name, gain, manifold, start, end, 0.0, torch.ones(len(start), dtype=torch.float64))
+
+
+def regularised_problem(problem: Problem, mu: float, n_points: int = N_POINTS) -> Problem:
+    """The same pairs with a density, on the interval of unit speed; all solvers are told the plain geodesic's value."""
+    geodesic = interpolate(problem.manifold, problem.start, problem.end, "geodesic", n_points=n_points)
+    interval = geodesic.interval.double()
+    reference = PathObjective(problem.manifold, mu, interval).value(geodesic.z)
+    return replace(problem, mu=mu, interval=interval, reference=reference, n_points=n_points)
+
+
+def random_problem(sizes: tuple[int, ...], gain: float, seed: int, n_pairs: int = 1) -> Problem:
+    """Plain geodesics on a random decoder, in double precision."""
+    manifold = LatentManifold(random_decoder(sizes, gain, seed), noise=NOISE)
+    start, end = latents(2 * n_pairs, sizes[0], seed=SEED + seed).split(n_pairs)
+    return plain_problem("-".join(map(str, sizes)), gain, manifold, start, end)
+
+
+def model_problem(name: str, n_pairs: int, dtype: torch.dtype = torch.float32) -> Problem:
+    """Plain geodesics on one of the book's models, between ends chosen as on its pages."""
+    model = load_model(name)
+    start, end = (z.to(dtype) for z in choose_ends(model, n_pairs, SEED))
+    return plain_problem(name, 0.0, LatentManifold(model.generator.to(dtype), noise=NOISE), start, end)

@@ -1,0 +1,121 @@
+"""How much is measured: one place for all sizes, and a small variant that only shows that everything runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["GAP", "N_POINTS", "OUT", "SIZES", "Sizes"]
+
+N_POINTS = 35
+GAP = 1e-3
+OUT = Path(os.environ.get("BENCH_OUT", "data/benchmarks"))
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of problems, and limits of the peers' work.
+
+    Attributes:
+        name: of the variant; the tables say which one made them.
+        gains: of the random decoders' weights.
+        decoders: random decoders for each size and gain, one pair each, plain geodesics.
+        decoders_regularised: as many for regularised paths.
+        together: pairs that are solved together on one random decoder.
+        digits: pairs of the MNIST GAN.
+        digits_vae: pairs of the VAE.
+        digits_plain: as many for plain geodesics, in double precision.
+        faces: pairs of the Yale DCGAN.
+        faces_plain: as many for plain geodesics.
+        weights: of the density, on the MNIST GAN.
+        lbfgs: limit of L-BFGS's iterations on a regularised objective.
+        lbfgs_faces: the same on the Yale DCGAN, where each takes a second or two.
+        adam: limit of Adam's iterations.
+        adam_pairs: pairs that it is tried on, at most.
+        adam_trial: iterations of the trial on the first pair by which its learning rate is chosen.
+        rates: learning rates among which it is.
+        algorithm1: pairs that Algorithm 1 is tried on, at most.
+        algorithm1_steps: limit of its iterations.
+        seconds: a run longer than this is timed once, a shorter one several times.
+        cost_pairs: numbers of pairs of which the cost is measured.
+        cost_points: numbers of points of a path.
+        cost_latents: latent sizes.
+        memory_pairs: numbers of pairs of which the peak of memory is measured.
+        hard_decoders: random decoders for each gain and objective in the search for the best minimum.
+        hard_pairs: pairs on each of them.
+        restarts: start curves for each of those pairs.
+        restarts_lbfgs: of those, the ones that L-BFGS starts from as well.
+        ring_pairs: pairs of the circle GAN in the comparison of starts.
+        gan_pairs: pairs of the MNIST GAN there.
+        gan_restarts: start curves for each of those.
+    """
+
+    name: str = "full"
+    gains: tuple[float, ...] = (1.2, 2.0, 4.0)
+    decoders: int = 5
+    decoders_regularised: int = 3
+    together: int = 64
+    digits: int = 16
+    digits_vae: int = 4
+    digits_plain: int = 4
+    faces: int = 2
+    faces_plain: int = 1
+    weights: tuple[float, ...] = (0.03, 0.1)
+    lbfgs: int = 500
+    lbfgs_faces: int = 250
+    adam: int = 600
+    adam_pairs: int = 4
+    adam_trial: int = 60
+    rates: tuple[float, ...] = (0.003, 0.01, 0.03)
+    algorithm1: int = 4
+    algorithm1_steps: int = 300
+    seconds: float = 2.0
+    cost_pairs: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    cost_points: tuple[int, ...] = (9, 17, 35, 69, 137, 273, 545)
+    cost_latents: tuple[int, ...] = (2, 4, 8, 16, 32, 64)
+    memory_pairs: tuple[int, ...] = (16, 64, 256)
+    hard_decoders: int = 4
+    hard_pairs: int = 9
+    restarts: int = 20
+    restarts_lbfgs: int = 3
+    ring_pairs: int = 50
+    gan_pairs: int = 50
+    gan_restarts: int = 5
+
+
+SMALL = Sizes(
+    name="small",
+    gains=(1.2, 2.0),
+    decoders=2,
+    decoders_regularised=1,
+    together=4,
+    digits=2,
+    digits_vae=1,
+    digits_plain=1,
+    faces=1,
+    faces_plain=1,
+    lbfgs=200,
+    lbfgs_faces=30,
+    adam=60,
+    adam_pairs=1,
+    adam_trial=20,
+    rates=(0.01, 0.03),
+    algorithm1=1,
+    algorithm1_steps=40,
+    seconds=0.2,
+    cost_pairs=(1, 4, 16),
+    cost_points=(9, 35, 137),
+    cost_latents=(2, 8, 32),
+    memory_pairs=(4, 16),
+    hard_decoders=2,
+    hard_pairs=2,
+    restarts=6,
+    restarts_lbfgs=2,
+    ring_pairs=6,
+    gan_pairs=4,
+    gan_restarts=3,
+)
+
+VARIANTS = {"full": Sizes(), "small": SMALL}
+SIZES = VARIANTS[os.environ.get("BENCH_SIZE", "full")]

@@ -1,0 +1,144 @@
+"""What is read off the benchmark's tables, and that its solvers minimise the same thing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks.contenders import Lbfgs, Ours
+from benchmarks.problems import Problem, random_problem, regularised_problem
+from benchmarks.race import hold
+from benchmarks.tables import tables
+from geodreg import LatentManifold
+from geodreg.speed import (
+    BenchmarkError,
+    PowerLaw,
+    fit_power,
+    main_table,
+    race_lbfgs,
+    read_benchmark,
+    share_at_best,
+    share_within_gap,
+    speedups,
+    time_to_gap,
+    work_ratio,
+)
+from geodreg.speed_claims import claims
+from tests.generators import latents, random_decoder
+
+SIZES = (2, 16, 8)
+
+
+def problem(mu: float, n_pairs: int = 2) -> Problem:
+    plain = random_problem(SIZES, 1.5, seed=0, n_pairs=n_pairs)
+    return regularised_problem(plain, mu) if mu else plain
+
+
+def races(**changes: str | float) -> pd.DataFrame:
+    row = {"kind": "plain", "problem": "a", "gain": 1.2, "mu": 0.0, "pairs": 2, "converged": 2, "evaluations": 9}
+    row |= {"seconds_recorded": 2.0}
+    found = [
+        row | {"solver": "geodreg", "seconds": 0.2, "reached": 2},
+        row | {"solver": "L-BFGS (SciPy)", "seconds": 0.6, "reached": 1},
+        row | {"solver": "Adam", "seconds": None, "reached": 0},
+    ]
+    return pd.DataFrame(found).assign(**changes)
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.1])
+def test_the_peers_minimise_the_objective_of_the_module(mu: float) -> None:
+    given = problem(mu)
+    z = given.line.clone()
+    z[:, 1:-1] += 0.1 * torch.randn(z[:, 1:-1].shape, generator=torch.Generator().manual_seed(0), dtype=z.dtype)
+    torch.testing.assert_close(given.function()(z[:, 1:-1]), given.objective.value(z), rtol=1e-7, atol=0.0)
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.1])
+def test_a_run_cut_at_the_iterations_counted_ends_within_the_gap(mu: float) -> None:
+    for entry in hold(problem(mu), (Ours(), Lbfgs())).values():
+        cut, limits, reached = entry.cut()
+        if not len(reached):
+            continue
+        values = cut.objective.value(entry.contender.solve(cut, limits).z).numpy()
+        rows = np.arange(entry.problem.n_pairs) if cut is entry.problem else reached
+        gaps = (values - entry.best[rows]) / entry.scale[rows]
+        assert (gaps[np.isin(rows, reached)] <= 1.01e-3).all(), entry.contender.name
+
+
+def test_pairs_that_are_never_solved_are_not_timed_and_are_counted() -> None:
+    times = time_to_gap(races()).set_index("solver")
+    assert times["seconds"]["geodreg"] == 0.1
+    assert times["seconds"]["L-BFGS (SciPy)"] == 0.6  # one pair only
+    assert times["reached"].to_dict() == {"geodreg": 1.0, "L-BFGS (SciPy)": 0.5, "Adam": 0.0}
+    assert np.isnan(times["seconds"]["Adam"])
+    shares = share_within_gap(time_to_gap(races())).set_index("Solver")
+    assert shares["Plain, within the gap"].to_dict() == {"geodreg": "100%", "L-BFGS (SciPy)": "50%", "Adam": "0%"}
+    assert (shares["Regularised, within the gap"] == "").all()
+
+
+def test_where_no_peer_is_done_when_it_is_stopped_the_ratio_is_a_bound() -> None:
+    table = races()
+    ratios = speedups(time_to_gap(table[table["solver"] != "L-BFGS (SciPy)"]))
+    assert (ratios["ratio"].item(), ratios["bound"].item()) == (10.0, True)  # Adam: 2 s for 2 pairs
+    assert main_table(time_to_gap(table), ratios)["Faster by"].item() == "> 10"
+    assert not speedups(time_to_gap(table))["bound"].item()
+
+
+def test_a_power_law_is_recovered_and_the_work_ratio_is_one_at_the_rate_of_the_products() -> None:
+    sizes = np.array([1, 3, 10, 30])
+    fit = fit_power(sizes, 0.2 * sizes**1.3)
+    assert (fit.factor, fit.exponent) == pytest.approx((0.2, 1.3))
+    machine = pd.DataFrame({"what": ["evaluation", "products"], "multiply_adds": [6e9, 2e9], "seconds": [3.0, 1.0]})
+    assert work_ratio(machine) == pytest.approx(1.0)
+
+
+def test_shares_count_pairs_within_the_gap_and_not_those_without_a_number() -> None:
+    starts = pd.DataFrame(
+        {"problem": "a", "gain": 0.0, "mu": 0.1, "pair": range(4), "straight": [0.0, 1e-4, 0.5, np.nan],
+         "graph": [0.5, 0.5, 0.0, np.nan], "both": [0.0, 1e-4, 0.0, np.nan]}
+    )  # fmt: skip
+    row = share_at_best(starts).iloc[0]
+    assert (row["Straight"], row["Graph"], row["Better of both"]) == ("50%", "25%", "75%")
+
+
+def test_claims_hold_or_fail_by_their_numbers() -> None:
+    parts = [
+        races(),
+        races(kind="together"),
+        races(kind="together", gain=2.0),
+        *(races(kind="regularised", problem="mnist-gan", mu=mu) for mu in (0.03, 0.1)),
+    ]
+    times = time_to_gap(pd.concat(parts))
+    fits = {"pairs": PowerLaw(1.0, 1.0, 0.0), "points": PowerLaw(1.0, 1.2, 0.0)}
+    memory = pd.DataFrame({"pairs": [1, 4], "before_mib": [100, 100], "peak_mib": [200, 200]})
+    rows = claims(times, speedups(times), fits, 1.4, memory)
+    holds = {statement: outcome for statement, _, outcome in rows}
+    assert len(rows) == len(holds) == 12
+    assert [outcome for statement, outcome in holds.items() if "power 1.1" in statement] == [True, False]
+    assert [outcome for statement, outcome in holds.items() if "5 times" in statement and "mean" in statement] == [True]
+    assert [outcome for statement, outcome in holds.items() if "weight 0.1" in statement] == [False]
+
+
+def test_the_run_becomes_tables_without_times_where_there_are_none() -> None:
+    stats = {"median": 0.12345, "rounds": 5}
+    run = {
+        "benchmarks": [
+            {"extra_info": {"table": "races", "reached": 0}, "stats": stats},
+            {"extra_info": {"table": "cost", "size": 2}, "stats": stats},
+        ]
+    }
+    found = tables(run)
+    assert found["races"]["seconds"].isna().all()
+    assert found["cost"]["seconds"].item() == 0.1235 or found["cost"]["seconds"].item() == 0.1234
+
+
+def test_the_small_race_counts_fewer_iterations_than_lbfgs() -> None:
+    start, end = latents(2, 2, seed=100)
+    race = race_lbfgs(LatentManifold(random_decoder(SIZES, 1.5)), start, end)
+    assert 0 < race.ours_iterations < race.lbfgs_iterations
+    assert race.ratio > 0.0
+
+
+def test_a_missing_table_is_named_with_the_command_that_makes_it() -> None:
+    with pytest.raises(BenchmarkError, match=r"There is no absent\.csv .* make it with `make bench`"):
+        read_benchmark("absent")
