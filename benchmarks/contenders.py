@@ -1,7 +1,8 @@
 """The solvers that are compared, ours and the peers', behind one signature.
 
-Every one starts from the straight line and minimises the same objective on the same points. A recorded run notes the
-objective after every iteration; a timed one is cut at given numbers of iterations and notes nothing.
+Every one starts from the same curves (the straight line, or for a regularised path the geodesic) and minimises the same
+objective on the same points. A recorded run notes the objective after every iteration; a timed one is cut at given
+numbers of iterations and notes nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Run:
 
     z: Tensor
     traces: list[list[float]] = field(default_factory=list)
-    evaluations: list[int] = field(default_factory=list)
+    evaluations: list[float] = field(default_factory=list)
     converged: list[bool] = field(default_factory=list)
     seconds: float | None = None
 
@@ -83,9 +84,8 @@ class Ours:
         solution = solver.solve(problem.objective, problem.line, problem.reference)
         if limits is not None:
             return Run(solution.z)
-        evaluations: Tensor = getattr(solution, "evaluations", solution.iterations + 1)
         converged = [Status(status).is_success for status in solution.status]
-        return Run(solution.z, solution.history.tolist(), evaluations.tolist(), converged)
+        return Run(solution.z, solution.history.tolist(), solution.evaluations.tolist(), converged)
 
 
 class Lbfgs:
@@ -209,7 +209,7 @@ class PaperAlgorithm:
             trace = [one.objective.value(z).item()]
             while len(trace) <= SIZES.algorithm1_steps and not converged:
                 solution = algorithm.solve(one.objective, z)
-                z, converged = solution.z, solution.status[0] == Status.CONVERGED
+                z, converged = solution.z, Status(solution.status[0]).is_success
                 value = one.objective.value(z).item()
                 trace += [trace[-1]] * (self.stride - 1) + [value]
                 if not np.isfinite(value) or (goal is not None and value <= goal[index]):

@@ -131,11 +131,15 @@ def plain_problem(name: str, gain: float, manifold: LatentManifold, start: Tenso
 
 
 def regularised_problem(problem: Problem, mu: float, n_points: int = N_POINTS) -> Problem:
-    """The same pairs with a density, on the interval of unit speed; all solvers are told the plain geodesic's value."""
+    """The same pairs with a density, on the interval of unit speed.
+
+    That interval is the length of the plain geodesic, so that is known, and every solver starts from it.
+    """
     geodesic = interpolate(problem.manifold, problem.start, problem.end, "geodesic", n_points=n_points)
     interval = geodesic.interval.double()
     reference = PathObjective(problem.manifold, mu, interval).value(geodesic.z)
-    return replace(problem, mu=mu, interval=interval, reference=reference, n_points=n_points)
+    curve = geodesic.z
+    return replace(problem, mu=mu, interval=interval, reference=reference, n_points=n_points, curve=curve)
 
 
 def random_problem(sizes: tuple[int, ...], gain: float, seed: int, n_pairs: int = 1) -> Problem:

@@ -54,22 +54,22 @@ class Sizes:
     name: str = "full"
     gains: tuple[float, ...] = (1.2, 2.0, 4.0)
     decoders: int = 5
-    decoders_regularised: int = 3
+    decoders_regularised: int = 2
     together: int = 64
     digits: int = 16
-    digits_vae: int = 4
-    digits_plain: int = 4
-    faces: int = 2
+    digits_vae: int = 3
+    digits_plain: int = 3
+    faces: int = 1
     faces_plain: int = 1
     weights: tuple[float, ...] = (0.03, 0.1)
     lbfgs: int = 500
-    lbfgs_faces: int = 250
-    adam: int = 600
+    lbfgs_faces: int = 150
+    adam: int = 300
     adam_pairs: int = 4
     adam_trial: int = 60
     rates: tuple[float, ...] = (0.003, 0.01, 0.03)
-    algorithm1: int = 4
-    algorithm1_steps: int = 300
+    algorithm1: int = 2
+    algorithm1_steps: int = 150
     seconds: float = 2.0
     cost_pairs: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     cost_points: tuple[int, ...] = (9, 17, 35, 69, 137, 273, 545)
@@ -78,10 +78,10 @@ class Sizes:
     hard_decoders: int = 4
     hard_pairs: int = 9
     restarts: int = 20
-    restarts_lbfgs: int = 3
+    restarts_lbfgs: int = 2
     ring_pairs: int = 50
     gan_pairs: int = 50
-    gan_restarts: int = 5
+    gan_restarts: int = 4
 
 
 SMALL = Sizes(

@@ -1,8 +1,9 @@
 """How often a solve ends at the best minimum that many restarts find, from the straight start and from the graph's.
 
 Run it with ``python -m benchmarks.starts``. On every pair the best value known comes from our solver from all start
-curves, and, on the hard decoders, from L-BFGS from some of them: the straight line, the graph's path, and the straight
-line plus sine modes with random amplitudes up to the distance of the ends.
+curves, and on hard decoders from L-BFGS from some of them: the straight line (with a density, the geodesic found
+from it, where such a solve starts), the graph's path, and the straight line plus sine modes with random amplitudes up to
+the distance of the ends.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from benchmarks.contenders import Lbfgs
 from benchmarks.problems import NOISE, Problem, model_problem, plain_problem, regularised_problem
 from benchmarks.sizes import GAP, OUT, SIZES
 from geodreg import GraphStart, LatentManifold, Newton, Status, interpolate
+from geodreg.curve import straight
 from geodreg.models import load_model
 from tests.generators import latents, random_decoder
 
@@ -30,7 +32,7 @@ LBFGS_STEPS = 600
 
 def perturbed(problem: Problem, chance: torch.Generator) -> Tensor:
     """Straight lines plus sine modes, whose amplitudes are drawn up to the distance of the ends: ``(P, K, d)``."""
-    line = problem.line
+    line = straight(problem.start, problem.end, problem.n_points)
     t = torch.linspace(0.0, 1.0, problem.n_points, dtype=torch.float64)
     modes = torch.stack([(mode * torch.pi * t).sin() / mode for mode in range(1, MODES + 1)])  # M x K
     weights = torch.randn(problem.n_pairs, MODES, line.shape[-1], generator=chance, dtype=torch.float64)
@@ -42,7 +44,7 @@ def perturbed(problem: Problem, chance: torch.Generator) -> Tensor:
 
 
 def start_curves(problem: Problem, number: int, seed: int) -> dict[str, Tensor]:
-    """The straight line, the graph's path and perturbed lines, ``number`` in all."""
+    """The straight line (the geodesic from it, if there is a density), the graph's path and perturbed lines."""
     nll = torch.zeros(problem.n_pairs, dtype=torch.float64)
     if problem.mu > 0.0:
         geodesic = interpolate(problem.manifold, problem.start, problem.end, "geodesic", n_points=problem.n_points)

@@ -7,6 +7,8 @@ from torch import Tensor
 
 __all__ = ["BlockTridiagonal"]
 
+WHOLE = 96  # rows of a system that is faster factored whole than by blocks
+
 
 class BlockTridiagonal:
     r"""Factor of a symmetric positive definite block-tridiagonal matrix, by odd-even (cyclic) reduction.
@@ -14,7 +16,7 @@ class BlockTridiagonal:
     The blocks of even index do not touch each other, so they are eliminated all at once; what is left is a
     system of the same kind with half the blocks. So ``n`` blocks take :math:`O(n d^3)` operations in
     :math:`O(\log n)` batched steps, and nothing is done block after block. The order of elimination is one of
-    those that Cholesky's factorisation may take, hence as stable.
+    those that Cholesky's factorisation may take, hence as stable. A small rest is factored whole.
 
     Args:
         diagonal: diagonal blocks ``(..., n, d, d)``.
@@ -31,6 +33,11 @@ class BlockTridiagonal:
     """
 
     def __init__(self, diagonal: Tensor, upper: Tensor) -> None:
+        n, d = diagonal.shape[-3:-1]
+        self.is_whole = n * d <= WHOLE
+        if self.is_whole:
+            self.factor = torch.linalg.cholesky(_whole(diagonal, upper))
+            return
         even, odd = diagonal[..., ::2, :, :], diagonal[..., 1::2, :, :]
         self.factor = torch.linalg.cholesky(even)
         self.n_odd = odd.shape[-3]
@@ -49,6 +56,8 @@ class BlockTridiagonal:
 
     def solve(self, right_hand_side: Tensor) -> Tensor:
         """Solution for one right-hand side: ``(..., n, d)`` to ``(..., n, d)``."""
+        if self.is_whole:
+            return _solve(self.factor, right_hand_side.flatten(-2)).view_as(right_hand_side)
         even, odd = right_hand_side[..., ::2, :], right_hand_side[..., 1::2, :]
         if self.n_odd == 0:
             return _solve(self.factor, even)
@@ -64,6 +73,17 @@ class BlockTridiagonal:
         solution[..., ::2, :] = _solve(self.factor, even)
         solution[..., 1::2, :] = odd
         return solution
+
+
+def _whole(diagonal: Tensor, upper: Tensor) -> Tensor:
+    """The matrix itself, ``(..., n d, n d)``."""
+    n, d = diagonal.shape[-3:-1]
+    blocks = diagonal.new_zeros(*diagonal.shape[:-3], n, n, d, d)
+    i = torch.arange(n, device=diagonal.device)
+    blocks[..., i, i, :, :] = diagonal
+    blocks[..., i[:-1], i[1:], :, :] = upper
+    blocks[..., i[1:], i[:-1], :, :] = upper.mT
+    return blocks.transpose(-3, -2).reshape(*diagonal.shape[:-3], n * d, n * d)
 
 
 def _apply(blocks: Tensor, vectors: Tensor) -> Tensor:

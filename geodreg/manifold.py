@@ -60,8 +60,20 @@ class LatentManifold:
 
     def generate(self, z: Tensor) -> Tensor:
         """Data points of latent points: ``(..., d)`` to ``(..., *data_shape)``."""
-        x = _in_parts(self.generator, z.reshape(-1, z.shape[-1]))
+        rows = z.reshape(-1, z.shape[-1])
+        if z.device.type == "cpu" and len(rows) > LEAST_PART:  # a part at a time, which stays in the cache
+            parts = rows.split(max(LEAST_PART, PART // self.data_size(rows)))
+            x = torch.cat([self.generator(part) for part in parts]) if len(parts) > 1 else self.generator(rows)
+        else:
+            x = self.generator(rows)
         return x.reshape(*z.shape[:-1], *x.shape[1:])
+
+    def data_size(self, z: Tensor) -> int:
+        """Numbers in a data point; it is found out once, from one of the latents ``(n, d)``."""
+        if self._n_data is None:
+            with torch.no_grad():
+                self._n_data = self.generator(z[:1].detach()).numel()
+        return self._n_data
 
     def generate_flat(self, z: Tensor) -> Tensor:
         """Data points as vectors: ``(..., d)`` to ``(..., D)``."""
@@ -74,7 +86,10 @@ class LatentManifold:
         made of layers that :mod:`geodreg.forward_mode` knows, and by :func:`torch.func.jvp` where not; which one is
         found out, and checked against the other, at the first call. Both can be differentiated once more.
         """
-        values, tangents = zip(*(self.pushforward_part(part) for part in self.parts(z)), strict=True)
+        parts = [self.pushforward_part(part) for part in self.parts(z)]
+        if len(parts) == 1:
+            return parts[0]
+        values, tangents = zip(*parts, strict=True)
         return torch.cat(values), torch.cat(tangents)
 
     def pushforward_part(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,9 +102,7 @@ class LatentManifold:
         """Latents ``(n, d)`` in parts small enough that values and tangents stay in a processor's cache."""
         if z.device.type != "cpu" or len(z) == 0:
             return (z,)
-        n_data = self.generate_flat(z[:1].detach()).shape[-1] if self._n_data is None else self._n_data
-        self._n_data = n_data
-        return z.split(max(1, max(LEAST_DUAL_PART, DUAL_PART // n_data) // (1 + z.shape[-1])))
+        return z.split(max(1, max(LEAST_DUAL_PART, DUAL_PART // self.data_size(z)) // (1 + z.shape[-1])))
 
     def jacobian(self, z: Tensor) -> Tensor:
         """Jacobian of the generator, data flattened: ``(..., d)`` to ``(..., D, d)``."""
@@ -150,15 +163,6 @@ class LatentManifold:
             torch.manual_seed(seed)
             z = self.prior.sample((n,) if of_vectors else (n, d))
         return z.reshape(n, d).to(like)
-
-
-def _in_parts(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-    """A row-wise function on ``(n, d)``; on a processor a part of the rows at a time, which stays in its cache."""
-    if rows.device.type != "cpu" or len(rows) <= LEAST_PART:
-        return function(rows)
-    first = function(rows[:LEAST_PART])
-    n_rows = max(LEAST_PART, PART // max(1, first[0].numel()))
-    return torch.cat([first, *(function(part) for part in rows[LEAST_PART:].split(n_rows))])
 
 
 def tangents_by_torch(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:

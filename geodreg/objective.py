@@ -240,7 +240,8 @@ class Place:
 
     def are_finite(self) -> Tensor:
         """Whether everything of a pair is finite, ``(R,)``."""
-        return torch.stack([values.isfinite().flatten(1).all(-1) for values in self if values.ndim > 1]).all(0)
+        finite = self.gradient.isfinite().flatten(1).all(-1)
+        return finite & self.metric.isfinite().flatten(1).all(-1) & self.upper.isfinite().flatten(1).all(-1)
 
     def extremes(self) -> tuple[Tensor, Tensor]:
         """Smallest and largest eigenvalue of the metric along each path, ``(R,)`` each."""

@@ -21,11 +21,17 @@ TOGETHER = {1.2: 10.0, 2.0: 5.0}  # times faster a pair, for each gain
 DIGITS = {0.03: 30.0, 0.1: 15.0}  # times faster, for each weight
 MOST_EVALUATIONS = 60
 MOST_WORK, MOST_EXPONENT = 1.5, 1.1
+GAP, AT_BEST = 1e-3, 0.95
 MOST_MEMORY_EXPONENT = 0.5  # of what a solve adds; a budget makes it level off, and without one it is 1
 
 
 def claims(
-    times: pd.DataFrame, ratios: pd.DataFrame, fits: Mapping[str, PowerLaw], work: float, memory: pd.DataFrame
+    times: pd.DataFrame,
+    ratios: pd.DataFrame,
+    fits: Mapping[str, PowerLaw],
+    work: float,
+    memory: pd.DataFrame,
+    starts: pd.DataFrame,
 ) -> list[Row]:
     """Statement, measured value in words and outcome, as :func:`geodreg.notebook.verdicts` shows them.
 
@@ -37,6 +43,7 @@ def claims(
         fits: power laws of the cost over ``"pairs"`` and ``"points"``.
         work: from :func:`geodreg.speed.work_ratio`.
         memory: the table of that name.
+        starts: the table of that name.
     """
     return [
         *_plain(ratios),
@@ -48,6 +55,7 @@ def claims(
             work <= MOST_WORK,
         ),
         *_growth(fits, memory),
+        *_starts(starts),
     ]
 
 
@@ -103,6 +111,15 @@ def _growth(fits: Mapping[str, PowerLaw], memory: pd.DataFrame) -> list[Row]:
         *found,
         ("The memory that a solve adds levels off with the number of pairs", f"power {exponent:.2f}", bounded),
     ]
+
+
+def _starts(starts: pd.DataFrame) -> list[Row]:
+    hard = starts[starts["gain"] > 0.0]
+    share = float((hard["both"] <= GAP).mean())
+    statement = (
+        f"On hard decoders the better of both starts is within {GAP:g} of the best known in {AT_BEST:.0%} or more"
+    )
+    return [(statement, f"{share:.0%} of {len(hard)}", share >= AT_BEST)]
 
 
 def _compare(rows: pd.DataFrame, least: float) -> tuple[str, bool]:

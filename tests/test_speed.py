@@ -111,9 +111,11 @@ def test_claims_hold_or_fail_by_their_numbers() -> None:
     times = time_to_gap(pd.concat(parts))
     fits = {"pairs": PowerLaw(1.0, 1.0, 0.0), "points": PowerLaw(1.0, 1.2, 0.0)}
     memory = pd.DataFrame({"pairs": [1, 4], "before_mib": [100, 100], "peak_mib": [200, 200]})
-    rows = claims(times, speedups(times), fits, 1.4, memory)
+    starts = pd.DataFrame({"gain": [2.0, 4.0, 0.0], "both": [0.0, 0.1, 0.1]})
+    rows = claims(times, speedups(times), fits, 1.4, memory, starts)
     holds = {statement: outcome for statement, _, outcome in rows}
-    assert len(rows) == len(holds) == 12
+    assert len(rows) == len(holds) == 13
+    assert rows[-1][1:] == ("50% of 2", False)
     assert [outcome for statement, outcome in holds.items() if "power 1.1" in statement] == [True, False]
     assert [outcome for statement, outcome in holds.items() if "5 times" in statement and "mean" in statement] == [True]
     assert [outcome for statement, outcome in holds.items() if "weight 0.1" in statement] == [False]

@@ -89,25 +89,24 @@ def descend(
         exhausted = (stuck | (predicted <= place.rounding)) & ~converged
         at_limit = torch.full_like(stuck, iteration == max_iterations) & ~converged & ~exhausted
         stalled = exhausted & (predicted > NEGLIGIBLE * place.rounding)
-        collapsed = torch.zeros_like(stuck)
-        if can_collapse and (exhausted | at_limit).any():
-            smallest, largest = place.extremes()
-            collapsed = (exhausted | at_limit) & ((smallest < floor) | (smallest < SINGULAR * largest))
-        for stopped, reason in (
-            (converged, Status.CONVERGED),
-            (exhausted, Status.PRECISION),
-            (stalled, Status.STALLED),
-            (at_limit, Status.ITERATIONS),
-            (collapsed, Status.UNBOUNDED),
-        ):
-            status[rows[stopped].cpu().numpy()] = reason
-        solution.gradient_norm[rows] = place.gradient.flatten(1).norm(dim=1)
         going = ~(converged | exhausted | at_limit)
-        stopped_now(int((~going).sum()))
-        if not going.any():
-            break
-
         if not going.all():
+            solution.gradient_norm[rows] = place.gradient.flatten(1).norm(dim=1)
+            stopped_now(int((~going).sum()))
+            collapsed = torch.zeros_like(stuck)
+            if can_collapse and (exhausted | at_limit).any():
+                smallest, largest = place.extremes()
+                collapsed = (exhausted | at_limit) & ((smallest < floor) | (smallest < SINGULAR * largest))
+            for stopped, reason in (
+                (converged, Status.CONVERGED),
+                (exhausted, Status.PRECISION),
+                (stalled, Status.STALLED),
+                (at_limit, Status.ITERATIONS),
+                (collapsed, Status.UNBOUNDED),
+            ):
+                status[rows[stopped].cpu().numpy()] = reason
+            if not going.any():
+                break
             rows, floor, step, slope, curvature = (values[going] for values in (rows, floor, step, slope, curvature))
             place = place.select(going.nonzero().squeeze(-1))
             pairs.select(going)

@@ -17,6 +17,7 @@ from geodreg.solvers.solution import Solution
 __all__ = ["Newton"]
 
 PLAIN_TOLERANCE, REGULARISED_TOLERANCE = 1e-7, 1e-5  # a plain geodesic's length names the interval of the other
+WORTH_COARSE = 2**16  # numbers in the Jacobians; with fewer of them calls cost more than the arithmetic that is saved
 COARSE_TOLERANCE, COARSE_ITERATIONS = 1e-3, 40  # a coarse path is only a start
 
 
@@ -30,8 +31,8 @@ class Newton:
     that the density's gradient has lately shown there along a step, forgotten slowly, and at least that of a normal
     prior: the density is stiff in directions that differ from point to point, more of them than L-BFGS can remember.
 
-    A path is solved with half of the points first (and that one with half of them, down to ``coarsest``), and its
-    result is the start where it has a lower objective than the start curve.
+    A path is solved with half of the points first (and that one with half of them, down to ``coarsest``) unless
+    the whole batch is small, and its result is the start where it has a lower objective than the start curve.
 
     A pair has converged when the decrease that the quadratic model still predicts is below ``tolerance`` times the
     energy (plain geodesic) or times what the regulariser has changed against the plain geodesic; neither depends on
@@ -81,7 +82,8 @@ class Newton:
         start = start.detach()
         n_points = start.shape[1]
         n_coarse = (n_points + 1) // 2
-        if n_coarse < max(3, self.coarsest) or self.max_iterations == 0:
+        is_small = start.numel() * objective.manifold.data_size(start[0]) < WORTH_COARSE
+        if n_coarse < max(3, self.coarsest) or self.max_iterations == 0 or is_small:
             trial = objective.trial(start)
             return descend(trial, reference, self.tolerance, self.max_iterations, self.memory, on_stop)
         quick = replace(self, tolerance=max(self.tolerance, COARSE_TOLERANCE), max_iterations=COARSE_ITERATIONS)
