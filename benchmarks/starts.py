@@ -1,9 +1,9 @@
 """How often a solve ends at the best minimum that many restarts find, from the straight start and from the graph's.
 
 Run it with ``python -m benchmarks.starts``. On every pair the best value known comes from our solver from all start
-curves, and on hard decoders from L-BFGS from some of them: the straight line (with a density, the geodesic found
-from it, where such a solve starts), the graph's path, and the straight line plus sine modes with random amplitudes up to
-the distance of the ends.
+curves, and on hard decoders from L-BFGS from some of them: the straight line (with a density, the geodesic found from
+it, where such a solve starts), the graph's path, and the straight line plus sine modes with random amplitudes up to the
+distance of the ends.
 """
 
 from __future__ import annotations
