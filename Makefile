@@ -38,6 +38,7 @@ bench: $(BENCH_READY)
 	$(BENCH)/bin/python -m benchmarks.tables _build/bench.json
 	$(BENCH)/bin/python -m benchmarks.memory
 	$(BENCH)/bin/python -m benchmarks.starts
+	$(BENCH)/bin/python -m benchmarks.large_latents
 
 notebooks: $(READY)
 	snakemake notebooks --cores $(CORES) --quiet host reason

@@ -37,6 +37,7 @@ __all__ = [
     "Race",
     "fit_power",
     "main_table",
+    "probes_table",
     "provenance",
     "race_lbfgs",
     "read_benchmark",
@@ -69,7 +70,7 @@ def _path(file: str) -> Path:
 
 
 def read_benchmark(name: str) -> pd.DataFrame:
-    """One of the benchmark's tables: ``"races"``, ``"cost"``, ``"machine"``, ``"memory"`` or ``"starts"``.
+    """One of the benchmark's tables, by the name of its file without ending.
 
     Raises:
         BenchmarkError: if it is missing.
@@ -208,6 +209,28 @@ def share_within_gap(times: pd.DataFrame) -> pd.DataFrame:
             **{title: [shares.get((kind, name), "") for name in solvers] for title, kind in columns.items()},
         }
     )
+
+
+def probes_table(probes: pd.DataFrame) -> pd.DataFrame:
+    """What the number of probes of the matrix-free solver does, for reading.
+
+    Args:
+        probes: the table of that name.
+    """
+    names = {
+        "probes": "Probes",
+        "energy": "Energy",
+        "length": "Length",
+        "path": "Path",
+        "log_volume": "Log-volume off by",
+        "standard_error": "its standard error",
+        "seconds": "Seconds",
+    }
+    table = probes[list(names)].copy()
+    for name in names:
+        if name != "probes":
+            table[name] = [f"{value:.2g}" for value in table[name]]
+    return table.rename(columns=names)
 
 
 def share_at_best(starts: pd.DataFrame, gap: float = 1e-3) -> pd.DataFrame:

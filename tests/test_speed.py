@@ -110,11 +110,12 @@ def test_claims_hold_or_fail_by_their_numbers() -> None:
     ]
     times = time_to_gap(pd.concat(parts))
     fits = {"pairs": PowerLaw(1.0, 1.0, 0.0), "points": PowerLaw(1.0, 1.2, 0.0)}
-    memory = pd.DataFrame({"pairs": [1, 4], "before_mib": [100, 100], "peak_mib": [200, 200]})
+    memory = pd.DataFrame({"pairs": [1, 4], "budget_gib": 0.25, "before_mib": [100, 100], "peak_mib": [200, 400]})
     starts = pd.DataFrame({"gain": [2.0, 4.0, 0.0], "both": [0.0, 0.1, 0.1]})
     rows = claims(times, speedups(times), fits, 1.4, memory, starts)
     holds = {statement: outcome for statement, _, outcome in rows}
     assert len(rows) == len(holds) == 13
+    assert rows[-2][1:] == ("117% of it at most", False)
     assert rows[-1][1:] == ("50% of 2", False)
     assert [outcome for statement, outcome in holds.items() if "power 1.1" in statement] == [True, False]
     assert [outcome for statement, outcome in holds.items() if "5 times" in statement and "mean" in statement] == [True]
