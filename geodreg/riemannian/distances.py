@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import floyd_warshall
 from torch import Tensor
 
 from geodreg.interpolate import interpolate
@@ -47,9 +48,7 @@ class Distances:
         n, m = self.matrix.shape
         if n != m or self.matrix.diagonal().any():
             raise ValueError(f"The distances, {n} x {m}, are to other points; leave out others to look for detours.")
-        shortest = self.matrix.clone()
-        for k in range(n):
-            shortest = torch.minimum(shortest, shortest[:, k, None] + shortest[None, k])
+        shortest = torch.from_numpy(floyd_warshall(self.matrix.cpu().numpy())).to(self.matrix.device)
         return self.matrix > (1.0 + tolerance) * shortest
 
 
