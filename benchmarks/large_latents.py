@@ -69,7 +69,7 @@ def large(n_points: int, n_probes: int, n_lanczos: int, budget: float) -> dict[s
     manifold = LatentManifold(generator, noise=0.1)
     start, end = latents(2, 512, seed=0, dtype=torch.float32)
     before = peak()
-    solver = MatrixFree(n_probes=n_probes, n_lanczos=n_lanczos, budget=budget)
+    solver = MatrixFree(n_probes=n_probes, n_lanczos=n_lanczos, memory=budget)
     geodesic = interpolate(manifold, start, end, "geodesic", n_points=n_points, solver=solver)
     paths = interpolate(manifold, start, end, mu=MU, n_points=n_points, solver=solver, geodesic=geodesic)
     middle = paths.z[n_points // 2]
@@ -107,11 +107,11 @@ def main() -> None:
     parser.add_argument("--only-large", action="store_true")
     settings = parser.parse_args()
     if settings.only_large:
-        print(json.dumps(large(settings.points, settings.probes, settings.lanczos, settings.budget)))
+        print(json.dumps(large(settings.points, settings.probes, settings.lanczos, settings.memory)))
         return
     OUT.mkdir(parents=True, exist_ok=True)
     small().to_csv(OUT / "probes.csv", index=False, float_format="%.3g")
-    given = [f"--{name}={getattr(settings, name)}" for name in ("points", "probes", "lanczos", "budget")]
+    given = [f"--{name}={getattr(settings, name)}" for name in ("points", "probes", "lanczos", "memory")]
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.large_latents", "--only-large", *given]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     pd.DataFrame([found]).to_csv(OUT / "large.csv", index=False, float_format="%.4g")

@@ -223,7 +223,7 @@ def _directions(z: Tensor) -> Tensor:
     d = z.shape[-1]
     if d <= DIRECTIONS:
         return torch.eye(d, dtype=z.dtype, device=z.device)
-    return torch.randn(DIRECTIONS, d, generator=torch.Generator().manual_seed(0)).to(z) / DIRECTIONS**0.5
+    return torch.randn(DIRECTIONS, d, generator=torch.Generator().manual_seed(0), device="cpu").to(z) / DIRECTIONS**0.5
 
 
 def _gradient(value: Tensor, point: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from geodreg.activations import DERIVATIVES, Derivatives
 
@@ -17,7 +16,11 @@ __all__ = ["NoRuleError", "values_and_tangents"]
 Rule = Callable[..., Any]
 
 
-USUAL_SETTINGS = (False, 1.0, 20.0, "none")  # of SiLU in place; beta and threshold of softplus; GELU's approximation
+USUAL_SETTINGS: dict[Any, dict[str, Any]] = {  # those that the rules know, in the order of the arguments
+    F.silu: {"inplace": False},
+    F.softplus: {"beta": 1.0, "threshold": 20.0},
+    F.gelu: {"approximate": "none"},
+}
 
 
 class NoRuleError(NotImplementedError):
@@ -30,7 +33,7 @@ def values_and_tangents(function: Callable[[Tensor], Tensor], z: Tensor) -> tupl
     Values and tangents go through the function as one batch of :math:`(1 + d) n` rows. A linear layer treats all rows
     alike, so it is one matrix product or one convolution, and only its bias is for the values alone; an activation
     multiplies the tangents by its derivative. This is what :func:`torch.func.jvp` under :func:`torch.func.vmap`
-    computes, in fewer and larger pieces, and it can be differentiated once more in reverse.
+    computes, in fewer and larger pieces, and it can be differentiated again in reverse, by latents and by parameters.
 
     Args:
         function: takes ``(n, d)`` to ``(n, ...)``, each row by itself.
@@ -125,7 +128,16 @@ def _kept(result: Any, rows: Any) -> Any:
     *(F.interpolate, F.pixel_shuffle, torch.pixel_shuffle, F.avg_pool2d, torch.clone),
 )
 def _linear(function: Any, n_values: int, rows: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    if function is Tensor.view and not any(isinstance(arg, torch.dtype) for arg in args):
+        function = Tensor.reshape  # after a convolution the channels may come last in memory
     return _kept(function(rows, *args, **kwargs), rows)
+
+
+@_rule(F.dropout, F.dropout1d, F.dropout2d)
+def _drop(function: Any, n_values: int, rows: Tensor, p: float = 0.5, training: bool = True, **_: Any) -> Tensor:
+    if training and p > 0.0:
+        raise NoRuleError("rows are dropped at random")
+    return rows.as_subclass(Tensor)
 
 
 @_rule(Tensor.permute, torch.permute, Tensor.transpose, torch.transpose, Tensor.movedim, torch.movedim)
@@ -217,9 +229,9 @@ def _check_constant(rows: Tensor, constant: Any) -> None:
 @_rule(torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.mm, Tensor.mm)
 def _matrix_product(function: Any, n_values: int, rows: Any, matrix: Any) -> Tensor:
     if isinstance(rows, DualRows) and not isinstance(matrix, DualRows) and rows.ndim > 1 and matrix.ndim == 2:
-        return rows @ matrix.detach()
+        return rows @ matrix
     if isinstance(matrix, DualRows) and not isinstance(rows, DualRows) and rows.ndim == 2 and matrix.ndim > 2:
-        return rows.detach() @ matrix
+        return rows @ matrix
     raise NoRuleError("only products with a constant matrix have a rule")
 
 
@@ -227,7 +239,7 @@ def _matrix_product(function: Any, n_values: int, rows: Any, matrix: Any) -> Ten
 def _affine(function: Any, n_values: int, rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if isinstance(weight, DualRows):
         raise NoRuleError("weights depend on the latents")
-    return _shifted(F.linear(rows, weight.detach()), bias, n_values, -1)
+    return _shifted(F.linear(rows, weight), bias, n_values, -1)
 
 
 @_rule(F.conv1d, F.conv2d, F.conv3d, F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
@@ -236,7 +248,7 @@ def _convolve(
 ) -> Tensor:
     if isinstance(weight, DualRows):
         raise NoRuleError("weights depend on the latents")
-    weight = weight.detach()
+    weight = weight
     if rows.ndim == 4 and rows.device.type == "cpu":  # oneDNN is up to half as fast again with the channels last
         rows = rows.contiguous(memory_format=torch.channels_last)
         weight = weight.contiguous(memory_format=torch.channels_last)
@@ -258,8 +270,8 @@ def _normalise(
 ) -> Tensor:
     if training or mean is None or variance is None:
         raise NoRuleError("statistics of the batch are taken")
-    scale = (variance + eps).rsqrt() * (1.0 if weight is None else weight.detach())
-    shift = -mean * scale + (0.0 if bias is None else bias.detach())
+    scale = (variance + eps).rsqrt() * (1.0 if weight is None else weight)
+    shift = -mean * scale + (0.0 if bias is None else bias)
     shape = (-1, *[1] * (rows.ndim - 2))
     return _shifted(rows * scale.view(shape), shift, n_values, 1)
 
@@ -270,21 +282,23 @@ def _shifted(rows: Tensor, bias: Tensor | None, n_values: int, dim: int) -> Tens
         return rows
     shape = [1] * rows.ndim
     shape[dim] = -1
-    return _Shift.apply(rows, bias.detach().view(shape), n_values)
+    return _Shift.apply(rows, bias.view(shape), n_values)
 
 
 class _Shift(torch.autograd.Function):
     """Add a constant to the values, in place."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, rows: Tensor, bias: Tensor, n_values: int) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, bias: Tensor, n_values: int) -> Tensor:
         ctx.mark_dirty(rows)
         rows[:n_values] += bias
+        ctx.n_values, ctx.shape = n_values, bias.shape
         return rows
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *cotangents: Tensor) -> tuple[Tensor, None, None]:  # noqa: ARG004 - torch's signature
-        return cotangents[0], None, None
+    def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        (cotangent,) = cotangents
+        return cotangent, cotangent[: ctx.n_values].sum_to_size(ctx.shape) if ctx.needs_input_grad[1] else None, None
 
 
 class _Activate(torch.autograd.Function):
@@ -306,16 +320,23 @@ class _Activate(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor, None, None]:
         rows, slope = ctx.saved_tensors
         n_values = ctx.n_values
+        if torch.is_grad_enabled():  # to be differentiated again: the slope is a function of the rows
+            _, slope = ctx.derivatives.first(rows[:n_values])
         tangents = rows[n_values:].unflatten(0, (-1, n_values))
         (cotangent,) = cotangents
         bent = (tangents * cotangent[n_values:].unflatten(0, (-1, n_values))).sum(0)
         result = (cotangent.unflatten(0, (-1, n_values)) * slope).flatten(0, 1)
-        result[:n_values].addcmul_(bent, ctx.derivatives.second(rows[:n_values]))
+        bend = bent * ctx.derivatives.second(rows[:n_values])
+        if torch.is_grad_enabled():
+            return torch.cat([result[:n_values] + bend, result[n_values:]]), None, None
+        result[:n_values] += bend
         return result, None, None
 
 
 @_rule(*DERIVATIVES)
 def _activate(function: Any, n_values: int, rows: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    if any(value not in USUAL_SETTINGS for value in (*args, *kwargs.values())):
+    usual = USUAL_SETTINGS.get(function, {})
+    given = {**dict(zip(usual, args, strict=False)), **kwargs}
+    if len(args) > len(usual) or any(name not in usual or value != usual[name] for name, value in given.items()):
         raise NoRuleError(f"{function.__name__} has settings that have no rule")
     return _Activate.apply(rows.as_subclass(Tensor), n_values, DERIVATIVES[function])

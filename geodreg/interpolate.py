@@ -77,7 +77,8 @@ def interpolate(
             estimated nll), ``"algorithm1"`` (the paper's, as printed), or a configured solver.
         geodesic: for ``"geodreg"``, the plain geodesics between the same ends, if they are known already; they are not
             solved for again.
-        memory: GiB that the solve may take; pairs are solved in groups that fit. Default: a quarter of the machine's.
+        memory: GiB that the solve may take; pairs are solved in groups that fit. By default a quarter of the machine's;
+            for ``"matrix-free"`` the solver's own setting.
         progress: show a bar of the pairs that have stopped (needs tqdm).
 
     Returns:
@@ -97,7 +98,7 @@ def interpolate(
     check_settings(method, mu, n_points, interval)
     chosen = check_solver(solver)
     if isinstance(chosen, MatrixFree) and memory is not None:
-        chosen = replace(chosen, budget=memory)
+        chosen = replace(chosen, memory=memory)
     manifold = _as_seen_by(chosen, manifold)
     check_ends(manifold, start, end, needs_density=method == "geodreg" and mu > 0.0)
     check_init(init, start, end, n_points)
@@ -113,7 +114,7 @@ def interpolate(
     known = None if geodesic is None else geodesic.flatten()
     weight = float(mu) if method == "geodreg" else 0.0
     at_once = len(a)
-    if not isinstance(chosen, MatrixFree):  # which keeps to its budget itself
+    if method != "straight" and not isinstance(chosen, MatrixFree):  # which keeps to its budget itself
         at_once = pairs_at_once(manifold, weight, straight(a[:1], b[:1], n_points), len(a), memory)
     groups = []
     with progress_bar(len(a), progress) as bar:
@@ -150,6 +151,8 @@ class _Solve:
         """Straight lines, and their intervals ``(P,)``."""
         z = straight(self.start, self.end, self.n_points)
         value = chord_energy(self.manifold.generate_flat(z).detach(), 1.0)
+        if self.on_stop is not None:
+            self.on_stop(len(z))
         return Solution.at_start(z, value, Status.NO_STEPS), self.duration(path_length(self.manifold, z))
 
     def by(self, init: str | GraphStart | Tensor, known: Paths | None) -> tuple[Solution, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["GIB", "JacobianProducts", "Linearization", "bytes_of_row", "check_budget", "rows_within"]
+__all__ = ["GIB", "JacobianProducts", "Linearization", "bytes_of_row", "check_memory", "rows_within"]
 
 GIB = 2**30
 LEAST_ROWS, CACHE = 16, 2**26  # on a processor more rows, or more bytes, at once are no faster
@@ -125,31 +125,31 @@ def bytes_of_row(function: Callable[[Tensor], Tensor], z: Tensor) -> int:
     return allocated.n_bytes
 
 
-def rows_within(budget: float, n_bytes: int, device: torch.device) -> int:
+def rows_within(memory: float, n_bytes: int, device: torch.device) -> int:
     """Rows that may be computed together in half of a budget; the other half is for what is held meanwhile.
 
     Args:
-        budget: in GiB.
+        memory: in GiB.
         n_bytes: of one row.
         device: on a processor no more rows are taken than its cache is good for.
 
     Raises:
         ValueError: if not even one row fits.
     """
-    n_rows = int(0.5 * budget * GIB / n_bytes)
+    n_rows = int(0.5 * memory * GIB / n_bytes)
     if n_rows == 0:
         raise ValueError(
-            f"budget is {budget:.3g} GiB, half of it for the generator, and one latent alone takes {n_bytes / GIB:.3g} "
-            "GiB through it and its derivatives; pass a larger budget."
+            f"memory is {memory:.3g} GiB, half of it for the generator, and one latent alone takes {n_bytes / GIB:.3g} "
+            "GiB through it and its derivatives; pass more memory."
         )
     return min(n_rows, max(LEAST_ROWS, CACHE // n_bytes)) if device.type == "cpu" else n_rows
 
 
-def check_budget(budget: object) -> None:
+def check_memory(memory: object) -> None:
     """Refuse a memory budget that is none.
 
     Raises:
         ValueError: if it is not a positive, finite number.
     """
-    if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0.0 < budget < float("inf"):
-        raise ValueError(f"budget is {budget!r}; pass the memory to work in, in GiB, positive and finite.")
+    if isinstance(memory, bool) or not isinstance(memory, int | float) or not 0.0 < memory < float("inf"):
+        raise ValueError(f"memory is {memory!r}; pass the memory to work in, in GiB, positive and finite.")

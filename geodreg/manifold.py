@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from geodreg.forward_mode import values_and_tangents
+from geodreg.forward_mode import NoRuleError, values_and_tangents
 
 __all__ = ["LatentManifold", "log_volume_of", "tangents_by_torch"]
 
@@ -61,7 +61,9 @@ class LatentManifold:
     def generate(self, z: Tensor) -> Tensor:
         """Data points of latent points: ``(..., d)`` to ``(..., *data_shape)``."""
         rows = z.reshape(-1, z.shape[-1])
-        if z.device.type == "cpu" and len(rows) > LEAST_PART:  # a part at a time, which stays in the cache
+        if (
+            z.device.type == "cpu" and len(rows) > LEAST_PART and not torch._C._are_functorch_transforms_active()
+        ):  # a part at a time, which stays in the cache
             parts = rows.split(max(LEAST_PART, PART // self.data_size(rows)))
             x = torch.cat([self.generator(part) for part in parts]) if len(parts) > 1 else self.generator(rows)
         else:
@@ -84,7 +86,7 @@ class LatentManifold:
 
         Row ``i`` of the second is column ``i`` of the Jacobian. It is computed layer by layer where the generator is
         made of layers that :mod:`geodreg.forward_mode` knows, and by :func:`torch.func.jvp` where not; which one is
-        found out, and checked against the other, at the first call. Both can be differentiated once more.
+        found out, and checked against the other, at the first call. Both can be differentiated again.
         """
         parts = [self.pushforward_part(part) for part in self.parts(z)]
         if len(parts) == 1:
@@ -94,20 +96,27 @@ class LatentManifold:
 
     def pushforward_part(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The same for a part, all at once."""
+        if len(z) == 0 or torch._C._are_functorch_transforms_active():
+            return tangents_by_torch(self.generator, z)
         if self._by_layers is None:
-            self._by_layers = _agrees_by_layers(self.generator, z[:1].detach())
-        return (values_and_tangents if self._by_layers else tangents_by_torch)(self.generator, z)
+            self._by_layers = _agrees_by_layers(self.generator, z[:2].detach())
+        if self._by_layers:
+            try:
+                return values_and_tangents(self.generator, z)
+            except NoRuleError:  # it does something else with more rows, or in another mode
+                self._by_layers = False
+        return tangents_by_torch(self.generator, z)
 
     def parts(self, z: Tensor) -> tuple[Tensor, ...]:
         """Latents ``(n, d)`` in parts small enough that values and tangents stay in a processor's cache."""
-        if z.device.type != "cpu" or len(z) == 0:
+        if z.device.type != "cpu" or len(z) == 0 or torch._C._are_functorch_transforms_active():
             return (z,)
         return z.split(max(1, max(LEAST_DUAL_PART, DUAL_PART // self.data_size(z)) // (1 + z.shape[-1])))
 
     def jacobian(self, z: Tensor) -> Tensor:
         """Jacobian of the generator, data flattened: ``(..., d)`` to ``(..., D, d)``."""
         _, tangents = self.pushforward(z.reshape(-1, z.shape[-1]))
-        return tangents.mT.reshape(*z.shape[:-1], -1, z.shape[-1])
+        return tangents.mT.reshape(*z.shape[:-1], tangents.shape[-1], z.shape[-1])
 
     def metric(self, z: Tensor) -> Tensor:
         r"""Pull-back metric :math:`g = J^\top J`: ``(..., d)`` to ``(..., d, d)``."""
@@ -178,17 +187,33 @@ def tangents_by_torch(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[
 
 
 def _agrees_by_layers(function: Callable[[Tensor], Tensor], z: Tensor) -> bool:
-    """Whether every step of a function has a rule, and the rules give at one point what torch gives."""
+    """Whether every step of a function has a rule, and the rules give what torch gives, gradients included."""
     try:
-        with torch.no_grad():
-            value, tangents = values_and_tangents(function, z)
+        by_layers = _with_gradient(values_and_tangents, function, z)
     except Exception:  # noqa: BLE001 - whatever it is, torch may still know the way
         return False
-    torch_value, torch_tangents = tangents_by_torch(function, z)
+    by_torch = _with_gradient(tangents_by_torch, function, z)
+    agreement = max(AGREEMENT, torch.finfo(by_torch[0].dtype).eps ** 0.5)
     return all(
-        bool((one - other).abs().max() <= AGREEMENT * other.abs().max())
-        for one, other in ((value, torch_value), (tangents, torch_tangents))
+        bool((one - other).abs().max() <= agreement * other.abs().max())
+        for one, other in zip(by_layers, by_torch, strict=True)
     )
+
+
+def _with_gradient(
+    push: Callable[[Callable[[Tensor], Tensor], Tensor], tuple[Tensor, Tensor]],
+    function: Callable[[Tensor], Tensor],
+    z: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Values, tangents, and the gradient of all squares of the tangents."""
+    point = z.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        values, tangents = push(function, point)
+        square = tangents.square().sum()
+    if not square.requires_grad:
+        return values, tangents, torch.zeros_like(point)
+    (gradient,) = torch.autograd.grad(square, point, allow_unused=True, materialize_grads=True)
+    return values.detach(), tangents.detach(), gradient
 
 
 def log_volume_of(tangents: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor]:

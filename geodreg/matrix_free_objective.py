@@ -76,7 +76,7 @@ class MatrixFreeObjective:
         Raises:
             ValueError: if the data points of one path alone do not fit.
         """
-        budget, (n_points, d) = manifold.volume.budget, start.shape[1:]
+        budget, (n_points, d) = manifold.volume.memory, start.shape[1:]
         flat = start[:1, 0]
         n_bytes = bytes_of_row(manifold.generate_flat, flat)
         with torch.no_grad():
@@ -84,8 +84,8 @@ class MatrixFreeObjective:
         n_pairs = int(0.5 * budget * GIB / (HELD * 8 * n_points * (size + d)))
         if n_pairs == 0:
             raise ValueError(
-                f"budget is {budget:.3g} GiB, too little for the {n_points} points of one path in data "
-                "space; pass a larger budget or fewer points."
+                f"memory is {budget:.3g} GiB, too little for the {n_points} points of one path in data "
+                "space; pass more memory or fewer points."
             )
         n_pairs = min(n_pairs, len(start))
         n_rows = rows_within(budget, n_bytes, start.device)
@@ -277,7 +277,9 @@ class GaussNewton:
         """The matrix at interior data points ``(P, K-2, D)``."""
         n, size = x.shape[1:]
         chance = torch.Generator().manual_seed(0)
-        signs = [torch.randint(0, 2, (n, size), generator=chance).to(x) * 2 - 1 for _ in range(N_DIAGONAL)]
+        signs = [
+            torch.randint(0, 2, (n, size), generator=chance, device="cpu").to(x) * 2 - 1 for _ in range(N_DIAGONAL)
+        ]
         metric = torch.stack(
             [sum((at.pull(u).double().square().mean(0) for u in signs), step.new_zeros(())) for at in products]
         )

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from geodreg.manifold import LatentManifold
 from geodreg.objective import PathObjective
+from geodreg.paths import SUB_POINTS
 
 __all__ = ["bytes_per_pair", "pairs_at_once"]
 
 GIB = 2**30
 SHARE = 0.25  # of the machine's memory, where no budget is given
-SUB_POINTS = 8  # of a chord, when the length of the path is measured
+USUAL = 8.0  # GiB, where a machine does not say
 
 
 def pairs_at_once(manifold: LatentManifold, mu: float, line: Tensor, n_pairs: int, memory: float | None) -> int:
@@ -30,25 +31,35 @@ def pairs_at_once(manifold: LatentManifold, mu: float, line: Tensor, n_pairs: in
     Raises:
         ValueError: if the budget is not positive, or not even one pair fits it.
     """
-    if memory is not None and not memory > 0:
+    if memory is not None and not (isinstance(memory, int | float) and memory > 0):
         raise ValueError(f"memory is {memory}; pass a positive number of GiB, or None for a quarter of the machine's.")
-    budget = _available(line.device) * SHARE if memory is None else memory * GIB
+    budget = _available(line.device) * SHARE if memory is None else float(memory) * GIB
     one = bytes_per_pair(manifold, mu, line)
-    if one > budget:
+    if memory is not None and one > budget:
         raise ValueError(
             f"One path of {line.shape[1]} points takes about {one / GIB:.2g} GiB and the budget is {budget / GIB:.2g} "
             "GiB; pass a larger memory=, fewer n_points, or solver='matrix-free', which holds no Jacobian."
         )
-    return max(1, min(n_pairs, int(budget / one)))
+    return max(1, int(min(n_pairs, budget / one)))
 
 
 def bytes_per_pair(manifold: LatentManifold, mu: float, line: Tensor) -> float:
-    """Bytes that the solve of a path like ``line (1, K, d)`` holds at a time, from what one point's graph saves.
+    """Bytes that the solve of a path like ``line (1, K, d)`` holds at a time.
 
-    Counted are that graph, once in use and once about to be freed; the Jacobian in single and double precision and as
-    a cotangent; and the data points between the points, along which the length is measured.
+    Counted are the graph of a point, by what a second point adds to that of one, once in use and once about to be
+    freed; the Jacobian in single and double precision and as a cotangent; and the data points between the points, along
+    which the length is measured.
     """
     n_points, d = line.shape[1:]
+    with torch.no_grad():
+        manifold.pushforward(line[0, :1])  # what it finds out once is not to be counted
+    one, size = _bytes_saved(manifold, mu, line[:, [0, n_points // 2, -1]])
+    two, _ = _bytes_saved(manifold, mu, line[:, [0, n_points // 2, n_points // 2, -1]])
+    return float((2 * (two - one) + 4 * d * size + SUB_POINTS * 2 * size) * n_points)
+
+
+def _bytes_saved(manifold: LatentManifold, mu: float, line: Tensor) -> tuple[int, int]:
+    """Bytes that the graph of a path ``(1, K, d)`` saves, and bytes of a data point."""
     saved: dict[int, int] = {}
 
     def count(tensor: Tensor) -> Tensor:
@@ -56,19 +67,19 @@ def bytes_per_pair(manifold: LatentManifold, mu: float, line: Tensor) -> float:
         try:
             saved[storage.data_ptr()] = storage.nbytes()
         except RuntimeError:  # inside of torch.func, where one direction stands for a batch of d
-            saved[id(tensor)] = d * tensor.nbytes
+            saved[id(tensor)] = line.shape[-1] * tensor.nbytes
         return tensor
 
-    short = line[:, [0, n_points // 2, -1]]
     objective = PathObjective(manifold, mu, torch.ones(1, dtype=torch.float64, device=line.device))
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        x = objective.trial(short).x
-    data_point = x[0, 0].numel() * x.element_size()
-    per_point = 2 * sum(saved.values()) + 4 * d * data_point + SUB_POINTS * 2 * data_point
-    return float(per_point * n_points)
+        trial = objective.trial(line)
+    return sum(saved.values()), trial.x[0, 0].numel() * trial.x.element_size()
 
 
 def _available(device: torch.device) -> float:
+    """Bytes of memory of a device, or of the machine."""
     if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[0])
+        return float(torch.cuda.mem_get_info(device)[1])
+    if not hasattr(os, "sysconf"):  # Windows
+        return USUAL * GIB
     return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

@@ -12,7 +12,7 @@ from geodreg.block_tridiagonal import BlockTridiagonal
 from geodreg.curve import chord_energy, chord_length
 from geodreg.manifold import LatentManifold, log_volume_of
 
-__all__ = ["PathObjective", "Place", "Trial", "rounding_of"]
+__all__ = ["DensePlace", "DenseTrial", "PathObjective", "rounding_of"]
 
 DAMPING = 1e-8  # of the mean diagonal of the Gauss-Newton matrix; keeps it definite where the generator is flat
 JACOBIANS_AT_ONCE = 2**18  # numbers in the Jacobians that are multiplied together on a processor
@@ -52,7 +52,7 @@ class PathObjective:
         nll = self.manifold.log_volume(z[:, 1:-1]).double() - self.manifold.log_prior(z[:, 1:-1])
         return energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
 
-    def trial(self, z: Tensor) -> Trial:
+    def trial(self, z: Tensor) -> DenseTrial:
         """Evaluate the objective; the trial can go on to its gradient without paying for this part again.
 
         Without a regulariser that is the chord energy of the points alone. With one it takes the tangents at all
@@ -63,7 +63,7 @@ class PathObjective:
             with torch.no_grad():
                 x = self.manifold.generate_flat(z)
                 energy = chord_energy(x, self.interval)
-                return Trial(self, z, x, energy, energy, None)
+                return DenseTrial(self, z, x, energy, energy, None)
         with torch.no_grad():
             ends = self.manifold.generate_flat(z[:, [0, -1]])
         shape = z[:, 1:-1].shape
@@ -72,7 +72,7 @@ class PathObjective:
         energy = chord_energy(x, self.interval)
         nll = density.nll.unflatten(0, shape[:2])
         value = energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
-        return Trial(self, z, x, value, energy, density)
+        return DenseTrial(self, z, x, value, energy, density)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class _Density:
 
 
 @dataclass(frozen=True)
-class Trial:
+class DenseTrial:
     """One evaluation of a path objective, from which its derivatives can be had.
 
     Attributes:
@@ -158,7 +158,7 @@ class Trial:
         if self.density is not None:
             self.density.graphs.clear()
 
-    def place(self, rows: Tensor) -> Place:
+    def place(self, rows: Tensor) -> DensePlace:
         """Gradient at the interior points, and Gauss-Newton matrix of the energy, of some pairs ``(R,)``."""
         objective, z = self.objective, self.z[rows]
         n_pairs, n_points, d = z.shape
@@ -184,7 +184,7 @@ class Trial:
         gradient = pulled / step + density_gradient
         scale = step.unsqueeze(-1)
         known = self.value[rows], self.energy[rows], self.rounding()[rows]
-        return Place(*known, gradient, density_gradient, metric, 2.0 * metric / scale, -coupling / scale)
+        return DensePlace(*known, gradient, density_gradient, metric, 2.0 * metric / scale, -coupling / scale)
 
 
 def rounding_of(x: Tensor, z: Tensor, value: Tensor, energy: Tensor, interval: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ def _products(tangents: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class Place:
+class DensePlace:
     """Where some pairs are: value, gradient, and the blocks of the Gauss-Newton matrix of the energy.
 
     Attributes:
@@ -229,12 +229,12 @@ class Place:
     def __iter__(self) -> Iterator[Tensor]:
         return (getattr(self, field.name) for field in fields(self))
 
-    def select(self, rows: Tensor) -> Place:
+    def select(self, rows: Tensor) -> DensePlace:
         """The place of some of the pairs, by index."""
-        return Place(*(values[rows] for values in self))
+        return DensePlace(*(values[rows] for values in self))
 
     @classmethod
-    def joined(cls, places: Sequence[Place], order: Tensor) -> Place:
+    def joined(cls, places: Sequence[DensePlace], order: Tensor) -> DensePlace:
         """Places of different pairs as one, then put in the order given by indices."""
         return cls(*(torch.cat(values)[order] for values in zip(*places, strict=True)))
 

@@ -114,7 +114,9 @@ class Paths:
     def __getitem__(self, index: int | slice | Tensor) -> Paths:
         """Some of the paths, by the first dimension of the batch."""
         numbers = index.cpu().numpy() if isinstance(index, Tensor) else index
-        return self._each(lambda values: values[index] if isinstance(values, Tensor) else values[numbers])
+        return self._each(
+            lambda values: values[index] if isinstance(values, Tensor) else np.asarray(values[numbers], dtype=object)
+        )
 
     def flatten(self) -> Paths:
         """The same paths with one dimension of batch, ``(P,)``."""

@@ -28,7 +28,7 @@ class Report:
         energy: chord energy.
         density: the regulariser; both add up to the objective.
         objective: what was minimised.
-        gradient_norm: norm of its gradient with respect to the latents, where the solve stopped; NaN without a solve.
+        gradient_norm: norm of its gradient with respect to the latents, where the solve stopped; NaN if none was taken.
         gap: longest chord over mean chord.
         speed_variation: standard deviation of the chords' lengths over their mean.
         evaluations: of the objective; one with fewer points counts for as much as its share of points.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from geodreg.jacobian_products import Linearization, bytes_of_row, check_budget, rows_within
+from geodreg.jacobian_products import Linearization, bytes_of_row, check_memory, rows_within
 from geodreg.lanczos import lanczos, log_quadrature
 from geodreg.manifold import LatentManifold
 
@@ -103,7 +103,7 @@ class StochasticVolume:
         n_lanczos: products with the metric per probe. The error falls as :math:`\exp(-4 m / \sqrt{\kappa})` with the
             condition number :math:`\kappa` of :math:`A`, so without noise many may be needed.
         seed: of the probes.
-        budget: memory to work in, in GiB.
+        memory: memory to work in, in GiB.
 
     Raises:
         ValueError: if a setting is out of range.
@@ -112,7 +112,7 @@ class StochasticVolume:
     n_probes: int = 16
     n_lanczos: int = 32
     seed: int = 0
-    budget: float = 1.0
+    memory: float = 1.0
 
     def __post_init__(self) -> None:
         for name, least, why in (
@@ -123,7 +123,7 @@ class StochasticVolume:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
                 raise ValueError(f"{name} is {value!r}; pass a whole number, {least} or more, {why}.")
-        check_budget(self.budget)
+        check_memory(self.memory)
 
     def is_exact(self, latent_dim: int) -> bool:
         """Whether the probes are a whole basis, so that no chance is left."""
@@ -134,7 +134,9 @@ class StochasticVolume:
         d = like.shape[-1]
         if self.is_exact(d):
             return torch.eye(d, dtype=like.dtype, device=like.device) * d**0.5
-        signs = torch.randint(0, 2, (self.n_probes, d), generator=torch.Generator().manual_seed(self.seed))
+        signs = torch.randint(
+            0, 2, (self.n_probes, d), generator=torch.Generator().manual_seed(self.seed), device="cpu"
+        )
         return (2 * signs - 1).to(like)
 
     def quadrature(self, manifold: LatentManifold, z: Tensor) -> Quadrature:
@@ -172,11 +174,11 @@ class StochasticVolume:
 
     def _rows(self, manifold: LatentManifold, z: Tensor) -> int:
         basis = 8 * z.shape[-1] * (min(self.n_lanczos, z.shape[-1]) + RANK) * KEPT
-        return rows_within(self.budget, bytes_of_row(manifold.generate_flat, z) + basis, z.device)
+        return rows_within(self.memory, bytes_of_row(manifold.generate_flat, z) + basis, z.device)
 
 
 def log_volume_estimate(
-    manifold: LatentManifold, z: Tensor, *, n_probes: int = 16, n_lanczos: int = 32, seed: int = 0, budget: float = 1.0
+    manifold: LatentManifold, z: Tensor, *, n_probes: int = 16, n_lanczos: int = 32, seed: int = 0, memory: float = 1.0
 ) -> VolumeEstimate:
     r"""Log-volume by stochastic Lanczos quadrature, with its error, where the Jacobian does not fit into memory.
 
@@ -192,7 +194,7 @@ def log_volume_estimate(
         n_probes: number of random probes ``s``, at least 2; as many as latents, or more, leave no chance.
         n_lanczos: products with the metric per probe.
         seed: of the probes; the same seed gives the same estimate.
-        budget: memory to work in, in GiB.
+        memory: memory to work in, in GiB.
 
     Returns:
         value, standard error over the probes, and truncation, ``(...)`` each.
@@ -205,7 +207,7 @@ def log_volume_estimate(
         >>> log_volume_estimate(manifold, torch.zeros(3), n_probes=3).value  # log 8
         tensor(2.0794)
     """
-    volume = StochasticVolume(n_probes, n_lanczos, seed, budget)
+    volume = StochasticVolume(n_probes, n_lanczos, seed, memory)
     found = volume.quadrature(manifold, z.reshape(-1, z.shape[-1]))
     value = found.volumes.mean(-1)
     errors = (value, _standard_error(found.volumes, volume.is_exact(z.shape[-1])), value - found.lower.mean(-1))
@@ -213,7 +215,7 @@ def log_volume_estimate(
 
 
 def log_volume_gradient_estimate(
-    manifold: LatentManifold, z: Tensor, *, n_probes: int = 16, n_lanczos: int = 32, seed: int = 0, budget: float = 1.0
+    manifold: LatentManifold, z: Tensor, *, n_probes: int = 16, n_lanczos: int = 32, seed: int = 0, memory: float = 1.0
 ) -> GradientEstimate:
     r"""Gradient of the log-volume from the same probes as :func:`log_volume_estimate`, with its error.
 
@@ -227,7 +229,7 @@ def log_volume_gradient_estimate(
         n_probes: number of random probes, at least 2; as many as latents, or more, leave no chance.
         n_lanczos: products with the metric per probe.
         seed: of the probes.
-        budget: memory to work in, in GiB.
+        memory: memory to work in, in GiB.
 
     Returns:
         value and standard error over the probes, ``(..., d)`` each.
@@ -235,7 +237,7 @@ def log_volume_gradient_estimate(
     Raises:
         ValueError: as :func:`log_volume_estimate`.
     """
-    volume = StochasticVolume(n_probes, n_lanczos, seed, budget)
+    volume = StochasticVolume(n_probes, n_lanczos, seed, memory)
     gradients = volume.gradients(manifold, volume.quadrature(manifold, z.reshape(-1, z.shape[-1])))  # n x s x d
     error = _standard_error(gradients.movedim(1, -1), volume.is_exact(z.shape[-1]))
     return GradientEstimate(gradients.mean(1).reshape(z.shape).to(z), error.reshape(z.shape).to(z))
@@ -277,5 +279,5 @@ class MatrixFreeManifold(LatentManifold):
         """Estimated log-volume with its errors, as :func:`~geodreg.log_volume_estimate`."""
         volume = self.volume
         return log_volume_estimate(
-            self.exact, z, n_probes=volume.n_probes, n_lanczos=volume.n_lanczos, seed=volume.seed, budget=volume.budget
+            self.exact, z, n_probes=volume.n_probes, n_lanczos=volume.n_lanczos, seed=volume.seed, memory=volume.memory
         )

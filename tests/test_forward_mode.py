@@ -122,3 +122,59 @@ def test_parts_change_nothing() -> None:
     assert len(manifold.parts(z)) > 2
     assert torch.allclose(manifold.jacobian(z)[77], manifold.jacobian(z[77]), atol=1e-12)
     assert torch.allclose(manifold.nll(z)[150:], manifold.nll(z[150:]))
+
+
+def test_second_derivatives_of_the_density_are_those_of_torch() -> None:
+    net = _with_statistics(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 6), nn.Softplus(), nn.Linear(6, 9))
+    one, other = (LatentManifold(f, noise=0.1) for f in (net, lambda z: net(z) + 0.0 * z.atan().sum(-1, keepdim=True)))
+    z = latents(1, 3, 5)[0]
+    hessians = [torch.autograd.functional.hessian(lambda p, m=m: m.nll(p), z) for m in (one, other)]
+    assert one._by_layers
+    assert not other._by_layers
+    assert torch.allclose(hessians[0], hessians[1], atol=1e-9)
+
+
+def test_the_density_has_gradients_for_the_generator_as_well() -> None:
+    net = _with_statistics(
+        nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 6), nn.BatchNorm1d(6), nn.Softplus(), nn.Linear(6, 9)
+    )
+    gradients = []
+    for function in (net, lambda z: net(z) + 0.0 * z.atan().sum(-1, keepdim=True)):
+        net.zero_grad()
+        values, tangents = LatentManifold(function).pushforward(latents(4, 3, 5))
+        (values.sin().sum() + tangents.square().sum()).backward()
+        gradients.append([None if p.grad is None else p.grad.clone() for p in net.parameters()])
+    assert len(gradients[0]) == 8
+    for mine, expected in zip(*gradients, strict=True):
+        assert mine is not None
+        assert torch.allclose(mine, expected)
+
+
+def test_transforms_of_torch_pass_through_the_manifold() -> None:
+    manifold = LatentManifold(load_model("circle-gan").generator.double(), noise=0.1)
+    z = latents(3, 2, 0)
+    expected = torch.stack([torch.autograd.functional.jacobian(manifold.nll, point) for point in z])
+    assert torch.allclose(torch.func.vmap(torch.func.jacrev(manifold.nll))(z), expected)
+
+
+def test_a_generator_that_does_something_else_with_many_rows_is_left_to_torch() -> None:
+    net = _with_statistics(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 5))
+
+    def by_parts(z: Tensor) -> Tensor:
+        return net(z) if len(z) <= 16 else torch.cat([net(part) for part in z.split(16)])
+
+    z = latents(30, 3, 0)
+    assert torch.allclose(LatentManifold(by_parts).jacobian(z), LatentManifold(net).jacobian(z))
+
+
+def test_no_latents_have_no_jacobians() -> None:
+    manifold = LatentManifold(load_model("circle-gan").generator.double(), noise=0.1)
+    assert manifold.jacobian(torch.empty(0, 2).double()).shape == (0, 2, 2)
+    assert manifold.nll(torch.empty(0, 2).double()).shape == (0,)
+    assert manifold.jacobian(torch.zeros(1, 2).double().expand(4, 2)).shape == (4, 2, 2)
+
+
+@pytest.mark.parametrize("layer", [nn.Softplus(beta=20.0), nn.Softplus(threshold=1.0), nn.GELU(approximate="tanh")])
+def test_other_settings_of_an_activation_have_no_rule(layer: nn.Module) -> None:
+    with pytest.raises(NoRuleError):
+        values_and_tangents(layer, latents(4, 3, 0))

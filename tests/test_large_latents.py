@@ -271,7 +271,7 @@ def test_budget_limits_what_goes_through_the_generator_and_changes_nothing_else(
     ample = MatrixFree(n_probes=4, tolerance=1e-10).solve(objective, line)
     assert seen[0] > 9
     seen[0] = 0
-    tight = MatrixFree(n_probes=4, tolerance=1e-10, budget=12.5 * row).solve(objective, line)  # half of it for the rows
+    tight = MatrixFree(n_probes=4, tolerance=1e-10, memory=12.5 * row).solve(objective, line)  # half of it for the rows
     assert seen[0] <= 6
     assert torch.allclose(ample.z, tight.z, atol=1e-4)
     assert list(tight.status) == list(ample.status)
@@ -301,7 +301,7 @@ def test_another_solver_goes_back_to_the_exact_density() -> None:
         ({"n_probes": 1}, "n_probes is 1; pass a whole number, 2 or more"),
         ({"n_lanczos": 0}, "n_lanczos is 0; pass a whole number, 1 or more"),
         ({"seed": -1}, "seed is -1; pass a whole number, 0 or more"),
-        ({"budget": 0.0}, "budget is 0.0; pass the memory to work in, in GiB"),
+        ({"memory": 0.0}, "memory is 0.0; pass the memory to work in, in GiB"),
         ({"tolerance": float("nan")}, "tolerance is nan; pass zero or a positive number"),
     ],
 )
@@ -312,10 +312,10 @@ def test_bad_settings_are_refused_in_one_sentence(settings: dict[str, Any], sent
 
 def test_budget_below_one_latent_is_refused() -> None:
     with pytest.raises(ValueError, match="one latent alone takes"):
-        log_volume_estimate(model(), latents(1, D, seed=0), budget=1e-7)
+        log_volume_estimate(model(), latents(1, D, seed=0), memory=1e-7)
     start, end = latents(2, D, seed=1)
     with pytest.raises(ValueError, match="too little for the 9 points of one path"):
-        interpolate(model(), start, end, "geodesic", n_points=9, solver=MatrixFree(budget=1e-6))
+        interpolate(model(), start, end, "geodesic", n_points=9, solver=MatrixFree(memory=1e-6))
 
 
 def test_probes_are_signs_that_the_seed_fixes() -> None:
@@ -335,7 +335,7 @@ decoder = random_convolutional([32, 16, 8, 4, 4], latent_dim=512).requires_grad_
 manifold = LatentManifold(decoder, noise=1.0)
 start, end = latents(2, 512, seed=0, dtype=torch.float32)
 end = torch.lerp(start, end, 0.2)
-solver = MatrixFree(n_probes=2, n_lanczos=8, budget=0.5, tolerance=1e-2)
+solver = MatrixFree(n_probes=2, n_lanczos=8, memory=0.5, tolerance=1e-2)
 paths = interpolate(manifold, start, end, mu=0.003, n_points=4, solver=solver)
 assert paths.x.shape == (4, 3, 128, 128), paths.x.shape
 assert paths.converged, paths.status

@@ -41,9 +41,10 @@ def test_a_report_adds_up_and_is_read() -> None:
 
 
 def test_a_report_on_straight_lines_says_that_nothing_was_solved() -> None:
-    text = str(interpolate(manifold(), latents(2, 3, 0), latents(2, 3, 1), "straight").report())
-    assert "2  nothing to solve" in text
-    assert "nan" in text
+    paths = interpolate(manifold(), latents(2, 3, 0), latents(2, 3, 1), "straight", memory=1e-9, progress=True)
+    assert "2  nothing to solve" in str(paths.report())
+    assert "nan" in str(paths.report())
+    assert "1  nothing to solve" in str(paths[0].report())
 
 
 def test_speed_variation_of_even_and_uneven_chords() -> None:
@@ -82,6 +83,15 @@ def test_a_budget_bounds_what_a_group_computes_together() -> None:
     assert max(rows) <= 4 * (1 + 3) * 35 * 8  # of four paths with the points between their points
 
 
+def test_weights_do_not_count_for_every_point_and_no_limit_is_a_budget() -> None:
+    wide = LatentManifold(random_decoder((2, 2000, 2), 1.0), noise=0.1)
+    line = straight(latents(1, 2, 0), latents(1, 2, 1), 35)
+    weights = 8 * 2 * 2 * 2000
+    activations = 8 * 35 * 3 * 2000 * 10
+    assert bytes_per_pair(wide, 0.1, line) < activations + 2 * weights
+    assert pairs_at_once(wide, 0.1, line, 5, math.inf) == 5
+
+
 @pytest.mark.parametrize("memory", [0.0, -1.0, math.nan, 1e-9])
 def test_a_budget_that_fits_nothing_is_refused(memory: float) -> None:
     with pytest.raises(ValueError, match=r"memory|budget"):
@@ -102,8 +112,10 @@ def test_the_better_of_two_starts_is_no_worse_than_either() -> None:
         init: interpolate(manifold(), start, end, init=init, **settings).objective  # type: ignore[arg-type]
         for init in ("straight", "graph", "best")
     }
+    best = interpolate(manifold(), start, end, init="best", **settings)  # type: ignore[arg-type]
     least = torch.minimum(found["straight"], found["graph"])
     assert torch.allclose(found["best"], least)
+    assert (best.history[:, 0] > best.history[:, -1]).all()
     assert not torch.allclose(found["straight"], found["graph"])
 
 

@@ -130,6 +130,7 @@ def frechet_mean(
         return _State(z, paths, variance, velocity, to_basis(factor, velocity).norm().item())
 
     best, iterations = look(first, init), 0
+    reason = "No step lowers the variance or its gradient; the geodesics may jump between sides of a hole."
     status, converged = f"The limit of {max_iterations} iterations was reached.", False
     while True:
         if best.norm <= tolerance * best.variance.sqrt().item():
@@ -138,18 +139,21 @@ def frechet_mean(
         if iterations == max_iterations:
             break
         if step < LEAST_STEP:
-            status = "No step lowers the variance or its gradient; the geodesics may jump between sides of a hole."
+            status = reason
             break
         iterations += 1
+        trial = None
         try:
             z = exponential_map(manifold, best.z, (step * best.velocity).to(points.dtype))
-            if not manifold.in_support(z):
-                status = "The iteration left the support of the prior."
-                break
-            trial = look(z, _moved(best.paths.z, z))
+            if manifold.in_support(z):
+                trial = look(z, _moved(best.paths.z, z))
+            else:
+                reason = "The iteration leaves the support of the prior."
         except GeodesicError as error:
-            status = str(error)
-            break
+            reason = str(error)
+        if trial is None:  # a shorter step may still be possible
+            step /= 2.0
+            continue
         foreseen = 2.0 * step * best.norm**2
         # Near the mean the variance hardly changes, and what is left to see is the gradient.
         if trial.variance <= best.variance - SUFFICIENT * foreseen or trial.norm < best.norm:

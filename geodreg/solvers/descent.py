@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from geodreg.solvers.curvature_pairs import CurvaturePairs
-from geodreg.solvers.line_search import Trial, line_search
+from geodreg.solvers.line_search import line_search
+from geodreg.solvers.protocol import Trial
 from geodreg.solvers.solution import Solution, Status
 
 __all__ = ["descend"]
@@ -27,7 +28,7 @@ def descend(
     reference: Tensor | Literal["start"] | None,
     tolerance: float,
     max_iterations: int,
-    memory: int,
+    history_size: int,
     on_stop: Callable[[int], object] | None = None,
 ) -> Solution:
     """Paths from start curves that have been tried.
@@ -42,7 +43,7 @@ def descend(
             start curves. A decrease is measured by what has been gained on it, and else by the energy.
         tolerance: predicted decrease, so measured, below which a pair has converged.
         max_iterations: limit of iterations.
-        memory: number of iterations that L-BFGS remembers.
+        history_size: number of iterations that L-BFGS remembers.
         on_stop: called with the number of pairs that have just stopped.
     """
     objective, stopped_now = first.objective, on_stop or (lambda _: None)
@@ -57,7 +58,7 @@ def descend(
         return solution
     place = first.place(rows)
     first.release()
-    pairs = CurvaturePairs(memory)
+    pairs = CurvaturePairs(history_size)
     stuck = torch.zeros_like(rows, dtype=torch.bool)
     can_collapse = objective.mu > 0.0 and objective.manifold.noise == 0.0
     floor = COLLAPSE * place.extremes()[0] if can_collapse else torch.zeros_like(place.value)

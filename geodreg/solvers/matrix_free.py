@@ -37,13 +37,13 @@ class MatrixFree:
     Attributes:
         tolerance: relative decrease below which a pair has converged, as for :class:`~geodreg.Newton`.
         max_iterations: limit of iterations.
-        memory: number of iterations that L-BFGS remembers.
+        history_size: number of iterations that L-BFGS remembers.
         n_probes: random probes of the log-volume, at least 2; as many as latents, or more, leave no chance.
         n_lanczos: products with the metric per probe. They should bring ``truncation`` of the estimate near to zero:
             gradient and value agree only then, and a pair may stop early with ``no further decrease`` or
             ``no decrease found``.
         seed: of the probes.
-        budget: memory to work in, in GiB, beyond what the model and the paths themselves take. Pairs, points and probes
+        memory: memory to work in, in GiB, beyond what the model and the paths themselves take. Pairs, points and probes
             are taken as many at a time as fit.
 
     Raises:
@@ -52,14 +52,14 @@ class MatrixFree:
 
     tolerance: float = 1e-6
     max_iterations: int = 100
-    memory: int = 12
+    history_size: int = 12
     n_probes: int = 16
     n_lanczos: int = 32
     seed: int = 0
-    budget: float = 1.0
+    memory: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("tolerance", "max_iterations", "memory"):
+        for name in ("tolerance", "max_iterations", "history_size"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; pass zero or a positive number.")
         self.volume  # noqa: B018  the other settings are checked there
@@ -67,7 +67,7 @@ class MatrixFree:
     @property
     def volume(self) -> StochasticVolume:
         """How the log-volume is estimated."""
-        return StochasticVolume(self.n_probes, self.n_lanczos, self.seed, self.budget)
+        return StochasticVolume(self.n_probes, self.n_lanczos, self.seed, self.memory)
 
     def view(self, manifold: LatentManifold) -> MatrixFreeManifold:
         """The manifold as this solver works on it: no Jacobian, within the budget."""
@@ -94,6 +94,8 @@ class MatrixFree:
             rows = slice(first, first + len(part.interval))
             trial = part.trial(start[rows].detach())
             part_reference = None if reference is None else reference[rows]
-            solutions.append(descend(trial, part_reference, self.tolerance, self.max_iterations, self.memory, on_stop))
+            solutions.append(
+                descend(trial, part_reference, self.tolerance, self.max_iterations, self.history_size, on_stop)
+            )
             first = rows.stop
         return Solution.joined(solutions)

@@ -42,7 +42,7 @@ class Newton:
         tolerance: relative decrease below which a pair has converged; by default 1e-7 for a plain geodesic, and 1e-5
             with a regulariser.
         max_iterations: limit of iterations, with all of the points.
-        memory: number of iterations that L-BFGS remembers.
+        history_size: number of iterations that L-BFGS remembers.
         coarsest: least number of points of a coarse path; a number above half of the path's solves no coarse one.
 
     Raises:
@@ -51,7 +51,7 @@ class Newton:
 
     tolerance: float | None = None
     max_iterations: int = 300
-    memory: int = 40
+    history_size: int = 40
     coarsest: int = 17
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class Newton:
         is_small = start.numel() * objective.manifold.data_size(start[0]) < WORTH_COARSE
         if n_coarse < max(3, self.coarsest) or self.max_iterations == 0 or is_small:
             trial = objective.trial(start)
-            return descend(trial, reference, self.tolerance, self.max_iterations, self.memory, on_stop)
+            return descend(trial, reference, self.tolerance, self.max_iterations, self.history_size, on_stop)
         quick = replace(self, tolerance=max(self.tolerance, COARSE_TOLERANCE), max_iterations=COARSE_ITERATIONS)
         coarse = quick.solve(objective, _with_points(start, n_coarse), None if reference is None else "start")
         refined = _with_points(coarse.z, n_points)
@@ -95,7 +95,7 @@ class Newton:
         if worse.any():
             trial = objective.trial(torch.where(worse[:, None, None], start, refined))
         gained_on = before if isinstance(reference, str) else reference
-        solution = descend(trial, gained_on, self.tolerance, self.max_iterations, self.memory, on_stop)
+        solution = descend(trial, gained_on, self.tolerance, self.max_iterations, self.history_size, on_stop)
         spent = 1.0 + worse.double() + coarse.evaluations * (n_coarse - 2) / (n_points - 2)
         later = solution.history[:, 1:] if solution.history.shape[1] > 1 else solution.history
         history = torch.cat([before[:, None], later], dim=1)

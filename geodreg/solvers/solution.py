@@ -100,7 +100,7 @@ class Solution:
     def or_better(self, other: Solution, value: Tensor, other_value: Tensor) -> Solution:
         """Of two solutions of the same pairs, for each pair the one that succeeded and has the lower value ``(P,)``.
 
-        What they took is added up.
+        The evaluations of both are added up; iterations and history are those of the one that is kept.
         """
         fine = [[Status(status).is_success for status in solution.status] for solution in (self, other)]
         succeeded, other_succeeded = torch.tensor(fine, device=value.device)
@@ -108,8 +108,10 @@ class Solution:
         rows = torch.where(succeeded == other_succeeded, lower, other_succeeded).nonzero().squeeze(-1)
         n_columns = max(self.history.shape[1], other.history.shape[1])
         mine, others = (solution._with_history_of(n_columns) for solution in (self, other))
-        evaluations = self.evaluations + other.evaluations
-        return replace(others.select(rows).scatter(rows, mine), evaluations=evaluations)
+        chosen = others.select(rows).scatter(rows, mine)
+        history = mine.history.clone()
+        history[rows] = others.history[rows]
+        return replace(chosen, history=history, evaluations=self.evaluations + other.evaluations)
 
     def select(self, rows: Tensor) -> Solution:
         """The solution of some of the pairs."""
