@@ -47,15 +47,15 @@ def bytes_per_pair(manifold: LatentManifold, mu: float, line: Tensor) -> float:
     """Bytes that the solve of a path like ``line (1, K, d)`` holds at a time.
 
     Counted are the graph of a point, by what a second point adds to that of one, once in use and once about to be
-    freed; the Jacobian in single and double precision and as a cotangent; and the data points between the points, along
-    which the length is measured.
+    freed; the Jacobian in single and double precision and as a cotangent; the data points, in double precision a few
+    times; and those between the points, along which the length is measured.
     """
     n_points, d = line.shape[1:]
     with torch.no_grad():
         manifold.pushforward(line[0, :1])  # what it finds out once is not to be counted
     one, size = _bytes_saved(manifold, mu, line[:, [0, n_points // 2, -1]])
     two, _ = _bytes_saved(manifold, mu, line[:, [0, n_points // 2, n_points // 2, -1]])
-    return float((2 * (two - one) + 4 * d * size + SUB_POINTS * 2 * size) * n_points)
+    return float((2 * (two - one) + 4 * d * size + (2 * SUB_POINTS + 8) * size) * n_points)
 
 
 def _bytes_saved(manifold: LatentManifold, mu: float, line: Tensor) -> tuple[int, int]:
