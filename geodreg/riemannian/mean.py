@@ -148,7 +148,7 @@ def frechet_mean(
             if manifold.in_support(z):
                 trial = look(z, _moved(best.paths.z, z))
             else:
-                reason = "The iteration leaves the support of the prior."
+                reason = "The iteration left the support of the prior."
         except GeodesicError as error:
             reason = str(error)
         if trial is None:  # a shorter step may still be possible
