@@ -161,6 +161,25 @@ class LatentManifold:
         """
         return self.log_volume(z) - self.log_prior(z)
 
+    def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Data, nll, and pushed direction of points that move, from one pass of tangents.
+
+        Args:
+            z: latents ``(..., d)``.
+            direction: in which they move, ``(..., d)``.
+
+        Returns:
+            data ``(..., *data_shape)``, nll ``(...)`` in nats, and the direction in data space, flattened, ``(..., D)``.
+        """
+        rows, directions = z.reshape(-1, z.shape[-1]), direction.reshape(-1, z.shape[-1])
+        parts, volumes, pushed = self.parts(rows), [], []
+        for part, along in zip(parts, directions.split([len(part) for part in parts]), strict=True):
+            _, tangents = self.pushforward_part(part)
+            volumes.append(log_volume_of(tangents, self.noise)[0].to(z.dtype))
+            pushed.append((along.unsqueeze(-2) @ tangents).squeeze(-2))
+        nll = torch.cat(volumes).reshape(z.shape[:-1]) - self.log_prior(z)
+        return self.generate(z), nll, torch.cat(pushed).reshape(*z.shape[:-1], -1)
+
     def sample_prior(self, n: int, like: Tensor, seed: int) -> Tensor:
         """Draws from the prior: ``(n, d)`` with latent size, dtype and device of ``like`` ``(..., d)``.
 

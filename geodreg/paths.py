@@ -150,13 +150,13 @@ class Paths:
         z = along(fine, positions)
         chord = positions.floor().clamp(max=norms.shape[-1] - 1)
         direction = along(fine, chord + 1) - along(fine, chord)  # of the chord of z that the point is on
-        _, pushed, *_ = torch.func.jvp(self.manifold.generate_flat, (z,), (direction,))
+        x, nll, pushed = self.manifold.moving(z, direction)
         fractions = positions.new_tensor(range(n)) / (n - 1)
         return Profile(
             arc_length=(norms.sum(-1, keepdim=True) * fractions).to(z.dtype),
             z=z,
-            x=self.manifold.generate(z).detach(),
-            nll=self.manifold.nll(z).detach(),
+            x=x.detach(),
+            nll=nll.detach(),
             tangent=normalize(pushed.detach(), dim=-1),
         )
 

@@ -271,6 +271,11 @@ class MatrixFreeManifold(LatentManifold):
         x = torch.cat([self.exact.generate(part) for part in z.reshape(-1, z.shape[-1]).split(ROWS)])
         return x.reshape(*z.shape[:-1], *x.shape[1:])
 
+    def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As for the exact one, without a Jacobian."""
+        _, pushed, *_ = torch.func.jvp(self.generate_flat, (z,), (direction,))
+        return self.generate(z), self.nll(z), pushed
+
     def log_volume(self, z: Tensor) -> Tensor:
         """Estimated log-volume, ``(..., d)`` to ``(...)``; it carries no gradient."""
         return self.log_volume_estimate(z).value
