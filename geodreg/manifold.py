@@ -169,7 +169,7 @@ class LatentManifold:
             direction: in which they move, ``(..., d)``.
 
         Returns:
-            data ``(..., *data_shape)``, nll ``(...)`` in nats, and the direction in data space, flattened, ``(..., D)``.
+            data ``(..., *data_shape)``, nll ``(...)`` in nats, and the pushed direction, flattened, ``(..., D)``.
         """
         rows, directions = z.reshape(-1, z.shape[-1]), direction.reshape(-1, z.shape[-1])
         parts, volumes, pushed = self.parts(rows), [], []
