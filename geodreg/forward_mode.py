@@ -23,7 +23,7 @@ USUAL_SETTINGS: dict[Any, dict[str, Any]] = {  # those that the rules know, in t
 }
 
 
-class NoRuleError(NotImplementedError):
+class NoRuleError(Exception):
     """A generator calls a function that has no rule here."""
 
 

@@ -192,7 +192,7 @@ class _Solve:
         with torch.no_grad():
             nll = self.manifold.nll(geodesics).double()  # P x K
             energy = chord_energy(self.manifold.generate_flat(geodesics), objective.interval)
-        reference = energy + self.mu * objective.interval / (self.n_points - 1) * nll[:, 1:-1].sum(-1)
+        reference = objective.total(energy, nll[:, 1:-1])
         part = replace(self, start=self.start[apart], end=self.end[apart])
         curves = init[apart] if isinstance(init, Tensor) else init
         solution = part.from_starts(objective, curves, geodesics, nll.mean(-1), reference)
@@ -248,8 +248,7 @@ def _measured(solve: _Solve, method: str, solution: Solution, duration: Tensor) 
     flat = x.flatten(2)
     moving = duration > 0.0
     energy = torch.where(moving, chord_energy(flat, torch.where(moving, duration, 1.0)), 0.0)
-    regulariser = torch.where(moving, mu * duration / (z.shape[1] - 1) * nll[:, 1:-1].double().sum(-1), 0.0)
-    regulariser = regulariser if mu > 0.0 else torch.zeros_like(energy)
+    objective = PathObjective(manifold, mu, duration).total(energy, nll[:, 1:-1]) if mu > 0.0 else energy
     success = torch.tensor([Status(status).is_success for status in solution.status], dtype=torch.bool, device=z.device)
     return Paths(
         manifold=manifold,
@@ -263,7 +262,7 @@ def _measured(solve: _Solve, method: str, solution: Solution, duration: Tensor) 
         length=length.to(z.dtype),
         chord_length=chord_length(flat).to(z.dtype),
         energy=energy.to(z.dtype),
-        objective=(energy + regulariser).to(z.dtype),
+        objective=torch.where(moving, objective, 0.0).to(z.dtype),
         gap=gap(flat).to(z.dtype),
         converged=success,
         iterations=solution.iterations,

@@ -61,9 +61,8 @@ class LatentManifold:
     def generate(self, z: Tensor) -> Tensor:
         """Data points of latent points: ``(..., d)`` to ``(..., *data_shape)``."""
         rows = z.reshape(-1, z.shape[-1])
-        if (
-            z.device.type == "cpu" and len(rows) > LEAST_PART and not torch._C._are_functorch_transforms_active()
-        ):  # a part at a time, which stays in the cache
+        in_parts = z.device.type == "cpu" and not torch._C._are_functorch_transforms_active()
+        if in_parts and len(rows) > LEAST_PART:  # each of which stays in the cache
             parts = rows.split(max(LEAST_PART, PART // self.data_size(rows)))
             x = torch.cat([self.generator(part) for part in parts]) if len(parts) > 1 else self.generator(rows)
         else:
@@ -162,7 +161,7 @@ class LatentManifold:
         return self.log_volume(z) - self.log_prior(z)
 
     def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Data, nll, and pushed direction of points that move, from one pass of tangents.
+        """Data, nll, and pushed direction of points that move, the last two from one pass of tangents.
 
         Args:
             z: latents ``(..., d)``.

@@ -43,14 +43,17 @@ class PathObjective:
         """The objective of some of the pairs."""
         return replace(self, interval=self.interval[rows])
 
+    def total(self, energy: Tensor, nll: Tensor) -> Tensor:
+        """Objective ``(P,)`` from the energy ``(P,)`` and the nll at the interior points, ``(P, K-2)``."""
+        return energy + self.mu * self.interval / (nll.shape[1] + 1) * nll.double().sum(-1)
+
     @torch.no_grad()
     def value(self, z: Tensor) -> Tensor:
         """Objective of paths: ``(P, K, d)`` to ``(P,)``."""
         energy = chord_energy(self.manifold.generate_flat(z), self.interval)
         if self.mu == 0.0:
             return energy
-        nll = self.manifold.log_volume(z[:, 1:-1]).double() - self.manifold.log_prior(z[:, 1:-1])
-        return energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
+        return self.total(energy, self.manifold.nll(z[:, 1:-1]))
 
     def trial(self, z: Tensor) -> DenseTrial:
         """Evaluate the objective; the trial can go on to its gradient without paying for this part again.
@@ -70,8 +73,7 @@ class PathObjective:
         density = _Density.of(self.manifold, z[:, 1:-1].reshape(-1, shape[-1]))
         x = torch.cat([ends[:, :1], density.x.unflatten(0, shape[:2]), ends[:, 1:]], dim=1)
         energy = chord_energy(x, self.interval)
-        nll = density.nll.unflatten(0, shape[:2])
-        value = energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
+        value = self.total(energy, density.nll.unflatten(0, shape[:2]))
         return DenseTrial(self, z, x, value, energy, density)
 
 

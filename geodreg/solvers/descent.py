@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -25,7 +24,7 @@ FORGETTING = 0.9  # of the density's curvature, in one iteration
 
 def descend(
     first: Trial,
-    reference: Tensor | Literal["start"] | None,
+    reference: Tensor | None,
     tolerance: float,
     max_iterations: int,
     history_size: int,
@@ -39,8 +38,8 @@ def descend(
 
     Args:
         first: the start curves of ``P`` pairs, tried.
-        reference: objective of the plain geodesics, ``(P,)``, if there is a regulariser; or ``"start"`` for that of the
-            start curves. A decrease is measured by what has been gained on it, and else by the energy.
+        reference: objective of other paths, the plain geodesics as a rule, ``(P,)``, if there is a regulariser; a
+            decrease is measured by what has been gained on it, and else by the energy.
         tolerance: predicted decrease, so measured, below which a pair has converged.
         max_iterations: limit of iterations.
         history_size: number of iterations that L-BFGS remembers.
@@ -48,7 +47,6 @@ def descend(
     """
     objective, stopped_now = first.objective, on_stop or (lambda _: None)
     solution = Solution.at_start(first.z, first.value)
-    reference = first.value if isinstance(reference, str) else reference
     z, status, history = solution.z, solution.status, [first.value]
     status[(~first.value.isfinite()).cpu().numpy()] = Status.NOT_FINITE
     status[(first.value == -torch.inf).cpu().numpy()] = Status.UNBOUNDED

@@ -85,13 +85,14 @@ class Newton:
         is_small = start.numel() * objective.manifold.data_size(start[0]) < WORTH_COARSE
         if n_coarse < max(3, self.coarsest) or self.max_iterations == 0 or is_small:
             trial = objective.trial(start)
-            return descend(trial, reference, self.tolerance, self.max_iterations, self.history_size, on_stop)
+            gained_on = trial.value if isinstance(reference, str) else reference
+            return descend(trial, gained_on, self.tolerance, self.max_iterations, self.history_size, on_stop)
         quick = replace(self, tolerance=max(self.tolerance, COARSE_TOLERANCE), max_iterations=COARSE_ITERATIONS)
         coarse = quick.solve(objective, _with_points(start, n_coarse), None if reference is None else "start")
         refined = _with_points(coarse.z, n_points)
         refined[:, [0, -1]] = start[:, [0, -1]]
         before, trial = objective.value(start), objective.trial(refined)
-        worse = ~((trial.value < before) & coarse.succeeded(start.device))
+        worse = ~((trial.value < before) & coarse.usable(start.device))
         if worse.any():
             trial = objective.trial(torch.where(worse[:, None, None], start, refined))
         gained_on = before if isinstance(reference, str) else reference

@@ -79,7 +79,7 @@ class Solution:
         tensors = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
         return Solution(**tensors, status=np.concatenate([part.status for part in parts]))
 
-    def succeeded(self, device: torch.device) -> Tensor:
+    def usable(self, device: torch.device) -> Tensor:
         """Whether each pair came to rest at a minimum, or at the limit of iterations, ``(P,)``."""
         fine = [Status(status).is_success or status == Status.ITERATIONS for status in self.status]
         return torch.tensor(fine, dtype=torch.bool, device=device)
