@@ -80,8 +80,8 @@ class Ours:
 
     def solve(self, problem: Problem, limits: Sequence[int] | None = None, goal: Tensor | None = None) -> Run:
         """As :class:`Contender`."""
-        solver = Newton() if limits is None else Newton(max_iterations=max(limits))
-        solution = solver.solve(problem.objective, problem.line, problem.reference)
+        own = None if limits is None else torch.tensor(limits)
+        solution = Newton().solve(problem.objective, problem.line, problem.reference, limits=own)
         if limits is not None:
             return Run(solution.z)
         converged = [Status(status).is_success for status in solution.status]

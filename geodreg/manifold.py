@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from geodreg.forward_mode import NoRuleError, values_and_tangents
+from geodreg.isometric import NarrowGenerator, has_wide_end
 
 __all__ = ["LatentManifold", "log_volume_of", "tangents_by_torch"]
 
@@ -57,6 +58,19 @@ class LatentManifold:
         self.noise = float(noise)
         self._by_layers: bool | None = None  # found out at the first use, as is the size of a data point
         self._n_data: int | None = None
+        self._narrow: tuple[NarrowGenerator, LatentManifold] | None = None
+
+    def isometric(self) -> LatentManifold:
+        """A manifold with the same distances, metric and density, in fewer coordinates of data space if there are such.
+
+        That is where the generator ends in a linear layer that makes more numbers than it takes; else it is this one.
+        """
+        if not has_wide_end(self.generator):
+            return self
+        if self._narrow is None or not self._narrow[0].is_current():
+            narrow = NarrowGenerator(self.generator)
+            self._narrow = narrow, LatentManifold(narrow, self.prior, self.noise)
+        return self._narrow[1]
 
     def generate(self, z: Tensor) -> Tensor:
         """Data points of latent points: ``(..., d)`` to ``(..., *data_shape)``."""

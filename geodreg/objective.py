@@ -161,7 +161,7 @@ class DenseTrial:
             self.density.graphs.clear()
 
     def place(self, rows: Tensor) -> DensePlace:
-        """Gradient at the interior points, and Gauss-Newton matrix of the energy, of some pairs ``(R,)``."""
+        """Gradient at the interior points, and Gauss-Newton matrix of the energy, of pairs by increasing index."""
         objective, z = self.objective, self.z[rows]
         n_pairs, n_points, d = z.shape
         step = (objective.interval[rows] / (n_points - 1))[:, None, None]  # R x 1 x 1
@@ -170,19 +170,21 @@ class DenseTrial:
             interior = z[:, 1:-1].reshape(-1, d)
             with torch.no_grad():
                 tangents = objective.manifold.pushforward(interior)[1].unflatten(0, (n_pairs, n_points - 2))
+            metric = None
             density_gradient = z.new_zeros(n_pairs, n_points - 2, d, dtype=torch.float64)
         else:
-            tangents = self.density.tangents.unflatten(0, batch)[rows]
+            tangents, metric = (values.unflatten(0, batch) for values in (self.density.tangents, self.density.metric))
+            if n_pairs < len(self.z):
+                tangents, metric = tangents[rows], metric[rows]
             chosen = torch.zeros(batch, dtype=torch.bool, device=z.device)
             chosen[rows] = True
             gradient = self.density.gradient(chosen.flatten()).unflatten(0, batch)[rows]
             density_gradient = objective.mu * step * gradient
-        x = self.x[rows]
         at_once = max(1, JACOBIANS_AT_ONCE // tangents[0].numel()) if z.device.type == "cpu" else n_pairs
-        products = zip(
-            *(_products(*part) for part in zip(tangents.split(at_once), x.split(at_once), strict=True)), strict=True
-        )
-        pulled, metric, coupling = (torch.cat(product) for product in products)
+        parts = zip(tangents.split(at_once), self.x[rows].split(at_once), strict=True)
+        products = zip(*(_products(*part, with_metric=metric is None) for part in parts), strict=True)
+        pulled, coupling, *metrics = (torch.cat(product) for product in products)
+        metric = metrics[0] if metric is None else metric
         gradient = pulled / step + density_gradient
         scale = step.unsqueeze(-1)
         known = self.value[rows], self.energy[rows], self.rounding()[rows]
@@ -197,11 +199,12 @@ def rounding_of(x: Tensor, z: Tensor, value: Tensor, energy: Tensor, interval: T
     return eps * (energy + (value - energy).abs() + lever)
 
 
-def _products(tangents: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Pulled-back second differences, metrics, and products of neighbouring Jacobians, in double precision."""
+def _products(tangents: Tensor, x: Tensor, with_metric: bool) -> tuple[Tensor, ...]:
+    """Pulled-back second differences, products of neighbouring Jacobians, and metrics, in double precision."""
     rows = tangents.double()  # R x K-2 x d x D
     differences = -x.double().diff(n=2, dim=1).unsqueeze(-1)
-    return (rows @ differences).squeeze(-1), rows @ rows.mT, rows[:, :-1] @ rows[:, 1:].mT
+    products = (rows @ differences).squeeze(-1), rows[:, :-1] @ rows[:, 1:].mT
+    return (*products, rows @ rows.mT) if with_metric else products
 
 
 @dataclass(frozen=True)

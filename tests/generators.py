@@ -1,6 +1,6 @@
 """Generators with known geometry, and random ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -33,19 +33,16 @@ def unrolled(z: Tensor) -> Tensor:
 
 def random_decoder(
     sizes: Sequence[int], gain: float, seed: int = 0, dtype: torch.dtype = torch.float64
-) -> Callable[[Tensor], Tensor]:
+) -> nn.Sequential:
     """Fully connected hyperbolic tangents with normal weights of standard deviation gain / sqrt(inputs)."""
     chance = torch.Generator().manual_seed(seed)
-    weights = [
-        (torch.randn(a, b, generator=chance, dtype=torch.float64) * gain / a**0.5).to(dtype) for a, b in pairwise(sizes)
-    ]
-
-    def decoder(z: Tensor) -> Tensor:
-        for weight in weights[:-1]:
-            z = torch.tanh(z @ weight.to(z.device))
-        return z @ weights[-1].to(z.device)
-
-    return decoder
+    layers: list[nn.Module] = []
+    for a, b in pairwise(sizes):
+        weight = torch.randn(a, b, generator=chance, dtype=torch.float64) * gain / a**0.5
+        linear = nn.Linear(a, b, bias=False, dtype=dtype).requires_grad_(False)
+        linear.weight.copy_(weight.mT)
+        layers += [linear, nn.Tanh()]
+    return nn.Sequential(*layers[:-1])
 
 
 def random_convolutional(channels: Sequence[int], latent_dim: int, seed: int = 0) -> nn.Module:

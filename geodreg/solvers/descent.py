@@ -10,7 +10,7 @@ from torch import Tensor
 
 from geodreg.solvers.curvature_pairs import CurvaturePairs
 from geodreg.solvers.line_search import line_search
-from geodreg.solvers.protocol import Trial
+from geodreg.solvers.protocol import Objective, Trial
 from geodreg.solvers.solution import Solution, Status
 
 __all__ = ["descend"]
@@ -26,9 +26,10 @@ def descend(
     first: Trial,
     reference: Tensor | None,
     tolerance: float,
-    max_iterations: int,
+    limits: Tensor,
     history_size: int,
     on_stop: Callable[[int], object] | None = None,
+    last_step: bool = False,
 ) -> Solution:
     """Paths from start curves that have been tried.
 
@@ -41,9 +42,11 @@ def descend(
         reference: objective of other paths, the plain geodesics as a rule, ``(P,)``, if there is a regulariser; a
             decrease is measured by what has been gained on it, and else by the energy.
         tolerance: predicted decrease, so measured, below which a pair has converged.
-        max_iterations: limit of iterations.
+        limits: of the iterations of each pair, ``(P,)``.
         history_size: number of iterations that L-BFGS remembers.
         on_stop: called with the number of pairs that have just stopped.
+        last_step: whether the step that shows that a pair has converged is still taken, if it lowers the objective;
+            there is no gradient at its end.
     """
     objective, stopped_now = first.objective, on_stop or (lambda _: None)
     solution = Solution.at_start(first.z, first.value)
@@ -63,7 +66,7 @@ def descend(
     least = objective.mu * objective.manifold.prior_precision(z).double()  # of the density's curvature, d
     curvature = torch.zeros(place.gradient.shape[:2], dtype=torch.float64, device=z.device)
 
-    for iteration in range(max_iterations + 1):
+    for iteration in range(int(limits.max()) + 1):
         finite = place.are_finite()
         if not finite.all():
             status[rows[~finite].cpu().numpy()] = Status.NOT_FINITE
@@ -86,7 +89,7 @@ def descend(
         if iteration >= PATIENCE:
             stuck = stuck | (history[-1 - PATIENCE][rows] - place.value <= place.rounding)
         exhausted = (stuck | (predicted <= place.rounding)) & ~converged
-        at_limit = torch.full_like(stuck, iteration == max_iterations) & ~converged & ~exhausted
+        at_limit = (limits[rows] <= iteration) & ~converged & ~exhausted
         stalled = exhausted & (predicted > NEGLIGIBLE * place.rounding)
         going = ~(converged | exhausted | at_limit)
         if not going.all():
@@ -104,6 +107,9 @@ def descend(
                 (collapsed, Status.UNBOUNDED),
             ):
                 status[rows[stopped].cpu().numpy()] = reason
+            if last_step and converged.any():
+                reached = converged.nonzero().squeeze(-1)
+                _take(objective, solution, rows[reached], step[reached], place.value[reached])
             if not going.any():
                 break
             rows, floor, step, slope, curvature = (values[going] for values in (rows, floor, step, slope, curvature))
@@ -125,3 +131,13 @@ def descend(
         history.append(history[-1].clone())
         history[-1][rows] = place.value
     return replace(solution, history=torch.stack(history, dim=1))
+
+
+def _take(objective: Objective, solution: Solution, rows: Tensor, step: Tensor, value: Tensor) -> None:
+    """Take a whole step on some pairs of a solution, where that lowers the objective."""
+    points = solution.z[rows]
+    points[:, 1:-1] += step.to(points.dtype)
+    trial = objective.select(rows).trial(points)
+    lower = trial.value < value
+    solution.z[rows[lower]] = points[lower]
+    solution.evaluations[rows] += 1

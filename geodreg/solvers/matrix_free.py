@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from geodreg.manifold import LatentManifold
@@ -94,8 +95,7 @@ class MatrixFree:
             rows = slice(first, first + len(part.interval))
             trial = part.trial(start[rows].detach())
             part_reference = None if reference is None else reference[rows]
-            solutions.append(
-                descend(trial, part_reference, self.tolerance, self.max_iterations, self.history_size, on_stop)
-            )
+            limits = torch.full_like(part.interval, self.max_iterations)
+            solutions.append(descend(trial, part_reference, self.tolerance, limits, self.history_size, on_stop))
             first = rows.stop
         return Solution.joined(solutions)

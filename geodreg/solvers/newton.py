@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from geodreg.curve import along
-from geodreg.objective import PathObjective
+from geodreg.objective import DenseTrial, PathObjective
 from geodreg.solvers.descent import descend
 from geodreg.solvers.solution import Solution
 
@@ -18,7 +17,7 @@ __all__ = ["Newton"]
 
 PLAIN_TOLERANCE, REGULARISED_TOLERANCE = 1e-7, 1e-5  # a plain geodesic's length names the interval of the other
 WORTH_COARSE = 2**16  # numbers in the Jacobians; with fewer of them calls cost more than the arithmetic that is saved
-COARSE_TOLERANCE, COARSE_ITERATIONS = 1e-3, 40  # a coarse path is only a start
+COARSE_TOLERANCE, COARSE_ITERATIONS = 1e-2, 40  # a coarse path is only a start
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,8 @@ class Newton:
     prior: the density is stiff in directions that differ from point to point, more of them than L-BFGS can remember.
 
     A path is solved with half of the points first (and that one with half of them, down to ``coarsest``) unless
-    the whole batch is small, and its result is the start where it has a lower objective than the start curve.
+    the whole batch is small, and its result is the start where it has a lower objective than the start curve. All of
+    it is done on :meth:`~geodreg.LatentManifold.isometric`, the same manifold in fewer coordinates of data space.
 
     A pair has converged when the decrease that the quadratic model still predicts is below ``tolerance`` times the
     energy (plain geodesic) or times what the regulariser has changed against the plain geodesic; neither depends on
@@ -64,43 +64,65 @@ class Newton:
         self,
         objective: PathObjective,
         start: Tensor,
-        reference: Tensor | Literal["start"] | None = None,
+        reference: Tensor | None = None,
         on_stop: Callable[[int], object] | None = None,
+        limits: Tensor | None = None,
     ) -> Solution:
         """Paths that minimise the objective, from start curves with the same ends.
 
         Args:
             objective: of ``P`` pairs.
             start: start curves, ``(P, K, d)``.
-            reference: objective of the plain geodesics, ``(P,)``, if there is a regulariser; or "start"
-                for that of the start curves.
+            reference: objective of the plain geodesics, ``(P,)``, if there is a regulariser.
             on_stop: called with the number of pairs that have just stopped.
+            limits: own limit of iterations of each pair, ``(P,)``; default ``max_iterations`` for all.
         """
-        if self.tolerance is None:
-            usual = PLAIN_TOLERANCE if objective.mu == 0.0 else REGULARISED_TOLERANCE
-            return replace(self, tolerance=usual).solve(objective, start, reference, on_stop)
+        limits = torch.full_like(objective.interval, self.max_iterations) if limits is None else limits
+        tolerance = self.tolerance
+        if tolerance is None:
+            tolerance = PLAIN_TOLERANCE if objective.mu == 0.0 else REGULARISED_TOLERANCE
+        objective = replace(objective, manifold=objective.manifold.isometric())
         start = start.detach()
-        n_points = start.shape[1]
-        n_coarse = (n_points + 1) // 2
+        coarse = self._coarse(objective, start, tolerance, reference is not None) if self.max_iterations > 0 else None
+        if coarse is None:
+            return descend(objective.trial(start), reference, tolerance, limits, self.history_size, on_stop)
+        before, trial, spent = self._refine(objective, start, coarse)
+        solution = descend(trial, reference, tolerance, limits, self.history_size, on_stop)
+        later = solution.history[:, 1:] if solution.history.shape[1] > 1 else solution.history
+        history = torch.cat([before[:, None], later], dim=1)
+        return replace(solution, evaluations=solution.evaluations + spent, history=history)
+
+    def _coarse(
+        self, objective: PathObjective, start: Tensor, tolerance: float, has_reference: bool
+    ) -> Solution | None:
+        """A solution with half of the points, from a start found in the same way, if it is worth while."""
+        n_points = (start.shape[1] + 1) // 2
         is_small = start.numel() * objective.manifold.data_size(start[0]) < WORTH_COARSE
-        if n_coarse < max(3, self.coarsest) or self.max_iterations == 0 or is_small:
+        if n_points < max(3, self.coarsest) or is_small:
+            return None
+        start, tolerance = _with_points(start, n_points), max(tolerance, COARSE_TOLERANCE)
+        coarser = self._coarse(objective, start, tolerance, has_reference)
+        if coarser is None:
             trial = objective.trial(start)
-            gained_on = trial.value if isinstance(reference, str) else reference
-            return descend(trial, gained_on, self.tolerance, self.max_iterations, self.history_size, on_stop)
-        quick = replace(self, tolerance=max(self.tolerance, COARSE_TOLERANCE), max_iterations=COARSE_ITERATIONS)
-        coarse = quick.solve(objective, _with_points(start, n_coarse), None if reference is None else "start")
+            before, spent = trial.value, torch.zeros_like(trial.value)
+        else:
+            before, trial, spent = self._refine(objective, start, coarser)
+        reference, limits = before if has_reference else None, torch.full_like(objective.interval, COARSE_ITERATIONS)
+        solution = descend(trial, reference, tolerance, limits, self.history_size, last_step=True)
+        return replace(solution, evaluations=solution.evaluations + spent)
+
+    @staticmethod
+    def _refine(objective: PathObjective, start: Tensor, coarse: Solution) -> tuple[Tensor, DenseTrial, Tensor]:
+        """The value at the start curves, a coarse solution tried with all points, or the start where that is better."""
+        n_points, n_coarse = start.shape[1], coarse.z.shape[1]
         refined = _with_points(coarse.z, n_points)
         refined[:, [0, -1]] = start[:, [0, -1]]
         before, trial = objective.value(start), objective.trial(refined)
         worse = ~((trial.value < before) & coarse.usable(start.device))
         if worse.any():
             trial = objective.trial(torch.where(worse[:, None, None], start, refined))
-        gained_on = before if isinstance(reference, str) else reference
-        solution = descend(trial, gained_on, self.tolerance, self.max_iterations, self.history_size, on_stop)
         spent = 1.0 + worse.double() + coarse.evaluations * (n_coarse - 2) / (n_points - 2)
-        later = solution.history[:, 1:] if solution.history.shape[1] > 1 else solution.history
-        history = torch.cat([before[:, None], later], dim=1)
-        return replace(solution, evaluations=solution.evaluations + spent, history=history)
+        return before, trial, spent
 
 
 def _with_points(z: Tensor, n_points: int) -> Tensor:
