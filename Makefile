@@ -4,6 +4,7 @@
 # make lab        open them in JupyterLab
 # make serve      serve the built site at http://127.0.0.1:8000
 # make bench      measure speed against other libraries, in an environment of its own, into data/benchmarks
+# make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=8 SEEDS=1 for one claim at that size; all of it takes hours
 # make lock       compile requirements.txt and requirements-bench.txt (needs uv)
 
 PYTHON ?= python3
@@ -19,7 +20,7 @@ export MALLOC_TRIM_THRESHOLD_ := 2147483648
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: book test bench notebooks lab serve lock clean
+.PHONY: book test bench claims notebooks lab serve lock clean
 
 book: $(READY)
 	snakemake site --cores $(CORES) --quiet host reason
@@ -43,6 +44,12 @@ bench: $(BENCH_READY)
 	$(BENCH)/bin/python -m benchmarks.memory
 	$(BENCH)/bin/python -m benchmarks.starts
 	$(BENCH)/bin/python -m benchmarks.large_latents
+
+claims: SIZE = $(foreach name,claim pairs seeds,$(if $($(shell echo $(name) | tr a-z A-Z)),$(name)=$($(shell echo $(name) | tr a-z A-Z))))
+claims: $(READY)
+	snakemake --snakefile claims.smk --cores $(CORES) --quiet host reason --rerun-incomplete --rerun-triggers input \
+	  $(if $(SIZE),--config $(SIZE))
+	python -m geodreg.verdict.job collect $(addprefix --,$(SIZE))
 
 notebooks: $(READY)
 	snakemake notebooks --cores $(CORES) --quiet host reason

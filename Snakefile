@@ -26,8 +26,9 @@ def models(wildcards):
 
 
 def tables(wildcards):
-    needed = header(wildcards.page).get("geodreg", {}).get("benchmarks", False)
-    return sorted(str(file) for file in Path("data/benchmarks").iterdir()) if needed else []
+    needed = header(wildcards.page).get("geodreg", {})
+    folders = [Path("data", name) for name in ("benchmarks", "claims") if needed.get(name, False)]
+    return sorted(str(file) for folder in folders for file in folder.iterdir())
 
 
 rule site:

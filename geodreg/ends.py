@@ -7,11 +7,13 @@ from torch import Tensor
 
 from geodreg.comparison import random_pairs
 from geodreg.datasets.yale import yale_lights
+from geodreg.manifold import LatentManifold
 from geodreg.models.mlp import DigitGenerator
 from geodreg.models.zoo import TrainedModel, load_judge
 
-__all__ = ["choose_ends", "choose_lights", "codes_at", "codes_of"]
+__all__ = ["choose_ends", "choose_lights", "choose_ring_ends", "codes_at", "codes_of"]
 
+SAMPLES_A_PAIR = 40  # prior samples for each pair of the circle GAN
 N_CANDIDATES = 1000  # prior samples among which the GAN's ends are chosen, as many as there are codes of the VAE
 
 
@@ -47,6 +49,27 @@ def choose_ends(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tensor, T
     else:
         z, labels = codes_of(model, "codes.csv"), None
     start, end = z[random_pairs(z, n_pairs, seed, labels)].unbind(1)
+    return start, end
+
+
+def choose_ring_ends(manifold: LatentManifold, n_pairs: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Random pairs of latents of a circle GAN that are mapped close to the circle, with the hole between them.
+
+    They are prior samples at a radius of 0.8 to 1.2 in data space, and those of a pair at least 120 degrees apart there.
+
+    Args:
+        manifold: of a generator from the plane to the plane, in double precision.
+        n_pairs: number of pairs; fewer, if that many are not found.
+        seed: of the choice.
+
+    Returns:
+        start and end, ``(n_pairs, 2)`` each.
+    """
+    z = manifold.sample_prior(SAMPLES_A_PAIR * n_pairs, torch.zeros(2, dtype=torch.float64), seed)
+    z = z[(manifold.generate(z).norm(dim=-1) - 1).abs() < 0.2]
+    z = z[: len(z) // 2 * 2].unflatten(0, (-1, 2))  # pairs
+    cosine = torch.cosine_similarity(*manifold.generate(z).unbind(1))
+    start, end = z[cosine < -0.5][:n_pairs].unbind(1)
     return start, end
 
 

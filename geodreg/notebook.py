@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 import geodreg
 from geodreg.comparison import NAMES
 from geodreg.errors import PlainError
+from geodreg.revision import revision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ def begin(namespace: Mapping[str, Any]) -> None:
     packages = ("torch", "numpy", "scipy", "matplotlib")
     record = {
         "parameters": parameters,
-        "commit": _commit(),
+        "commit": revision(),
         "device": parameters.get("device", "cpu"),
         "threads": torch.get_num_threads(),
         "versions": {
@@ -177,19 +177,3 @@ def describe_variant(mu: float, noise: float, n_points: int, solver: str) -> Mar
 
 def _example(kind: str) -> str:
     return {"float": "0.1", "int": "50", "bool": "true", "str": "straight"}.get(kind, "VALUE")
-
-
-def _commit() -> str:
-    """The commit of the checkout that the module is in, with a mark if files were changed; or the version."""
-    folder = Path(__file__).parent
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=10"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return f"release {geodreg.__version__}"
-    return described.stdout.strip()

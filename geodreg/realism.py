@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,13 +11,23 @@ from torch import Tensor
 from geodreg.datasets.fakes import SEEN_FAKES, UNSEEN_FAKES
 from geodreg.datasets.mnist import Digits
 from geodreg.models.judge import REJECT, Judge
+from geodreg.models.store import model_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["acceptance_table", "accepted_share", "expected_calibration_error", "reliability_table"]
+__all__ = [
+    "FeatureStatistics",
+    "acceptance_table",
+    "accepted_share",
+    "expected_calibration_error",
+    "frechet_distance",
+    "nearest_distance",
+    "reliability_table",
+]
 
 N_BINS = 10
+QUERIES_AT_ONCE = 512  # images whose distances to all real ones are held at once
 
 
 def acceptance_table(judge: Judge, digits: Digits, seed: int) -> pd.DataFrame:
@@ -77,6 +88,63 @@ def expected_calibration_error(reliability: pd.DataFrame) -> float:
     """Mean distance between confidence and share correct, over images (Guo et al. 2017)."""
     weights = reliability["images"] / reliability["images"].sum()
     return float((weights * (reliability["confidence"] - reliability["correct"]).abs()).sum())
+
+
+@dataclass(frozen=True)
+class FeatureStatistics:
+    """Mean ``(m,)`` and covariance ``(m, m)`` of the judge's features of some images, double precision."""
+
+    mean: Tensor
+    covariance: Tensor
+
+    @staticmethod
+    def of(judge: Judge, images: Tensor) -> FeatureStatistics:
+        """Of images ``(n, 28, 28)``."""
+        features = judge.features_of(images).double()
+        return FeatureStatistics(features.mean(0), features.T.cov())
+
+    @staticmethod
+    def of_test_digits() -> FeatureStatistics:
+        """Of all test digits of MNIST, as they are kept with the judge.
+
+        Raises:
+            geodreg.models.ModelError: if they are missing or damaged.
+        """
+        from safetensors.torch import load
+
+        return FeatureStatistics(**load(model_path("mnist-judge", "test-features.safetensors").read_bytes()))
+
+    def to_bytes(self) -> bytes:
+        """As a safetensors file."""
+        from safetensors.torch import save
+
+        return save({"mean": self.mean, "covariance": self.covariance})
+
+
+def frechet_distance(one: FeatureStatistics, other: FeatureStatistics) -> float:
+    r"""Distance between normal distributions, as of features of two sets of images (Heusel et al. 2017).
+
+    .. math:: |m - m'|^2 + \operatorname{tr}\bigl(C + C' - 2 (C C')^{1/2}\bigr)
+
+    Example:
+        >>> unit = FeatureStatistics(torch.zeros(2).double(), torch.eye(2).double())
+        >>> frechet_distance(unit, FeatureStatistics(torch.ones(2).double(), 4 * torch.eye(2).double()))
+        4.0
+    """
+    roots = torch.linalg.eigvals(one.covariance @ other.covariance).real.clamp_min(0.0).sqrt()
+    traces = one.covariance.trace() + other.covariance.trace() - 2 * roots.sum()
+    return ((one.mean - other.mean).square().sum() + traces).item()
+
+
+def nearest_distance(points: Tensor, known: Tensor) -> Tensor:
+    """Distances to the nearest of known points ``(m, D)``: ``(..., D)`` to ``(...)``.
+
+    Example:
+        >>> nearest_distance(torch.tensor([[[0.0], [3.0]]]), torch.tensor([[1.0], [5.0]]))
+        tensor([[1., 2.]])
+    """
+    rows = points.reshape(-1, points.shape[-1]).split(QUERIES_AT_ONCE)
+    return torch.cat([torch.cdist(part, known).amin(-1) for part in rows]).reshape(points.shape[:-1])
 
 
 def accepted_share(judge: Judge, images: Tensor) -> Tensor:

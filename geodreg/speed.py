@@ -23,6 +23,7 @@ from torch import Tensor
 from geodreg.curve import chord_energy, straight
 from geodreg.errors import PlainError
 from geodreg.manifold import LatentManifold
+from geodreg.models.zoo import TITLES
 from geodreg.objective import PathObjective
 from geodreg.solvers import Newton
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "MODELS",
     "OURS",
     "BenchmarkError",
     "PowerLaw",
@@ -51,7 +51,6 @@ __all__ = [
 
 PACKAGE = Path(__file__).resolve().parent
 OURS = "geodreg"
-MODELS = {"circle-gan": "circle GAN", "mnist-gan": "MNIST GAN", "mnist-vae": "MNIST VAE", "yale-dcgan": "Yale DCGAN"}
 PROBLEM = ["kind", "problem", "gain", "mu"]  # the columns that tell problems apart
 REPEATS = 5  # of each timing in the small race
 
@@ -178,7 +177,7 @@ def main_table(
     bounds = rows["bound"].to_list()
     return pd.DataFrame(
         {
-            "Problem": [MODELS.get(name, name) for name in rows["problem"]],
+            "Problem": [TITLES.get(name, name) for name in rows["problem"]],
             "Gain": [f"{gain:g}" if gain > 0 else "" for gain in rows["gain"]],
             "Weight": [f"{mu:g}" if mu > 0 else "plain" for mu in rows["mu"]],
             "Ours, ms a pair": [readable(1e3 * value) for value in rows["ours"]],
@@ -252,7 +251,7 @@ def share_at_best(starts: pd.DataFrame, gap: float = 1e-3) -> pd.DataFrame:
         table[start] = [f"{share:.0%}" for share in table[start]]
     table["gain"] = [f"{gain:g}" if gain > 0 else "" for gain in table["gain"]]
     table["mu"] = [f"{mu:g}" if mu > 0 else "plain" for mu in table["mu"]]
-    table["problem"] = [MODELS.get(name, name) for name in table["problem"]]
+    table["problem"] = [TITLES.get(name, name) for name in table["problem"]]
     return table.rename(columns={"problem": "Problem", "gain": "Gain", "mu": "Weight"})
 
 

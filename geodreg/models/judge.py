@@ -47,6 +47,12 @@ class Judge(nn.Module):
         """Features before the last layer: grey images ``(..., 28, 28)`` to ``(..., 128)``."""
         return self.features(images.reshape(-1, 1, 28, 28)).reshape(*images.shape[:-2], -1)
 
+    @torch.no_grad()
+    def features_of(self, images: Tensor) -> Tensor:
+        """Features of many images, some at a time: ``(..., 28, 28)`` to ``(..., 128)``."""
+        parts = images.reshape(-1, 28, 28).split(IMAGES_AT_ONCE)
+        return torch.cat([self.embed(part) for part in parts]).reshape(*images.shape[:-2], -1)
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits of ten digits and the reject class: ``(..., 28, 28)`` to ``(..., 11)``."""
         return self.classifier(self.embed(images))

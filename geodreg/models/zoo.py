@@ -16,9 +16,11 @@ from geodreg.models.store import ModelError, read_card, read_table, read_weights
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TrainedModel", "load_judge", "load_model"]
+__all__ = ["TITLES", "TrainedModel", "load_judge", "load_model"]
 
 KINDS = {kind.__name__: kind for kind in (CircleGenerator, DigitGenerator, VAE, FaceGenerator, Judge)}
+TITLES = {"circle-gan": "circle GAN", "mnist-gan": "MNIST GAN", "mnist-vae": "MNIST VAE", "yale-dcgan": "Yale DCGAN"}
+"""What the models are called on a page."""
 
 
 @dataclass(frozen=True)

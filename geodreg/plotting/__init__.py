@@ -1,6 +1,8 @@
 """The figures of the book, from paths and manifolds."""
 
+from geodreg.plotting.algorithm import plot_course, plot_steps
 from geodreg.plotting.diagrams import plot_diagrams
+from geodreg.plotting.effects import plot_effects
 from geodreg.plotting.plane import (
     animate_solution,
     latent_grid,
@@ -25,9 +27,11 @@ __all__ = [
     "latent_grid",
     "plot_acceptance",
     "plot_cost",
+    "plot_course",
     "plot_curves",
     "plot_density",
     "plot_diagrams",
+    "plot_effects",
     "plot_excess",
     "plot_grid",
     "plot_interpolations",
@@ -39,6 +43,7 @@ __all__ = [
     "plot_reliability",
     "plot_rows",
     "plot_spectra",
+    "plot_steps",
     "plot_straightness",
     "plot_time_to_gap",
     "plot_weights",

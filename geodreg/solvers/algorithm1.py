@@ -35,7 +35,8 @@ class Algorithm1:
         ValueError: if the step is not positive or the limit is negative.
 
     Attributes:
-        eta: step; default a quarter of the start curve's mean chord, for each pair.
+        eta: step; default that share of each pair's limit,
+        share: of the limit of stability in flat space, half of the start curve's mean chord.
         max_iterations: limit of iterations.
         tolerance: a pair has converged when no point is pushed by more than this, in data space, where the
             push is the bracket above; the push of a right angle between unit chords is 1.41.
@@ -44,10 +45,13 @@ class Algorithm1:
     eta: float | None = None
     max_iterations: int = 10_000
     tolerance: float = 1e-4
+    share: float = 0.5
 
     def __post_init__(self) -> None:
         if self.eta is not None and not self.eta > 0:
-            raise ValueError(f"eta is {self.eta}; pass a positive step, or None for a quarter of the mean chord.")
+            raise ValueError(f"eta is {self.eta}; pass a positive step, or None for a share of the limit.")
+        if not self.share > 0:
+            raise ValueError(f"share is {self.share}; pass a positive share of the limit of the step, below 1 to be stable.")
         if self.max_iterations < 0:
             raise ValueError(f"max_iterations is {self.max_iterations}; pass zero or a positive number.")
 
@@ -62,7 +66,7 @@ class Algorithm1:
         length = chord_length(objective.manifold.generate_flat(start).detach())
         solution = Solution.at_start(start, length)
         z, status = solution.z, solution.status
-        eta = length / (4 * (z.shape[1] - 1)) if self.eta is None else torch.full_like(length, self.eta)
+        eta = self.share * length / (2 * (z.shape[1] - 1)) if self.eta is None else torch.full_like(length, self.eta)
         history, rows = [length], torch.arange(len(z), device=z.device)
         for iteration in range(self.max_iterations + 1):
             direction, push, length = self._direction(objective, z[rows])

@@ -20,7 +20,7 @@ from geodreg.metrics import condition_numbers, high_frequency_ratios
 from geodreg.models.judge import Judge
 from geodreg.models.mlp import VAE, DigitGenerator
 from geodreg.models.zoo import load_judge
-from geodreg.realism import acceptance_table, expected_calibration_error, reliability_table
+from geodreg.realism import FeatureStatistics, acceptance_table, expected_calibration_error, reliability_table
 from geodreg.training.cards import Order, table_bytes
 from geodreg.training.circle_gan import CircleGANSettings, train_circle_gan
 from geodreg.training.digit_gan import DigitGANSettings, train_digit_gan
@@ -158,7 +158,11 @@ def _mnist_judge(order: Order) -> Path:
             "unseen fakes accepted, worst kind": float(acceptance["accepted"][acceptance["group"] == "unseen"].max()),
             "expected calibration error": expected_calibration_error(reliability),
         },
-        derived={"acceptance.csv": table_bytes(acceptance), "reliability.csv": table_bytes(reliability)},
+        derived={
+            "acceptance.csv": table_bytes(acceptance),
+            "reliability.csv": table_bytes(reliability),
+            "test-features.safetensors": FeatureStatistics.of(judge, test.images).to_bytes(),
+        },
     )
 
 

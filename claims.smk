@@ -1,0 +1,49 @@
+# `make claims`: every table of every model that a claim needs, each made once; a run that was stopped goes on where it was.
+# Config: claim (a number; default all), pairs and seeds (fewer of them than the definitions have).
+from geodreg.verdict.definitions import read_definitions
+from geodreg.verdict.plan import TRAINED_MODELS, Job, jobs, parts_folder
+
+definitions, _ = read_definitions()
+claim, pairs, seeds = (int(config[name]) if name in config else None for name in ("claim", "pairs", "seeds"))
+PARTS = parts_folder(pairs)
+JOBS = jobs(definitions, None if claim is None else definitions.claim(claim), seeds)
+
+
+rule parts:
+    input:
+        [PARTS / job.file for job in JOBS],
+
+
+def card(wildcards):
+    job = Job(wildcards.table, wildcards.model, wildcards.label)
+    return [job.models / job.model / "card.json"] if job.trained else []
+
+
+rule measure:
+    input:
+        card,
+    output:
+        f"{PARTS}/{{table}}/{{model}}-{{label}}.csv",
+    wildcard_constraints:
+        model="|".join(definitions.sizes),
+    params:
+        size="" if pairs is None else f"--pairs {pairs}",
+    threads: 1
+    message:
+        "Measuring {wildcards.table} on {wildcards.model}, {wildcards.label}"
+    shell:
+        "OMP_NUM_THREADS={threads} python -m geodreg.verdict.job measure"
+        " {wildcards.table} {wildcards.model} {wildcards.label} {output} {params.size}"
+
+
+rule train:
+    output:
+        f"{TRAINED_MODELS}/{{label}}/{{model}}/card.json",
+    params:
+        which=lambda wildcards: f"--{'subject' if wildcards.label.startswith('yale') else 'seed'} {wildcards.label}",
+    threads: 1
+    priority: 1
+    message:
+        "Training {wildcards.model}, {wildcards.label}"
+    shell:
+        f"OMP_NUM_THREADS={{threads}} geodreg train {{wildcards.model}} {{params.which}} --out {TRAINED_MODELS}/{{wildcards.label}}"

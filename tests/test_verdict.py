@@ -1,0 +1,207 @@
+"""The claims: definitions, effects and their intervals, tables that cannot be changed unnoticed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import ttest_1samp
+
+from geodreg import LatentManifold, interpolate
+from geodreg.curve import chord_length
+from geodreg.verdict.definitions import ClaimsError, Test, read_definitions
+from geodreg.verdict.effects import Outcome, Verdict, effect_of, effects_of, verdict_of, wide
+from geodreg.verdict.live import check_live
+from geodreg.verdict.measures import MEASURES, Subject, measure
+from geodreg.verdict.plan import COMMITTED, jobs
+from geodreg.verdict.polyline import shortest_polyline
+from geodreg.verdict.presentation import claim_markdown, claims_markdown, effects_table
+from geodreg.verdict.store import read_provenance, read_tables
+from geodreg.models import load_model
+from tests.generators import sphere
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "data" / "claims"
+DEFINITIONS, _ = read_definitions()
+
+
+def paths_table(shift: float, n_seeds: int = 5, n_pairs: int = 6) -> pd.DataFrame:
+    """Two methods whose values differ by ``shift`` and a little that depends on seed and pair."""
+    chance = np.random.default_rng(0)
+    rows = [
+        ("mnist-gan", str(seed), pair, method, base + (shift if method == "geodreg" else 0.0) + chance.normal(0, 0.01))
+        for seed in range(n_seeds)
+        for pair, base in enumerate(chance.normal(size=n_pairs))
+        for method in ("geodreg", "straight")
+    ]
+    return pd.DataFrame(rows, columns=["model", "seed", "pair", "method", "length"])
+
+
+def difference(**changes: object) -> Test:
+    bound = {} if "below" in changes else {"above": 0.0}
+    options = {"what": "d", "table": "paths", "models": ("mnist-gan",), "value": "length_geodreg - length_straight"}
+    return Test(**{**options, **bound, **changes})  # type: ignore[arg-type]
+
+
+def test_every_test_can_be_made() -> None:
+    assert [claim.number for claim in DEFINITIONS.claims] == list(range(1, 13))
+    for claim in DEFINITIONS.claims:
+        assert any(f"({claim.page})=" in page.read_text() for page in (*ROOT.glob("notebooks/*.md"), *ROOT.glob("book/*.md")))
+        for test in claim.tests:
+            assert test.table in MEASURES
+            assert set(test.models) <= set(DEFINITIONS.sizes)
+    assert {job.model for job in jobs(DEFINITIONS)} == set(DEFINITIONS.sizes)
+
+
+def test_sizes_are_those_asked_for() -> None:
+    for name, seeds, pairs in (("mnist-gan", 5, 200), ("mnist-vae", 5, 200), ("circle-gan", 20, 200), ("yale-dcgan", 3, 50)):
+        size = DEFINITIONS.sizes[name]
+        assert len(size.labels) >= seeds
+        assert len(size.labels) * size.pairs >= pairs
+
+
+def test_interval_is_that_of_the_seeds_means() -> None:
+    table = paths_table(0.5)
+    effect = effect_of(difference(), "mnist-gan", {"paths": table}, n_outcomes=10)
+    by_hand = wide(table).assign(d=lambda t: t["length_geodreg"] - t["length_straight"]).groupby("seed")["d"].mean()
+    interval = ttest_1samp(by_hand, 0.0).confidence_interval(0.95)
+    assert effect.value == pytest.approx(by_hand.mean())
+    assert effect.interval == pytest.approx((interval.low, interval.high))
+    assert effect.corrected[0] < effect.interval[0] < effect.value < effect.interval[1] < effect.corrected[1]
+
+
+@pytest.mark.parametrize(
+    ("shift", "changes", "outcome"),
+    [
+        (0.5, {}, Outcome.FOR),
+        (-0.5, {}, Outcome.AGAINST),
+        (0.0, {}, Outcome.UNDECIDED),
+        (-0.5, {"below": 0.0}, Outcome.FOR),
+        (0.5, {"below": 0.0}, Outcome.AGAINST),
+        (0.5, {"table": "other"}, Outcome.NO_DATA),
+    ],
+)
+def test_outcome_follows_the_corrected_interval(shift: float, changes: dict[str, object], outcome: Outcome) -> None:
+    assert effect_of(difference(**changes), "mnist-gan", {"paths": paths_table(shift)}, 10).outcome is outcome
+
+
+def test_few_seeds_have_a_range() -> None:
+    effect = effect_of(difference(), "mnist-gan", {"paths": paths_table(0.5, n_seeds=3)}, 10)
+    assert effect.is_range
+    assert effect.interval == effect.corrected == (min(effect.seeds.values()), max(effect.seeds.values()))
+
+
+def test_area_under_the_curve() -> None:
+    rows = [(seed, nll, hole) for seed in "01234" for nll, hole in ((1.0, False), (2.0, True), (3.0, False), (4.0, True))]
+    table = pd.DataFrame(rows, columns=["seed", "nll", "hole"]).assign(model="mnist-gan")
+    test = difference(table="samples", value="nll", positive="hole", statistic="auc")
+    assert effect_of(test, "mnist-gan", {"samples": table}, 10).value == pytest.approx(0.75)
+    both = pd.concat([table, table.assign(model="mnist-vae", nll=-table["nll"])])
+    versus = difference(table="samples", value="nll", positive="hole", statistic="auc", versus="mnist-vae")
+    assert effect_of(versus, "mnist-gan", {"samples": both}, 10).value == pytest.approx(0.5)
+
+
+def test_verdict_of_outcomes() -> None:
+    table = {"paths": paths_table(0.5)}
+    good, bad, open_ = (
+        effect_of(difference(**changes), "mnist-gan", table, 10)
+        for changes in ({}, {"below": 0.0}, {"above": float(effect_of(difference(), "mnist-gan", table, 10).value)})
+    )
+    assert verdict_of([good]) is Verdict.HOLDS
+    assert verdict_of([good, bad]) is verdict_of([good, open_]) is Verdict.IN_PART
+    assert verdict_of([bad, open_]) is Verdict.FAILS
+    assert verdict_of([open_]) is verdict_of([]) is Verdict.UNTESTED
+
+
+def test_shortest_polyline_on_the_sphere_is_a_great_circle() -> None:
+    manifold = LatentManifold(sphere)
+    start, end = torch.tensor([[1.2, 0.1]]).double(), torch.tensor([[1.5, 1.3]]).double()
+    by_length = shortest_polyline(manifold, start, end, 35)
+    by_energy = interpolate(manifold, start, end, "geodesic", n_points=35)
+    x = manifold.generate_flat(torch.cat([start, end]))
+    angle = (x[0] @ x[1]).acos()
+    assert chord_length(manifold.generate_flat(by_length)).item() == pytest.approx(angle.item(), rel=1e-3)
+    assert torch.cdist(manifold.generate(by_length), by_energy.x).amin(-1).amax() < 0.02 * angle
+
+
+def test_fewer_pairs_are_the_first_ones() -> None:
+    model = load_model("circle-gan")
+    few, more = (
+        measure("paths", Subject("circle-gan", model, "0", n, 100, DEFINITIONS.settings)).query("method == 'straight'")
+        for n in (2, 4)
+    )
+    assert np.allclose(few["length"], more["length"][:2])
+
+
+def test_tables_are_whole_and_older_than_nothing_they_rest_on() -> None:
+    tables, made = read_tables(), read_provenance()
+    for job in jobs(DEFINITIONS):
+        rows = tables[job.table]
+        assert ((rows["model"] == job.model) & (rows["seed"] == job.label)).any(), job
+        if job.model in COMMITTED:
+            assert f"{job.model} {job.label}" in made["models"]
+    for claim in DEFINITIONS.claims:
+        effects = effects_of(claim, tables, DEFINITIONS.n_outcomes)
+        assert all(effect.outcome is not Outcome.NO_DATA for effect in effects)
+        assert len(effects_table(effects)) == len(effects)
+        assert claim.counts_for in claim_markdown(claim, effects)
+    assert claims_markdown(DEFINITIONS, tables).count("\n") == 13
+
+
+def test_definitions_came_before_the_tables() -> None:
+    def last_commit(file: str) -> str:
+        command = ["git", "log", "-1", "--format=%H", "--", f"data/claims/{file}"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+    defined, measured = last_commit("claims.yaml"), last_commit("provenance.json")
+    if not defined or not measured:
+        pytest.skip("needs the repository's history")
+    order = ["git", "merge-base", "--is-ancestor", defined, measured]
+    assert defined != measured
+    assert subprocess.run(order, cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("file", ["paths.csv", "samples.csv"])
+def test_a_table_that_was_changed_by_hand_is_refused(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(FOLDER, tmp_path / "claims")
+    monkeypatch.setenv("GEODREG_CLAIMS", str(tmp_path / "claims"))
+    assert read_tables()
+    changed = tmp_path / "claims" / file
+    changed.write_text(changed.read_text().replace("1", "2", 1))
+    with pytest.raises(ClaimsError, match=f"{file} was changed"):
+        read_tables()
+
+
+def test_tables_of_other_definitions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(FOLDER, tmp_path / "claims")
+    monkeypatch.setenv("GEODREG_CLAIMS", str(tmp_path / "claims"))
+    definitions = tmp_path / "claims" / "claims.yaml"
+    definitions.write_text(definitions.read_text().replace("above: 0.95", "above: 0.9"))
+    with pytest.raises(ClaimsError, match=r"claims\.yaml has changed"):
+        read_tables()
+
+
+def test_numbers_that_do_not_come_out_again_are_refused() -> None:
+    tables = read_tables()
+    rows = tables["paths"].query("model == 'mnist-vae' and seed == '0' and pair < 8")
+    assert (check_live(rows, tables)["agree"] == 1.0).all()
+    with pytest.raises(ClaimsError, match="of length measured now agree"):
+        check_live(rows.assign(length=rows["length"] * 1.1), tables)
+
+
+def test_definitions_that_make_no_sense_are_refused_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "claims.yaml").write_text(json.dumps({"claims": []}))
+    monkeypatch.setenv("GEODREG_CLAIMS", str(tmp_path))
+    with pytest.raises(ClaimsError, match="makes no sense"):
+        read_definitions()
+    monkeypatch.setenv("GEODREG_CLAIMS", str(tmp_path / "nowhere"))
+    with pytest.raises(ClaimsError, match="make claims"):
+        read_definitions()
+    with pytest.raises(ClaimsError, match="There is no claim 99"):
+        DEFINITIONS.claim(99)
