@@ -19,6 +19,7 @@ from geodreg import Newton
 MU = 0.1
 DIGIT_PAIRS = 16  # of the MNIST GAN, in the comparison with its matrix products
 PAIRS_OF_PATHS = 4  # that the cost over the number of points is measured with
+ROUNDS = 25  # of the two whose ratio is taken
 SINGLE = torch.float32
 
 
@@ -60,7 +61,7 @@ def bench_machine(benchmark: Any, what: str) -> None:
     rows = problem.n_pairs * (N_POINTS - 2) * d
     forward = rows * sum(a * b for a, b in pairwise(widths))
     if what == "evaluation":
-        benchmark.pedantic(evaluate, args=(problem,), rounds=7, warmup_rounds=2)
+        benchmark.pedantic(evaluate, args=(problem,), rounds=ROUNDS, warmup_rounds=2)
         multiply_adds = 3 * forward  # the tangents forward, and twice that in reverse
     else:
         weights = [torch.randn(a, b) for a, b in pairwise(widths)]
@@ -70,7 +71,7 @@ def bench_machine(benchmark: Any, what: str) -> None:
             for left, right in zip(inputs, weights, strict=True):
                 torch.mm(left, right)
 
-        benchmark.pedantic(products, rounds=15, warmup_rounds=3)
+        benchmark.pedantic(products, rounds=ROUNDS, warmup_rounds=2)
         multiply_adds = forward
     benchmark.extra_info.update(
         table="machine",

@@ -64,7 +64,7 @@ class Sizes:
     weights: tuple[float, ...] = (0.03, 0.1)
     lbfgs: int = 500
     lbfgs_faces: int = 150
-    adam: int = 300
+    adam: int = 600
     adam_pairs: int = 4
     adam_trial: int = 60
     rates: tuple[float, ...] = (0.003, 0.01, 0.03)

@@ -55,7 +55,7 @@ def choose_ends(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tensor, T
 def choose_ring_ends(manifold: LatentManifold, n_pairs: int, seed: int) -> tuple[Tensor, Tensor]:
     """Random pairs of latents of a circle GAN that are mapped close to the circle, with the hole between them.
 
-    They are prior samples at a radius of 0.8 to 1.2 in data space, and those of a pair at least 120 degrees apart there.
+    They are prior samples at a radius of 0.8 to 1.2 in data space, those of a pair at least 120 degrees apart there.
 
     Args:
         manifold: of a generator from the plane to the plane, in double precision.

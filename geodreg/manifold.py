@@ -14,7 +14,7 @@ from geodreg.isometric import NarrowGenerator, has_wide_end
 __all__ = ["LatentManifold", "log_volume_of", "tangents_by_torch"]
 
 LEAST_PART, PART = 16, 2**17  # rows, and numbers in their images, that are computed together on a processor
-LEAST_DUAL_PART, DUAL_PART = 64, 2**19  # the same for rows of values and tangents
+LEAST_DUAL_PART, DUAL_PART = 64, 2**20  # the same for rows of values and tangents
 AGREEMENT = 1e-3  # relative, between two ways to differentiate; single precision agrees to 1e-5
 
 

@@ -84,8 +84,8 @@ def normal_balance(paths: Paths, mu: float) -> pd.DataFrame:
 
     Returns:
         one row a point: ``pair``, ``raised`` and ``unraised``, the cosines between the bend and either push, all of
-        them across the curve; and ``ratio``, the weight at which Algorithm 1 would balance there with the raised push, over
-        ``mu`` times the mean chord.
+        them across the curve; and ``ratio``, the weight at which Algorithm 1 would balance there with the raised push,
+        over ``mu`` times the mean chord.
     """
     import pandas as pd
 
@@ -157,7 +157,7 @@ def step_sweep(
         n_points: points of a path.
 
     Returns:
-        a row for each share and pair: ``share``, ``pair``, ``angle``, the largest between neighbouring chords, in degrees.
+        a row for each share and pair: ``share``, ``pair``, ``angle`` (the largest between neighbours, in degrees).
     """
     import pandas as pd
 

@@ -30,7 +30,12 @@ def plot_course(course: pd.DataFrame) -> Figure:
             if mu > 0:
                 right.plot(pair["iteration"], pair["nll_points"], color=color, linewidth=1.2, label="at the points")
                 right.plot(
-                    pair["iteration"], pair["nll_path"], color=color, linewidth=1.2, linestyle="dashed", label="along the path"
+                    pair["iteration"],
+                    pair["nll_path"],
+                    color=color,
+                    linewidth=1.2,
+                    linestyle="dashed",
+                    label="along the path",
                 )
     left.set_ylabel("longest chord / mean chord")
     right.set_ylabel("mean NLL (nats)")
@@ -54,7 +59,17 @@ def plot_steps(steps: pd.DataFrame) -> Figure:
 
     figure, ax = plt.subplots(figsize=(6.0, 3.2))
     colors = dict(zip(steps["model"].unique(), (DATA_COLOR, MODEL_COLOR), strict=True))
-    sns.lineplot(steps, x="share", y="angle", hue="model", style="model", palette=colors, estimator="median", errorbar=None, ax=ax)
+    sns.lineplot(
+        steps,
+        x="share",
+        y="angle",
+        hue="model",
+        style="model",
+        palette=colors,
+        estimator="median",
+        errorbar=None,
+        ax=ax,
+    )
     sns.scatterplot(steps, x="share", y="angle", hue="model", palette=colors, s=22, legend=False, ax=ax)
     ax.axvline(1.0, color="black", linestyle="dashed", linewidth=1.0)
     ax.set_xlabel("step / limit in flat space")

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from geodreg.models import zoo
 from geodreg.plotting.style import MODEL_COLOR
-from geodreg.models.zoo import TITLES
 from geodreg.speed import OURS, PowerLaw, readable
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _draw_races(axes: Axes, part: pd.DataFrame, ratios: pd.DataFrame, never: flo
 def _label(row: pd.Series, with_weight: bool) -> str:
     if row["gain"] > 0:
         return f"{row['problem']}, gain {row['gain']:g}"
-    name = TITLES.get(row["problem"], row["problem"])
+    name = zoo.TITLES.get(row["problem"], row["problem"])
     return rf"{name}, $\mu$ = {row['mu']:g}" if with_weight else name
 
 

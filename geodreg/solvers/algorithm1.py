@@ -51,7 +51,7 @@ class Algorithm1:
         if self.eta is not None and not self.eta > 0:
             raise ValueError(f"eta is {self.eta}; pass a positive step, or None for a share of the limit.")
         if not self.share > 0:
-            raise ValueError(f"share is {self.share}; pass a positive share of the limit of the step, below 1 to be stable.")
+            raise ValueError(f"share is {self.share}; pass a positive share of the limit, below 1 to be stable.")
         if self.max_iterations < 0:
             raise ValueError(f"max_iterations is {self.max_iterations}; pass zero or a positive number.")
 

@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class ClaimsError(PlainError):
-    """Definitions or tables of the claims that are missing, damaged or make no sense; the message says how to mend it."""
+    """Definitions or tables of the claims that are missing, damaged or senseless; the message says how to mend it."""
 
 
 class _Strict(BaseModel):

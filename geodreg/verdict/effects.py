@@ -116,23 +116,27 @@ def verdict_of(effects: list[Effect]) -> Verdict:
 
 
 def wide(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each pair, with a column ``value_method`` for each value and method; a table without methods as it is."""
+    """A row for each pair, with columns ``value_method``; a table without methods as it is."""
     if "method" not in table:
         return table
-    values = [name for name in table.columns if name not in (*KEYS, "model", "method")]
-    pivoted = table.pivot(index=KEYS, columns="method", values=values)
+    values = [name for name in table.select_dtypes(["number", "bool"]).columns if name not in KEYS]
+    pivoted = table.pivot_table(index=KEYS, columns="method", values=values, sort=False)
     pivoted.columns = [f"{value}_{method}" for value, method in pivoted.columns]
-    return pivoted.infer_objects().reset_index()
+    return pivoted.reset_index()
 
 
 def _by_seed(test: Test, model: str, table: pd.DataFrame | None) -> dict[str, float]:
     """The effect of each seed; none where the table, the model or the values are missing."""
+    from pandas.errors import UndefinedVariableError
     from scipy.stats import mannwhitneyu
 
     if table is None or not (table["model"] == model).any():
         return {}
     rows = wide(table[table["model"] == model])
-    value = rows.eval(test.value, engine="python").astype(float)
+    try:
+        value = rows.eval(test.value, engine="python").astype(float)
+    except UndefinedVariableError:  # a column that needs data which were not at hand
+        return {}
     found = {}
     for seed, own in value.groupby(rows["seed"].astype(str), sort=False):
         if own.isna().any():

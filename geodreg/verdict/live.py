@@ -60,7 +60,9 @@ def check_live(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Da
 
     both = found.merge(tables[TABLE], on=KEYS, suffixes=("_now", "_table"), validate="one_to_one")
     if len(both) < len(found):
-        raise ClaimsError(f"{len(found) - len(both)} rows are not in the table {TABLE}; make it again with `make claims`.")
+        raise ClaimsError(
+            f"{len(found) - len(both)} rows are not in the table {TABLE}; make it again with `make claims`."
+        )
     rows = []
     for column, (relative, absolute) in TOLERANCES.items():
         if f"{column}_now" not in both or both[f"{column}_table"].isna().any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ class Subject:
         return LatentManifold(generator, noise=self.settings.noise[self.name])
 
     def ends(self) -> tuple[Tensor, Tensor]:
-        """The same pairs for every table; a smaller number of them are the first ones."""
+        """The same pairs for every table."""
         seed = self.settings.ends_seed
         if self.name == RING:
             return choose_ring_ends(self.manifold, self.pairs, seed)
@@ -183,8 +184,8 @@ def _energy(subject: Subject) -> pd.DataFrame:
     """The minimiser of the energy, and that of the length, which is found by L-BFGS on the polyline's length."""
     import pandas as pd
 
-    generator = subject.manifold.generator.double()  # type: ignore[attr-defined]
-    manifold, (start, end) = LatentManifold(generator), (z.double() for z in subject.ends())
+    start, end = (z.double() for z in subject.ends())
+    manifold = LatentManifold(copy.deepcopy(subject.manifold.generator).double())  # type: ignore[attr-defined]
     by_energy = interpolate(manifold, start, end, "geodesic", n_points=subject.settings.n_points)
     tables = []
     for name, z in (("energy", by_energy.z), ("length", shortest_polyline(manifold, start, end, by_energy.z.shape[1]))):
@@ -200,7 +201,6 @@ def _energy(subject: Subject) -> pd.DataFrame:
         table.insert(0, "method", name)
         table.insert(0, "pair", range(len(table)))
         tables.append(table)
-    generator.to(start.dtype if subject.name == RING else torch.float32)
     return pd.concat(tables, ignore_index=True)
 
 

@@ -36,7 +36,11 @@ def effects_table(effects: Sequence[Effect]) -> pd.DataFrame:
             rows.append([*row, "", "", "", "", str(effect.outcome)])
             continue
         seeds = sorted(effect.seeds.values())
-        shown = " ".join(map(_number, effect.seeds.values())) if len(seeds) <= FEW else f"{_pair((seeds[0], seeds[-1]))} ({len(seeds)})"
+        shown = (
+            " ".join(map(_number, effect.seeds.values()))
+            if len(seeds) <= FEW
+            else f"{_pair((seeds[0], seeds[-1]))} ({len(seeds)})"
+        )
         interval = f"{_pair(effect.interval)}{' (range)' if effect.is_range else ''}"
         rows.append([*row, _number(effect.value), interval, _pair(effect.corrected), shown, str(effect.outcome)])
     columns = ["Number", "Model", "For if", "Effect", "95 % interval", "Corrected", "Each seed", "Outcome"]
@@ -45,13 +49,14 @@ def effects_table(effects: Sequence[Effect]) -> pd.DataFrame:
 
 def claims_markdown(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) -> str:
     """The claims as a MyST table, a row each: sentence and source, effects of its first number, verdict, links."""
-    lines = ["| | The paper says | First number, effect on each model | Verdict | Computed on |", "| --: | :-- | :-- | :-- | :-- |"]
+    lines = [
+        "| | The paper says | First number, effect on each model | Verdict | Computed on |",
+        "| --: | :-- | :-- | :-- | :-- |",
+    ]
     for claim in definitions.claims:
         effects = effects_of(claim, tables, definitions.n_outcomes)
         first = [effect for effect in effects if effect.test is claim.tests[0]]
-        words = "<br>".join(
-            f"{effect.title}: {_number(effect.value)} ({_pair(effect.interval)})" for effect in first
-        )
+        words = "<br>".join(f"{effect.title}: {_number(effect.value)} ({_pair(effect.interval)})" for effect in first)
         lines.append(
             f"| {{ref}}`{claim.number} <claim-{claim.name}>` | {claim.sentence} ({claim.source}) "
             f"| {claim.tests[0].what}<br>{words} | **{verdict_of(effects)}** | {{ref}}`{claim.page}` |"

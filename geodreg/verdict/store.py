@@ -46,7 +46,10 @@ def write_tables(tables: Mapping[str, pd.DataFrame], out: Path, made_by: str, mo
         "definitions": read_definitions()[1],
         "tables": sums,
         "models": dict(models),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "scipy")}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "numpy", "scipy")},
+        },
     }
     _replace(out / PROVENANCE, (json.dumps(record, indent=1) + "\n").encode())
 
