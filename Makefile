@@ -8,7 +8,7 @@
 # make lock       compile requirements.txt and requirements-bench.txt (needs uv)
 
 PYTHON ?= python3
-CORES  ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+CORES  ?= $(shell env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || sysctl -n hw.ncpu)
 VENV   := .venv
 READY  := $(VENV)/.ready
 BENCH  := .venv-bench

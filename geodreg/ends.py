@@ -68,8 +68,8 @@ def choose_ring_ends(manifold: LatentManifold, n_pairs: int, seed: int) -> tuple
     z = manifold.sample_prior(SAMPLES_A_PAIR * n_pairs, torch.zeros(2, dtype=torch.float64), seed)
     z = z[(manifold.generate(z).norm(dim=-1) - 1).abs() < 0.2]
     z = z[: len(z) // 2 * 2].unflatten(0, (-1, 2))  # pairs
-    cosine = torch.cosine_similarity(*manifold.generate(z).unbind(1))
-    start, end = z[cosine < -0.5][:n_pairs].unbind(1)
+    one, other = manifold.generate(z).unbind(1)
+    start, end = z[torch.cosine_similarity(one, other) < -0.5][:n_pairs].unbind(1)
     return start, end
 
 

@@ -128,19 +128,20 @@ def course(manifold: LatentManifold, start: Tensor, end: Tensor, mu: float, iter
     import pandas as pd
 
     method = "geodreg" if mu > 0.0 else "geodesic"
-    tables = []
-    for iteration in iterations:
-        solver = Algorithm1(max_iterations=iteration)
-        path = interpolate(manifold, start, end, method, mu=mu, solver=solver)
-        columns = {
-            "gap": path.gap,
-            "length": path.length,
-            "nll_points": path.nll.mean(-1),
-            "nll_path": path.resample(100).nll.mean(-1),
-        }
-        table = pd.DataFrame({name: values.double().numpy() for name, values in columns.items()})
-        tables.append(table.assign(iteration=iteration, pair=range(len(table)), status=path.status.astype(str)))
-    return pd.concat(tables, ignore_index=True)
+    rows = []
+    for pair in range(len(start)):
+        ends = start[pair], end[pair]
+        path, done = interpolate(manifold, *ends, "straight"), 0
+        eta = path.chord_length.item() / (4 * (path.z.shape[0] - 1))
+        for iteration in iterations:
+            solver = Algorithm1(eta=eta, max_iterations=iteration - done)
+            path = interpolate(manifold, *ends, method, mu=mu, solver=solver, init=path.z)
+            along = path.resample(100).nll.mean().item()
+            numbers = path.gap.item(), path.length.item(), path.nll.mean().item(), along
+            rows.append((iteration, pair, *numbers, str(path.status)))
+            done = iteration
+    columns = ["iteration", "pair", "gap", "length", "nll_points", "nll_path", "status"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def step_sweep(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 from geodreg.plotting.style import DATA_COLOR, MODEL_COLOR
@@ -22,21 +23,13 @@ def plot_course(course: pd.DataFrame) -> Figure:
         course: from :func:`geodreg.printed_algorithm.course`, with the weight as a column ``mu``.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.2))
-    for mu, part in course.groupby("mu"):
-        color = MODEL_COLOR if mu > 0 else DATA_COLOR
-        label = f"weight {mu:g}" if mu > 0 else "without density"
-        for _, pair in part.groupby("pair"):
-            left.plot(pair["iteration"], pair["gap"], color=color, linewidth=1.2, label=label)
-            if mu > 0:
-                right.plot(pair["iteration"], pair["nll_points"], color=color, linewidth=1.2, label="at the points")
-                right.plot(
-                    pair["iteration"],
-                    pair["nll_path"],
-                    color=color,
-                    linewidth=1.2,
-                    linestyle="dashed",
-                    label="along the path",
-                )
+    for mu, pair in course[["mu", "pair"]].drop_duplicates().to_numpy():
+        run = course[(course["mu"] == mu) & (course["pair"] == pair)]
+        style = {"color": MODEL_COLOR if mu > 0 else DATA_COLOR, "linewidth": 1.2}
+        left.plot(run["iteration"], run["gap"], **style, label=f"weight {mu:g}" if mu > 0 else "without density")
+        if mu > 0:
+            right.plot(run["iteration"], run["nll_points"], **style, label="at the points")
+            right.plot(run["iteration"], run["nll_path"], **style, linestyle="dashed", label="along the path")
     left.set_ylabel("longest chord / mean chord")
     right.set_ylabel("mean NLL (nats)")
     for ax in (left, right):
@@ -50,7 +43,7 @@ def plot_course(course: pd.DataFrame) -> Figure:
 
 
 def plot_steps(steps: pd.DataFrame) -> Figure:
-    """Largest angle over the step, a mark for each pair, the limit dashed.
+    """Largest angle over the step, a mark for each pair; the limit dashed, and the zigzag that it predicts beyond.
 
     Args:
         steps: from :func:`geodreg.printed_algorithm.step_sweep`, with a column ``model``.
@@ -71,6 +64,8 @@ def plot_steps(steps: pd.DataFrame) -> Figure:
         ax=ax,
     )
     sns.scatterplot(steps, x="share", y="angle", hue="model", palette=colors, s=22, legend=False, ax=ax)
+    beyond = np.linspace(1.0, steps["share"].max(), 100)
+    ax.plot(beyond, 2.0 * np.degrees(np.arccos(1.0 / beyond)), color="black", linewidth=1.0, label="zigzag, predicted")
     ax.axvline(1.0, color="black", linestyle="dashed", linewidth=1.0)
     ax.set_xlabel("step / limit in flat space")
     ax.set_ylabel("largest angle (degrees)")

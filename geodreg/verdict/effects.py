@@ -121,12 +121,13 @@ def wide(table: pd.DataFrame) -> pd.DataFrame:
         return table
     values = [name for name in table.select_dtypes(["number", "bool"]).columns if name not in KEYS]
     pivoted = table.pivot_table(index=KEYS, columns="method", values=values, sort=False)
-    pivoted.columns = [f"{value}_{method}" for value, method in pivoted.columns]
+    pivoted.columns = ["_".join(names) for names in pivoted.columns.to_flat_index()]
     return pivoted.reset_index()
 
 
 def _by_seed(test: Test, model: str, table: pd.DataFrame | None) -> dict[str, float]:
     """The effect of each seed; none where the table, the model or the values are missing."""
+    import pandas as pd
     from pandas.errors import UndefinedVariableError
     from scipy.stats import mannwhitneyu
 
@@ -134,7 +135,7 @@ def _by_seed(test: Test, model: str, table: pd.DataFrame | None) -> dict[str, fl
         return {}
     rows = wide(table[table["model"] == model])
     try:
-        value = rows.eval(test.value, engine="python").astype(float)
+        value = pd.Series(rows.eval(test.value, engine="python"), rows.index, float)
     except UndefinedVariableError:  # a column that needs data which were not at hand
         return {}
     found = {}

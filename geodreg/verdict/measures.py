@@ -23,7 +23,7 @@ from geodreg.models.zoo import TrainedModel, load_judge
 from geodreg.paths import Paths
 from geodreg.printed_algorithm import largest_angle
 from geodreg.realism import FeatureStatistics, accepted_share, frechet_distance, nearest_distance
-from geodreg.solvers import Algorithm1, GraphStart, Newton
+from geodreg.solvers import Algorithm1, GraphStart, Newton, Solver
 from geodreg.verdict.definitions import Settings
 from geodreg.verdict.polyline import shortest_polyline
 
@@ -213,11 +213,11 @@ def _points(subject: Subject) -> pd.DataFrame:
     tables = []
     for n_points in subject.settings.points:
         share = (n_points - 1) / (reference - 1)  # of the limit, for the step that is half of it at the paper's number
-        solvers = {
+        solvers: dict[str, Solver] = {
             "newton": Newton(),
             "fixed": Algorithm1(share=0.5 * share, max_iterations=ITERATIONS),
             "below": Algorithm1(share=0.8, max_iterations=ITERATIONS),
-            "above": Algorithm1(share=1.2, max_iterations=ITERATIONS),
+            "above": Algorithm1(share=2.0, max_iterations=ITERATIONS),
         }
         for name, solver in solvers.items():
             path = interpolate(manifold, start, end, "geodesic", n_points=n_points, solver=solver)
