@@ -13,7 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from geodreg.errors import PlainError
 
-__all__ = ["Claim", "ClaimsError", "Definitions", "Population", "Settings", "Test", "claims_path", "read_definitions"]
+__all__ = [
+    "Claim",
+    "ClaimTest",
+    "ClaimsError",
+    "Definitions",
+    "Population",
+    "Settings",
+    "claims_path",
+    "read_definitions",
+]
 
 FILE = "claims.yaml"
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -55,7 +64,7 @@ class Settings(_Strict):
     ends_seed: int
 
 
-class Test(_Strict):
+class ClaimTest(_Strict):
     """One number with a bound; for each model it is an outcome of its own.
 
     Attributes:
@@ -81,7 +90,7 @@ class Test(_Strict):
     below: float | None = None
 
     @model_validator(mode="after")
-    def _one_bound(self) -> Test:
+    def _one_bound(self) -> ClaimTest:
         if (self.above is None) == (self.below is None):
             raise ValueError(f"give {self.what!r} one bound, above or below")
         if (self.statistic == "auc") != (self.positive is not None):
@@ -105,7 +114,7 @@ class Claim(_Strict):
     counts_for: str
     counts_against: str
     by_construction: str | None = None
-    tests: tuple[Test, ...]
+    tests: tuple[ClaimTest, ...]
 
 
 class Definitions(_Strict):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geodreg.models.zoo import TITLES
-from geodreg.verdict.definitions import Claim, Test
+from geodreg.verdict.definitions import Claim, ClaimTest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ class Effect:
         outcome: by the corrected interval.
     """
 
-    test: Test
+    test: ClaimTest
     model: str
     seeds: dict[str, float]
     value: float
@@ -74,7 +74,7 @@ class Effect:
         return len(self.seeds) < ENOUGH_SEEDS
 
 
-def effect_of(test: Test, model: str, tables: Mapping[str, pd.DataFrame], n_outcomes: int) -> Effect:
+def effect_of(test: ClaimTest, model: str, tables: Mapping[str, pd.DataFrame], n_outcomes: int) -> Effect:
     """The effect of a test on one of its models.
 
     The seeds are the units: pairs of one generator are not independent, so each seed enters with the mean over its
@@ -125,7 +125,7 @@ def wide(table: pd.DataFrame) -> pd.DataFrame:
     return pivoted.reset_index()
 
 
-def _by_seed(test: Test, model: str, table: pd.DataFrame | None) -> dict[str, float]:
+def _by_seed(test: ClaimTest, model: str, table: pd.DataFrame | None) -> dict[str, float]:
     """The effect of each seed; none where the table, the model or the values are missing."""
     import pandas as pd
     from pandas.errors import UndefinedVariableError
@@ -166,7 +166,7 @@ def _interval(values: NDArray[np.float64], versus: NDArray[np.float64] | None, l
     return float(low), float(high)
 
 
-def _outcome(test: Test, interval: tuple[float, float]) -> Outcome:
+def _outcome(test: ClaimTest, interval: tuple[float, float]) -> Outcome:
     low, high = interval
     if test.below is not None:
         low, high = -high, -low
