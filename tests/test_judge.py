@@ -6,7 +6,14 @@ import torch
 from geodreg.datasets import read_mnist
 from geodreg.datasets.fakes import SEEN_FAKES, UNSEEN_FAKES
 from geodreg.models import ModelError, load_judge, load_model, read_card, read_table
-from geodreg.realism import acceptance_table, accepted_share, expected_calibration_error, reliability_table
+from geodreg.realism import (
+    FeatureStatistics,
+    acceptance_table,
+    accepted_share,
+    expected_calibration_error,
+    frechet_distance,
+    reliability_table,
+)
 from tests.needs import needs_mnist
 
 FAKES = SEEN_FAKES | UNSEEN_FAKES
@@ -85,3 +92,19 @@ def test_the_gans_samples_are_as_its_card_says() -> None:
     assert accepted == pytest.approx(model.card["measures"]["samples accepted by the judge"], abs=0.03)
     shares = judge.classify(samples[passed]).bincount(minlength=10) / passed.sum()
     assert shares.min() >= 0.04
+
+
+@needs_mnist
+def test_kept_features_of_the_test_digits_are_theirs() -> None:
+    kept, found = FeatureStatistics.of_test_digits(), FeatureStatistics.of(load_judge(), read_mnist("test").images)
+    assert torch.allclose(kept.mean, found.mean, atol=1e-4)
+    assert torch.allclose(kept.covariance, found.covariance, atol=1e-3)
+    assert abs(frechet_distance(kept, found)) < 1e-3
+
+
+def test_frechet_distance_grows_with_shift_and_spread() -> None:
+    kept = FeatureStatistics.of_test_digits()
+    shifted = FeatureStatistics(kept.mean + 1.0, kept.covariance)
+    assert frechet_distance(kept, shifted) == pytest.approx(len(kept.mean), rel=1e-3)
+    wider = FeatureStatistics(kept.mean, 4.0 * kept.covariance)
+    assert frechet_distance(kept, wider) == pytest.approx(kept.covariance.trace().item(), rel=1e-3)
