@@ -48,7 +48,7 @@ bench: $(BENCH_READY)
 claims: SIZE = $(foreach name,claim pairs seeds,$(if $($(shell echo $(name) | tr a-z A-Z)),$(name)=$($(shell echo $(name) | tr a-z A-Z))))
 claims: $(READY)
 	snakemake --snakefile claims.smk --cores $(CORES) --quiet host reason --rerun-incomplete --rerun-triggers input \
-	  $(if $(SIZE),--config $(SIZE))
+	  $(if $(strip $(SIZE)),--config $(SIZE))
 	python -m geodreg.verdict.job collect $(addprefix --,$(SIZE))
 
 notebooks: $(READY)

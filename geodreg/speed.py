@@ -8,7 +8,6 @@ else below the copy that is installed with it.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from geodreg.errors import PlainError
 from geodreg.manifold import LatentManifold
 from geodreg.models.zoo import TITLES
 from geodreg.objective import PathObjective
+from geodreg.places import places
 from geodreg.solvers import Newton
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ __all__ = [
     "work_ratio",
 ]
 
-PACKAGE = Path(__file__).resolve().parent
 OURS = "geodreg"
 PROBLEM = ["kind", "problem", "gain", "mu"]  # the columns that tell problems apart
 REPEATS = 5  # of each timing in the small race
@@ -60,12 +59,11 @@ class BenchmarkError(PlainError):
 
 
 def _path(file: str) -> Path:
-    named = os.environ.get("GEODREG_BENCHMARKS")
-    places = [Path(named)] if named else [PACKAGE.parent / "data" / "benchmarks", PACKAGE / "_data" / "benchmarks"]
-    for place in places:
+    tried = places("benchmarks", "GEODREG_BENCHMARKS")
+    for place in tried:
         if (place / file).is_file():
             return place / file
-    raise BenchmarkError(f"There is no {file} in {' or '.join(map(str, places))}; make it with `make bench`.")
+    raise BenchmarkError(f"There is no {file} in {' or '.join(map(str, tried))}; make it with `make bench`.")
 
 
 def read_benchmark(name: str) -> pd.DataFrame:

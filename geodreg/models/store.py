@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from geodreg.errors import PlainError
+from geodreg.places import places
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["ModelError", "model_folder", "model_path", "read_card", "read_table", "read_weights", "write_model"]
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
-PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class ModelError(PlainError):
@@ -42,14 +41,13 @@ def model_folder(name: str, models: Path | None = None) -> Path:
     Raises:
         ModelError: if it is in none of the places.
     """
-    named = models or os.environ.get("GEODREG_MODELS")
-    places = [Path(named)] if named else [PACKAGE.parent / "data" / "models", PACKAGE / "_data" / "models"]
-    for place in places:
+    tried = [models] if models else places("models", "GEODREG_MODELS")
+    for place in tried:
         if (place / name / CARD).is_file():
             return place / name
-    known = sorted({card.parent.name for place in places for card in place.glob(f"*/{CARD}")})
+    known = sorted({card.parent.name for place in tried for card in place.glob(f"*/{CARD}")})
     raise ModelError(
-        f"There is no model {name!r} in {' or '.join(map(str, places))}; "
+        f"There is no model {name!r} in {' or '.join(map(str, tried))}; "
         f"known are {', '.join(known) or 'none'}. Train it with `geodreg train {name}`, or set GEODREG_MODELS."
     )
 

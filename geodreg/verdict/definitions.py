@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from geodreg.errors import PlainError
+from geodreg.places import places
 
 __all__ = [
     "Claim",
@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 FILE = "claims.yaml"
-PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class ClaimsError(PlainError):
@@ -148,12 +147,11 @@ def claims_path(file: str) -> Path:
     Raises:
         ClaimsError: if it is in none of them.
     """
-    named = os.environ.get("GEODREG_CLAIMS")
-    places = [Path(named)] if named else [PACKAGE.parent / "data" / "claims", PACKAGE / "_data" / "claims"]
-    for place in places:
+    tried = places("claims", "GEODREG_CLAIMS")
+    for place in tried:
         if (place / file).is_file():
             return place / file
-    raise ClaimsError(f"There is no {file} in {' or '.join(map(str, places))}; make it with `make claims`.")
+    raise ClaimsError(f"There is no {file} in {' or '.join(map(str, tried))}; make it with `make claims`.")
 
 
 @lru_cache(maxsize=1)
