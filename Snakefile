@@ -62,9 +62,9 @@ rule page:
         "OMP_NUM_THREADS={threads} python -m geodreg.execution {input.source} {output}"
 
 
-use rule page as long_page with:    # the page that takes longest starts first
+use rule page as long_page with:    # the pages that take longest start first
     wildcard_constraints:
-        page="fig4-lambert",
+        page="fig4-lambert|algorithm1",
     priority: 1
 
 

@@ -32,7 +32,7 @@ class Newton:
 
     A path is solved with half of the points first (and that one with half of them, down to ``coarsest``) unless
     the whole batch is small, and its result is the start where it has a lower objective than the start curve. All of
-    it is done on :meth:`~geodreg.LatentManifold.isometric`, the same manifold in fewer coordinates of data space.
+    it is done on ``manifold.isometric()``, the same manifold in fewer coordinates of data space.
 
     A pair has converged when the decrease that the quadratic model still predicts is below ``tolerance`` times the
     energy (plain geodesic) or times what the regulariser has changed against the plain geodesic; neither depends on

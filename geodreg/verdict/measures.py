@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from geodreg.comparison import compare, summarise
-from geodreg.curve import chord_length, chord_norms
+from geodreg.curve import chord_energy, refine
 from geodreg.datasets.mnist import read_mnist
 from geodreg.datasets.root import DataError
 from geodreg.datasets.yale import read_yale
@@ -20,12 +19,12 @@ from geodreg.interpolate import interpolate
 from geodreg.manifold import LatentManifold
 from geodreg.metrics import excess_length
 from geodreg.models.zoo import TrainedModel, load_judge
-from geodreg.paths import Paths
+from geodreg.paths import Paths, path_length
 from geodreg.printed_algorithm import largest_angle
 from geodreg.realism import FeatureStatistics, accepted_share, frechet_distance, nearest_distance
 from geodreg.solvers import Algorithm1, GraphStart, Newton, Solver
 from geodreg.verdict.definitions import Settings
-from geodreg.verdict.polyline import shortest_polyline
+from geodreg.verdict.shortest import shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +35,7 @@ RING, DIGITS = "circle-gan", ("mnist-gan", "mnist-vae")
 IN_THE_RING = 0.5  # radius within which a point of the plane is in the hole
 DISC, CELLS, REACH, FINE = 0.4, 24, 4.0, 600  # of the disc that is to be covered, and the latent grid that covers it
 BROKEN = 90.0  # degrees between neighbouring chords
+ITERATIONS_SHORTER = 100  # of L-BFGS on the length
 ITERATIONS = 300  # of Algorithm 1; above the limit a curve breaks up within a few dozen
 
 
@@ -181,21 +181,20 @@ def _cover(subject: Subject) -> pd.DataFrame:
 
 
 def _energy(subject: Subject) -> pd.DataFrame:
-    """The minimiser of the energy, and that of the length, which is found by L-BFGS on the polyline's length."""
+    """The minimiser of the energy, and what the length itself makes of it."""
     import pandas as pd
 
-    start, end = (z.double() for z in subject.ends())
-    manifold = LatentManifold(copy.deepcopy(subject.manifold.generator).double())  # type: ignore[attr-defined]
+    manifold, (start, end) = subject.manifold, subject.ends()
     by_energy = interpolate(manifold, start, end, "geodesic", n_points=subject.settings.n_points)
+    x = by_energy.x.flatten(2)
     tables = []
-    for name, z in (("energy", by_energy.z), ("length", shortest_polyline(manifold, start, end, by_energy.z.shape[1]))):
-        x = manifold.generate_flat(z)
-        apart = torch.cdist(x, by_energy.x.flatten(2)).amin(-1).amax(-1)
+    for name, z in (("energy", by_energy.z), ("length", shorten(manifold, by_energy.z, ITERATIONS_SHORTER))):
+        apart = torch.cdist(manifold.generate_flat(refine(z, 8)), manifold.generate_flat(refine(by_energy.z, 8)))
         columns = {
-            "length": chord_length(x),
-            "apart": apart,
+            "length": path_length(manifold, z),
+            "apart": apart.amin(-1).amax(-1),
             "interval": by_energy.interval,
-            "energy": (chord_norms(x).square().sum(-1) * (x.shape[1] - 1) / (2 * by_energy.interval)),
+            "energy": chord_energy(x, by_energy.interval),
         }
         table = pd.DataFrame({key: values.double().numpy() for key, values in columns.items()})
         table.insert(0, "method", name)
