@@ -47,7 +47,7 @@ def todo(tree: Path) -> set[str]:
 
 DIGITS = {"fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig4-lambert", "weight", "speed"}
 FACES = {"fig3", "fig3-yale", "fig4-yale", "fig4-lambert", "weight"}
-ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "judge", "speed", "site"}
+ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "judge", "speed", "algorithm1", "site"}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "judge", "speed", "site"
         (["book/method.md"], {"site"}),
         (["notebooks/fig2-circle.md"], {"fig2-circle", "site"}),
         (["data/models/mnist-vae/card.json"], DIGITS - {"fig3-mnist-gan"} | {"site"}),
-        (["data/models/mnist-judge/weights.safetensors"], DIGITS - {"speed"} | {"judge", "site"}),
+        (["data/models/mnist-judge/weights.safetensors"], DIGITS - {"speed"} | {"judge", "algorithm1", "site"}),
         (["data/models/yale-dcgan/codes.csv"], FACES | {"site"}),
         (["data/models/lambert-dcgan/card.json"], {"fig4-lambert", "site"}),
         (["data/models/circle-gan/weights.safetensors"], {"fig1-mismatch", "site"}),

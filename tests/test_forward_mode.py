@@ -118,7 +118,7 @@ def test_a_generator_that_the_rules_get_wrong_is_found_out() -> None:
 
 def test_parts_change_nothing() -> None:
     manifold = LatentManifold(load_model("mnist-vae").generator.double(), noise=0.1)
-    z = latents(200, 8, 3)
+    z = latents(400, 8, 3)
     assert len(manifold.parts(z)) > 2
     assert torch.allclose(manifold.jacobian(z)[77], manifold.jacobian(z[77]), atol=1e-12)
     assert torch.allclose(manifold.nll(z)[150:], manifold.nll(z[150:]))
