@@ -40,7 +40,7 @@ rule train:
     output:
         f"{TRAINED_MODELS}/{{label}}/{{model}}/card.json",
     params:
-        which=lambda wildcards: f"--{'subject' if wildcards.label.startswith('yale') else 'seed'} {wildcards.label}",
+        which=lambda wildcards: Job("", wildcards.model, wildcards.label).training,
     threads: 1
     priority: 1
     message:

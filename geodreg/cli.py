@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from geodreg.datasets import DataError, fetch_mnist, fetch_yale
 from geodreg.models import ModelError, model_folder, model_path, read_card
@@ -28,6 +29,9 @@ def train_command(
     epochs: Annotated[int | None, typer.Option(help="Passes over the data, for the VAE.", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help="Updates, for all others.", min=1)] = None,
     subject: Annotated[str | None, typer.Option(help="Whose faces, for yale-dcgan, such as yaleB22.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting, as NAME=VALUE, such as latent_dim=16.")
+    ] = None,
     data_root: Annotated[
         Path | None, typer.Option(help="Folder that holds mnist/ and yale_b/; default $GEODREG_DATA or data/raw.")
     ] = None,
@@ -37,7 +41,10 @@ def train_command(
 ) -> None:
     """Train one of the book's models, and write its weights and its card."""
     try:
-        folder = train(model, out, data_root, seed=seed, epochs=epochs, steps=steps, subject=subject)
+        others = dict(map(_setting, settings or []))
+        folder = train(
+            model, out, data_root, **{**others, "seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
+        )
     except (DataError, ModelError, ValueError) as error:
         _refuse(str(error))
     typer.echo(f"Written: {folder}")
@@ -71,6 +78,14 @@ def fetch(
         _refuse(str(error))
     except (OSError, RuntimeError, ValueError) as error:
         _refuse(f"{name} could not be fetched: {error}")
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """Name and value of ``NAME=VALUE``, the value read as YAML."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ValueError(f"{text!r} is no setting; write NAME=VALUE, such as latent_dim=16.")
+    return name.strip(), yaml.safe_load(value)
 
 
 def _refuse(sentence: str) -> None:

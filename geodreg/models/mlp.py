@@ -8,7 +8,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-__all__ = ["VAE", "CircleGenerator", "DigitGenerator", "perceptron"]
+__all__ = ["ACTIVATIONS", "VAE", "CircleGenerator", "DigitGenerator", "perceptron"]
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (nn.SiLU, nn.Tanh, nn.Softplus, nn.ReLU)}
+"""What may stand between the layers of a digit model; all of the book's are smooth, ReLU is there to see what it does."""
 
 
 def perceptron(sizes: Sequence[int], activation: type[nn.Module], batch_norm: bool = False) -> nn.Sequential:
@@ -43,14 +46,21 @@ class DigitGenerator(nn.Module):
 
     Args:
         latent_dim: latent size ``d``.
-        hidden: sizes of the hidden layers, with SiLU between, so that the map is smooth.
+        hidden: sizes of the hidden layers.
         batch_norm: with batch normalisation, for training.
+        activation: between the layers, a key of :data:`ACTIVATIONS`.
     """
 
-    def __init__(self, latent_dim: int, hidden: Sequence[int] = (256, 512), batch_norm: bool = False) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        hidden: Sequence[int] = (256, 512),
+        batch_norm: bool = False,
+        activation: str = "SiLU",
+    ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.layers = perceptron([latent_dim, *hidden, 28 * 28], nn.SiLU, batch_norm)
+        self.layers = perceptron([latent_dim, *hidden, 28 * 28], ACTIVATIONS[activation], batch_norm)
 
     def logits(self, z: Tensor) -> Tensor:
         """Log-odds of the grey values: ``(n, d)`` to ``(n, 784)``."""
@@ -67,12 +77,13 @@ class VAE(nn.Module):
     Args:
         latent_dim: latent size ``d``.
         hidden: sizes of the generator's hidden layers; the encoder has them in reverse.
+        activation: between the layers of both, a key of :data:`ACTIVATIONS`.
     """
 
-    def __init__(self, latent_dim: int, hidden: Sequence[int] = (256, 512)) -> None:
+    def __init__(self, latent_dim: int, hidden: Sequence[int] = (256, 512), activation: str = "SiLU") -> None:
         super().__init__()
-        self.encoder = perceptron([28 * 28, *reversed(hidden), 2 * latent_dim], nn.SiLU)
-        self.generator = DigitGenerator(latent_dim, hidden)
+        self.encoder = perceptron([28 * 28, *reversed(hidden), 2 * latent_dim], ACTIVATIONS[activation])
+        self.generator = DigitGenerator(latent_dim, hidden, activation=activation)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the approximate posterior: ``(n, 28, 28)`` to ``(n, d)`` twice."""

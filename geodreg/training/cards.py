@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Order", "table_bytes"]
 
 
+OWN_OPTIONS = ("seed", "epochs", "steps", "subject")  # of `geodreg train`; other settings are given with --set
+
+
 @dataclass(frozen=True)
 class Order:
     """What was asked for: a model by name, below a folder, with settings that differ from the recipe's in some things.
@@ -77,7 +80,7 @@ class Order:
             "measures": measures,
             "seed": settings["seed"],
             "settings": settings,
-            "command": " ".join([f"geodreg train {self.name}", *(f"--{key} {value}" for key, value in options)]),
+            "command": " ".join([f"geodreg train {self.name}", *(_option(key, value) for key, value in options)]),
             "seconds": round(run.seconds, 1),
             "threads": torch.get_num_threads(),
             "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "geodreg")}},
@@ -88,6 +91,11 @@ class Order:
         folder = write_model(self.name, module.state_dict(), card, files, self.out)
         run.finish()
         return folder
+
+
+def _option(name: str, value: object) -> str:
+    """A setting as the command line takes it."""
+    return f"--{name} {value}" if name in OWN_OPTIONS else f"--set {name}={value}".replace(" ", "")
 
 
 def _rounded(columns: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:

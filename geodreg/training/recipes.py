@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from geodreg.datasets.lambert import face
@@ -59,7 +60,12 @@ def train(name: str, out: Path, root: str | Path | None = None, **changes: objec
     for key in changes:
         if key not in known:
             raise ValueError(f"{name} has no setting {key}; it has {', '.join(known)}.")
-    return recipe(Order(name, out, root, replace(settings, **changes), changes))
+    try:
+        changed = TypeAdapter(type(settings)).validate_python({**asdict(settings), **changes})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise ValueError(f"{name}'s setting {wrong['loc'][0]} is {wrong['input']!r}: {wrong['msg']}.") from None
+    return recipe(Order(name, out, root, changed, changes))
 
 
 def _circle_gan(order: Order) -> Path:
@@ -92,7 +98,14 @@ def _mnist_vae(order: Order) -> Path:
         vae,
         run,
         what="Variational autoencoder on MNIST (Figure 3)",
-        architecture={"kind": "VAE", "sizes": {"latent_dim": settings.latent_dim, "hidden": list(settings.hidden)}},
+        architecture={
+            "kind": "VAE",
+            "sizes": {
+                "latent_dim": settings.latent_dim,
+                "hidden": list(settings.hidden),
+                "activation": settings.activation,
+            },
+        },
         data=_mnist_sums(),
         measures={
             "test negative ELBO, grey values, nats": negative_elbo(vae, test.images, settings.seed),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ class VAESettings:
         seed: of the weights, the order of the images and the posterior samples.
         latent_dim: latent size. With 10 and more, training leaves coordinates unused, and the metric is singular there.
         hidden: sizes of the generator's hidden layers; the encoder has them in reverse.
+        activation: between the layers.
         epochs: passes over the training images.
         batch_size: images in each update.
         learning_rate: the highest of the one-cycle schedule (Smith and Topin 2018).
@@ -31,6 +33,7 @@ class VAESettings:
     seed: int = 0
     latent_dim: int = 8
     hidden: tuple[int, ...] = (256, 512)
+    activation: Literal["SiLU", "Tanh", "Softplus", "ReLU"] = "SiLU"
     epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 2e-3
@@ -52,7 +55,7 @@ def train_vae(settings: VAESettings, train: Tensor, test: Tensor, checkpoint: Pa
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
-        vae = VAE(settings.latent_dim, settings.hidden)
+        vae = VAE(settings.latent_dim, settings.hidden, settings.activation)
     chance = torch.Generator().manual_seed(settings.seed)
     n_batches = len(train) // settings.batch_size
     optimiser = torch.optim.AdamW(vae.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)

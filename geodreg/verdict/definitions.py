@@ -20,6 +20,7 @@ __all__ = [
     "Definitions",
     "Population",
     "Settings",
+    "Variation",
     "claims_path",
     "read_definitions",
 ]
@@ -61,6 +62,26 @@ class Settings(_Strict):
     weights: tuple[float, ...]
     points: tuple[int, ...]
     ends_seed: int
+    other_ends_seed: int
+
+
+class Variation(_Strict):
+    """A setting of one model that is changed, everything else left as it is, to see what depends on it.
+
+    Attributes:
+        model: whose setting.
+        parameter: ``noise`` of the density, or a setting that the model is trained with.
+        values: instead of the usual one.
+    """
+
+    model: str
+    parameter: str
+    values: tuple[float | int | str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the changed models are called in place of their training seed: ``parameter=value``."""
+        return tuple(f"{self.parameter}={value}" for value in self.values)
 
 
 class ClaimTest(_Strict):
@@ -122,6 +143,7 @@ class Definitions(_Strict):
     sizes: dict[str, Population]
     settings: Settings
     claims: tuple[Claim, ...]
+    variations: tuple[Variation, ...]
 
     @property
     def n_outcomes(self) -> int:

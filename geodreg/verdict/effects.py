@@ -49,6 +49,7 @@ class Effect:
         test: which one.
         model: on which model.
         seeds: effect of each training seed or person, by its label; with ``versus``, of the model itself.
+        versus: with ``versus``, effect of each seed of that model.
         value: mean over seeds; with ``versus``, less that of the other model.
         interval: its 95 % interval; with fewer than five seeds the range over them.
         corrected: interval that holds with 95 % for all tests of all claims together (Bonferroni); the same range.
@@ -58,6 +59,7 @@ class Effect:
     test: ClaimTest
     model: str
     seeds: dict[str, float]
+    versus: dict[str, float]
     value: float
     interval: tuple[float, float]
     corrected: tuple[float, float]
@@ -87,17 +89,18 @@ def effect_of(test: ClaimTest, model: str, tables: Mapping[str, pd.DataFrame], n
         n_outcomes: number of outcomes that the intervals are corrected for.
     """
     table = tables.get(test.table)
-    mine = _by_seed(test, model, table)
-    others = _by_seed(test, test.versus, table) if test.versus is not None else None
+    mine, is_share = _by_seed(test, model, table)
+    others = _by_seed(test, test.versus, table)[0] if test.versus is not None else None
     if not mine or (others is not None and not others):
         nothing = (np.nan, np.nan)
-        return Effect(test, model, {}, np.nan, nothing, nothing, Outcome.NO_DATA)
+        return Effect(test, model, {}, {}, np.nan, nothing, nothing, Outcome.NO_DATA)
     values = np.array(list(mine.values()))
     versus = None if others is None else np.array(list(others.values()))
     value = float(values.mean()) - (0.0 if versus is None else float(versus.mean()))
-    interval = _interval(values, versus, LEVEL)
-    corrected = _interval(values, versus, 1.0 - (1.0 - LEVEL) / n_outcomes)
-    return Effect(test, model, mine, value, interval, corrected, _outcome(test, corrected))
+    interval, corrected = (_interval(values, versus, level) for level in (LEVEL, 1.0 - (1.0 - LEVEL) / n_outcomes))
+    if is_share and versus is None:
+        interval, corrected = _within_one(interval), _within_one(corrected)
+    return Effect(test, model, mine, others or {}, value, interval, corrected, _outcome(test, corrected))
 
 
 def effects_of(claim: Claim, tables: Mapping[str, pd.DataFrame], n_outcomes: int) -> list[Effect]:
@@ -125,19 +128,20 @@ def wide(table: pd.DataFrame) -> pd.DataFrame:
     return pivoted.reset_index()
 
 
-def _by_seed(test: ClaimTest, model: str, table: pd.DataFrame | None) -> dict[str, float]:
-    """The effect of each seed; none where the table, the model or the values are missing."""
+def _by_seed(test: ClaimTest, model: str, table: pd.DataFrame | None) -> tuple[dict[str, float], bool]:
+    """The effect of each seed (none where the table, the model or the values are missing), and whether it is a share."""
     import pandas as pd
     from pandas.errors import UndefinedVariableError
     from scipy.stats import mannwhitneyu
 
     if table is None or not (table["model"] == model).any():
-        return {}
+        return {}, False
     rows = wide(table[table["model"] == model])
     try:
         value = pd.Series(rows.eval(test.value, engine="python"), rows.index, float)
     except UndefinedVariableError:  # a column that needs data which were not at hand
-        return {}
+        return {}, False
+    is_share = test.statistic == "auc" or bool(value.isin([0.0, 1.0]).all())
     found = {}
     for seed, own in value.groupby(rows["seed"].astype(str), sort=False):
         if own.isna().any():
@@ -149,7 +153,7 @@ def _by_seed(test: ClaimTest, model: str, table: pd.DataFrame | None) -> dict[st
         if positive.any() and not positive.all():
             inside, outside = own[positive], own[~positive]
             found[str(seed)] = float(mannwhitneyu(inside, outside).statistic / (len(inside) * len(outside)))
-    return found
+    return found, is_share
 
 
 def _interval(values: NDArray[np.float64], versus: NDArray[np.float64] | None, level: float) -> tuple[float, float]:
@@ -164,6 +168,11 @@ def _interval(values: NDArray[np.float64], versus: NDArray[np.float64] | None, l
     test = ttest_1samp(values, 0.0) if versus is None else ttest_ind(values, versus, equal_var=False)
     low, high = test.confidence_interval(level)
     return float(low), float(high)
+
+
+def _within_one(interval: tuple[float, float]) -> tuple[float, float]:
+    """A share lies between nothing and all, whatever Student's interval says."""
+    return max(interval[0], 0.0), min(interval[1], 1.0)
 
 
 def _outcome(test: ClaimTest, interval: tuple[float, float]) -> Outcome:

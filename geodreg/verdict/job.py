@@ -28,8 +28,10 @@ def measure_command(table: str, model: str, label: str, out: Path, pairs: Pairs 
     """Measure one table of one model, and write it to OUT."""
     definitions, _ = read_definitions()
     size = limited(definitions.sizes[model], pairs, None)
-    trained = load_model(model, Job(table, model, label).models) if model in COMMITTED else None
-    rows = measure(table, Subject(model, trained, label, size.pairs, size.samples, definitions.settings))
+    job = Job(table, model, label)
+    trained = load_model(model, job.models) if model in COMMITTED else None
+    settings = job.settings(definitions.settings)
+    rows = measure(table, Subject(model, trained, label, size.pairs, size.samples, settings))
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f"{out.name}.part")
     rows.to_csv(part, index=False)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from geodreg.comparison import compare, summarise
-from geodreg.curve import chord_energy, refine
+from geodreg.curve import chord_energy, chord_length, refine, straight
 from geodreg.datasets.mnist import read_mnist
 from geodreg.datasets.root import DataError
 from geodreg.datasets.yale import read_yale
@@ -19,12 +19,13 @@ from geodreg.interpolate import interpolate
 from geodreg.manifold import LatentManifold
 from geodreg.metrics import excess_length
 from geodreg.models.zoo import TrainedModel, load_judge
-from geodreg.paths import Paths, path_length
+from geodreg.paths import Paths
 from geodreg.printed_algorithm import largest_angle
 from geodreg.realism import FeatureStatistics, accepted_share, frechet_distance, nearest_distance
 from geodreg.solvers import Algorithm1, GraphStart, Newton, Solver
 from geodreg.verdict.definitions import Settings
-from geodreg.verdict.shortest import shorten
+from geodreg.verdict.plan import VARIATIONS
+from geodreg.verdict.shortest import SUB_POINTS, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ RING, DIGITS = "circle-gan", ("mnist-gan", "mnist-vae")
 IN_THE_RING = 0.5  # radius within which a point of the plane is in the hole
 DISC, CELLS, REACH, FINE = 0.4, 24, 4.0, 600  # of the disc that is to be covered, and the latent grid that covers it
 BROKEN = 90.0  # degrees between neighbouring chords
-ITERATIONS_SHORTER = 100  # of L-BFGS on the length
+ITERATIONS_SHORTER = 500  # of L-BFGS on the length
 ITERATIONS = 300  # of Algorithm 1; above the limit a curve breaks up within a few dozen
 
 
@@ -66,9 +67,9 @@ class Subject:
         generator = self.model.generator.double() if self.name == RING else self.model.generator
         return LatentManifold(generator, noise=self.settings.noise[self.name])
 
-    def ends(self) -> tuple[Tensor, Tensor]:
-        """The same pairs for every table."""
-        seed = self.settings.ends_seed
+    def ends(self, seed: int | None = None) -> tuple[Tensor, Tensor]:
+        """The same pairs for every table, but for one that asks for others."""
+        seed = self.settings.ends_seed if seed is None else seed
         if self.name == RING:
             return choose_ring_ends(self.manifold, self.pairs, seed)
         assert self.model is not None  # noqa: S101
@@ -181,18 +182,23 @@ def _cover(subject: Subject) -> pd.DataFrame:
 
 
 def _energy(subject: Subject) -> pd.DataFrame:
-    """The minimiser of the energy, and what the length itself makes of it."""
+    """The minimiser of the energy, and minimisers of the length: from there on, and from the straight line on."""
     import pandas as pd
 
-    manifold, (start, end) = subject.manifold, subject.ends()
-    by_energy = interpolate(manifold, start, end, "geodesic", n_points=subject.settings.n_points)
-    x = by_energy.x.flatten(2)
+    n_points = subject.settings.n_points
+    manifold, (start, end) = subject.manifold, subject.ends(subject.settings.other_ends_seed)
+    by_energy = interpolate(manifold, start, end, "geodesic", n_points=n_points)
+    curves = {
+        "energy": by_energy.z,
+        "length": shorten(manifold, by_energy.z, ITERATIONS_SHORTER),
+        "line": shorten(manifold, straight(start, end, n_points), ITERATIONS_SHORTER),
+    }
+    images = {name: manifold.generate_flat(refine(z, SUB_POINTS)) for name, z in curves.items()}
     tables = []
-    for name, z in (("energy", by_energy.z), ("length", shorten(manifold, by_energy.z, ITERATIONS_SHORTER))):
-        apart = torch.cdist(manifold.generate_flat(refine(z, 8)), manifold.generate_flat(refine(by_energy.z, 8)))
+    for name, x in images.items():
         columns = {
-            "length": path_length(manifold, z),
-            "apart": apart.amin(-1).amax(-1),
+            "length": chord_length(x),
+            "apart": torch.cdist(x, images["energy"]).amin(-1).amax(-1),
             "interval": by_energy.interval,
             "energy": chord_energy(x, by_energy.interval),
         }
@@ -244,6 +250,13 @@ def _weights(subject: Subject) -> pd.DataFrame:
     return summarise(paths, settings.along, measures).drop(columns=["iterations", "gap", "chord"])
 
 
+def _variations(subject: Subject) -> pd.DataFrame:
+    """The three methods with one setting changed: lengths, densities, and the judge's acceptance."""
+    judge = load_judge()
+    measures: dict[str, Callable[..., Tensor]] = {"accepted": lambda profile: accepted_share(judge, profile.x)}
+    return summarise(_three(subject), subject.settings.along, measures).drop(columns=["iterations", "gap", "chord"])
+
+
 def _spectra(subject: Subject) -> pd.DataFrame:
     """What nine components of the uncentred singular value decomposition hold of a person's images."""
     import pandas as pd
@@ -264,5 +277,6 @@ MEASURES: dict[str, Callable[[Subject], pd.DataFrame]] = {
     "points": _points,
     "weights": _weights,
     "spectra": _spectra,
+    VARIATIONS: _variations,
 }
 """The tables that can be made, by name."""

@@ -5,19 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from geodreg.verdict.definitions import Claim, Definitions, Population
+from geodreg.verdict.definitions import Claim, Definitions, Population, Settings
 
-__all__ = ["COMMITTED", "COMMITTED_MODELS", "TRAINED_MODELS", "Job", "jobs", "limited", "out_folder", "parts_folder"]
+__all__ = [
+    "COMMITTED",
+    "COMMITTED_MODELS",
+    "TRAINED_MODELS",
+    "VARIATIONS",
+    "Job",
+    "jobs",
+    "limited",
+    "out_folder",
+    "parts_folder",
+]
 
 COMMITTED = {"mnist-gan": "0", "mnist-vae": "0", "circle-gan": "0", "yale-dcgan": "yaleB22"}
 """The training seed or person of the models in ``data/models``; others are trained."""
 
+NOISE, VARIATIONS = "noise=", "variations"  # beginning of a label; the table of all models with another setting
 COMMITTED_MODELS, TRAINED_MODELS = Path("data/models"), Path("runs/claims/models")
 
 
 @dataclass(frozen=True, order=True)
 class Job:
-    """One table of one model."""
+    """One table of one model.
+
+    Attributes:
+        table: its name.
+        model: its name.
+        label: training seed or person; or the one setting that differs, such as ``noise=0.3``.
+    """
 
     table: str
     model: str
@@ -26,7 +43,25 @@ class Job:
     @property
     def trained(self) -> bool:
         """Whether the model is trained for the purpose."""
-        return self.model in COMMITTED and COMMITTED[self.model] != self.label
+        return self.model in COMMITTED and COMMITTED[self.model] != self.label and not self.label.startswith(NOISE)
+
+    @property
+    def training(self) -> str:
+        """Options of ``geodreg train`` for it.
+
+        Example:
+            >>> Job("paths", "mnist-vae", "3").training, Job("variations", "mnist-vae", "latent_dim=4").training
+            ('--seed 3', '--set latent_dim=4')
+        """
+        option = "set" if "=" in self.label else "subject" if self.label.startswith("yale") else "seed"
+        return f"--{option} {self.label}"
+
+    def settings(self, usual: Settings) -> Settings:
+        """What its runs have in common, with the noise of its label if that names one."""
+        if not self.label.startswith(NOISE):
+            return usual
+        noise = {**usual.noise, self.model: float(self.label.removeprefix(NOISE))}
+        return usual.model_copy(update={"noise": noise})
 
     @property
     def models(self) -> Path:
@@ -57,7 +92,7 @@ def limited(population: Population, pairs: int | None, seeds: int | None) -> Pop
 
 
 def jobs(definitions: Definitions, claim: Claim | None = None, seeds: int | None = None) -> list[Job]:
-    """What is to be run for one claim, or for all, each once.
+    """What is to be run for one claim, or for all, each once; with everything, the variations too.
 
     Args:
         definitions: the claims.
@@ -70,6 +105,8 @@ def jobs(definitions: Definitions, claim: Claim | None = None, seeds: int | None
             for model in (*test.models, *([test.versus] if test.versus else [])):
                 labels = limited(definitions.sizes[model], None, seeds).labels
                 found |= {Job(test.table, model, label) for label in labels}
+    if claim is None and seeds is None:
+        found |= {Job(VARIATIONS, each.model, label) for each in definitions.variations for label in each.labels}
     return sorted(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from geodreg.verdict.definitions import Claim, Definitions
@@ -35,16 +35,18 @@ def effects_table(effects: Sequence[Effect]) -> pd.DataFrame:
         if effect.outcome is Outcome.NO_DATA:
             rows.append([*row, "", "", "", "", str(effect.outcome)])
             continue
-        seeds = sorted(effect.seeds.values())
-        shown = (
-            " ".join(map(_number, effect.seeds.values()))
-            if len(seeds) <= FEW
-            else f"{_pair((seeds[0], seeds[-1]))} ({len(seeds)})"
-        )
+        shown = " minus ".join(_each(seeds.values()) for seeds in (effect.seeds, effect.versus) if seeds)
         interval = f"{_pair(effect.interval)}{' (range)' if effect.is_range else ''}"
         rows.append([*row, _number(effect.value), interval, _pair(effect.corrected), shown, str(effect.outcome)])
     columns = ["Number", "Model", "For if", "Effect", "95 % interval", "Corrected", "Each seed", "Outcome"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _each(values: Collection[float]) -> str:
+    """Effects of the seeds one by one, or their range."""
+    return (
+        " ".join(map(_number, values)) if len(values) <= FEW else f"{_pair((min(values), max(values)))} ({len(values)})"
+    )
 
 
 def claims_markdown(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) -> str:
