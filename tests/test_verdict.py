@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,13 @@ from geodreg.curve import straight
 from geodreg.models import load_model
 from geodreg.paths import path_length
 from geodreg.verdict.definitions import ClaimsError, ClaimTest, read_definitions
-from geodreg.verdict.effects import Outcome, Verdict, effect_of, verdict_of, wide
+from geodreg.verdict.effects import Outcome, Verdict, effect_of, effects_of, verdict_of, wide
+from geodreg.verdict.live import check_live
 from geodreg.verdict.measures import MEASURES, Subject, measure
-from geodreg.verdict.plan import jobs
+from geodreg.verdict.plan import COMMITTED, jobs
+from geodreg.verdict.presentation import claim_markdown, claims_markdown, effects_table
 from geodreg.verdict.shortest import shorten
+from geodreg.verdict.store import read_provenance, read_tables
 from tests.generators import sphere
 
 ROOT = Path(__file__).parent.parent
@@ -145,6 +150,64 @@ def test_fewer_pairs_are_the_first_ones() -> None:
         for n in (2, 4)
     )
     assert np.allclose(few["length"], more["length"][:2])
+
+
+def test_tables_are_whole_and_older_than_nothing_they_rest_on() -> None:
+    tables, made = read_tables(), read_provenance()
+    for job in jobs(DEFINITIONS):
+        rows = tables[job.table]
+        assert ((rows["model"] == job.model) & (rows["seed"] == job.label)).any(), job
+        if job.model in COMMITTED:
+            assert f"{job.model} {job.label}" in made["models"]
+    for claim in DEFINITIONS.claims:
+        effects = effects_of(claim, tables, DEFINITIONS.n_outcomes)
+        assert all(effect.outcome is not Outcome.NO_DATA for effect in effects)
+        assert len(effects_table(effects)) == len(effects)
+        assert claim.counts_for in claim_markdown(claim, effects)
+    assert claims_markdown(DEFINITIONS, tables).count("\n") == 13
+
+
+def test_definitions_came_before_the_tables() -> None:
+    def last_commit(file: str) -> str:
+        command = ["git", "log", "-1", "--format=%H", "--", f"data/claims/{file}"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+    defined, measured = last_commit("claims.yaml"), last_commit("provenance.json")
+    if not defined or not measured:
+        pytest.skip("needs the repository's history")
+    order = ["git", "merge-base", "--is-ancestor", defined, measured]
+    assert defined != measured
+    assert subprocess.run(order, cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("file", ["paths.csv", "samples.csv"])
+def test_a_table_that_was_changed_by_hand_is_refused(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(FOLDER, tmp_path / "claims")
+    monkeypatch.setenv("GEODREG_CLAIMS", str(tmp_path / "claims"))
+    assert read_tables()
+    changed = tmp_path / "claims" / file
+    changed.write_text(changed.read_text().replace("1", "2", 1))
+    with pytest.raises(ClaimsError, match=f"{file} was changed"):
+        read_tables()
+
+
+def test_tables_of_other_definitions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(FOLDER, tmp_path / "claims")
+    monkeypatch.setenv("GEODREG_CLAIMS", str(tmp_path / "claims"))
+    definitions = tmp_path / "claims" / "claims.yaml"
+    definitions.write_text(definitions.read_text().replace("above: 0.95", "above: 0.9"))
+    with pytest.raises(ClaimsError, match=r"claims\.yaml has changed"):
+        read_tables()
+
+
+def test_numbers_that_do_not_come_out_again_are_refused() -> None:
+    tables = read_tables()
+    rows = tables["paths"].query("model == 'mnist-vae' and seed == '0' and pair < 8")
+    assert (check_live(rows, tables)["agree"] == 1.0).all()
+    with pytest.raises(ClaimsError, match="of length measured now agree"):
+        check_live(rows.assign(length=rows["length"] * 1.1), tables)
 
 
 def test_definitions_that_make_no_sense_are_refused_in_a_sentence(

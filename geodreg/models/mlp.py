@@ -11,7 +11,7 @@ from torch import Tensor, nn
 __all__ = ["ACTIVATIONS", "VAE", "CircleGenerator", "DigitGenerator", "perceptron"]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (nn.SiLU, nn.Tanh, nn.Softplus, nn.ReLU)}
-"""What may stand between the layers of a digit model; all of the book's are smooth, ReLU is there to see what it does."""
+"""What may stand between the layers of a digit model. The book's are smooth; ReLU is there to see what it does."""
 
 
 def perceptron(sizes: Sequence[int], activation: type[nn.Module], batch_norm: bool = False) -> nn.Sequential:

@@ -129,7 +129,7 @@ def wide(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_seed(test: ClaimTest, model: str, table: pd.DataFrame | None) -> tuple[dict[str, float], bool]:
-    """The effect of each seed (none where the table, the model or the values are missing), and whether it is a share."""
+    """The effect of each seed (none where table, model or values are missing), and whether it is a share."""
     import pandas as pd
     from pandas.errors import UndefinedVariableError
     from scipy.stats import mannwhitneyu

@@ -13,7 +13,7 @@ from geodreg.manifold import LatentManifold
 __all__ = ["SUB_POINTS", "shorten"]
 
 SUB_POINTS = 8
-"""Parts of each chord whose images' length is minimised; on the points alone they gather at the ends and leave one long chord."""
+"""Parts of each chord. On the points alone, they would gather at the ends and leave one long chord."""
 OPTIONS = {"maxcor": 20, "ftol": 1e-12, "gtol": 1e-8}
 
 
