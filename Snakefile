@@ -64,7 +64,7 @@ rule page:
 
 use rule page as long_page with:    # the pages that take longest start first
     wildcard_constraints:
-        page="fig4-lambert|algorithm1",
+        page="fig4-lambert|algorithm1|claims",
     priority: 1
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +18,7 @@ import pandas as pd
 import torch
 
 from benchmarks.sizes import OUT, SIZES
+from geodreg.revision import revision
 
 PACKAGES = ("torch", "numpy", "scipy", "geomstats", "stochman", "pytest-benchmark")
 
@@ -37,12 +37,9 @@ def tables(run: dict[str, Any]) -> dict[str, pd.DataFrame]:
 def provenance(run: dict[str, Any]) -> dict[str, Any]:
     """What made the tables, without names or paths of the machine."""
     cpu = run["machine_info"].get("cpu", {})
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=10"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit,
+        "commit": revision(),
         "sizes": SIZES.name,
         "cpu": cpu.get("brand_raw", platform.machine()),
         "cores": os.cpu_count(),
@@ -61,10 +58,11 @@ def _version(package: str) -> str:
 def main() -> None:
     """Write every table and ``provenance.json``."""
     run = json.loads(Path(sys.argv[1]).read_text())
+    made_by = provenance(run)  # before the tables that are written here make the checkout look changed
     OUT.mkdir(parents=True, exist_ok=True)
     for name, table in tables(run).items():
         table.to_csv(OUT / f"{name}.csv", index=False, float_format="%.6g")
-    (OUT / "provenance.json").write_text(json.dumps(provenance(run), indent=1) + "\n")
+    (OUT / "provenance.json").write_text(json.dumps(made_by, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ __all__ = [
 ]
 
 IPYTHON_NAMES = ("In", "Out")
-RECORD = "geodreg-run"  # name of the glued record that the provenance page reads
+RECORD, VARIANT = "geodreg-run", "geodreg-variant"  # names of the glued records that the site's tables are made of
+LOSSES = {"algorithm1": "force of the printed Algorithm 1"}
 
 
 class ParameterError(PlainError, ValueError):
@@ -158,10 +159,32 @@ def show_statuses(table: pd.DataFrame) -> Markdown:
     return show_table(counts.rename(columns={"method": "Method", "status": "Why it stopped", "pairs": "Pairs"}))
 
 
-def describe_variant(mu: float, noise: float, n_points: int, solver: str) -> Markdown:
-    """Which of the possible objectives and solvers a page uses, as a paragraph."""
-    from IPython.display import Markdown
+def describe_variant(
+    mu: float | Mapping[str, float],
+    noise: float,
+    n_points: int,
+    solver: str,
+    start: str = "straight",
+    precision: str = "single",
+) -> Markdown:
+    """Which of the possible objectives and solvers a page uses, as a paragraph, and as a record for the site.
 
+    Args:
+        mu: weight of the density; or the weight of each model, by its title.
+        noise: of the density.
+        n_points: of a path.
+        solver: name of it.
+        start: name of the start.
+        precision: single or double.
+    """
+    from IPython.display import Markdown
+    from myst_nb import glue
+
+    weights = {"": mu} if isinstance(mu, float | int) else mu
+    weight = ", ".join(f"{value:g} ({model})" if model else f"{value:g}" for model, value in weights.items())
+    loss = LOSSES.get(solver, "loss as printed")
+    row = {"Minimised": loss, "Weight": weight, "Noise": f"{noise:g}", "Points": n_points, "Start": start}
+    glue(VARIANT, json.dumps({**row, "Solver": f"{solver}, {precision} precision"}), display=False)
     density = (
         "the paper's density (noise 0)"
         if noise == 0
@@ -169,9 +192,9 @@ def describe_variant(mu: float, noise: float, n_points: int, solver: str) -> Mar
         "collapses"
     )
     return Markdown(
-        f"The objective is the chord energy plus the density term with weight {mu}, with {density}, on the interval of "
-        f"unit speed, from the straight start, solved by `{solver}` in single precision with {n_points} points. The "
-        "paper's range of weights is 0.003 to 0.1."
+        f"The objective is the {loss}: the chord energy plus the density term with weight {weight}, with {density}, on "
+        f"the interval of unit speed, from the {start} start, solved by `{solver}` in {precision} precision with "
+        f"{n_points} points. The paper's range of weights is 0.003 to 0.1; {{ref}}`variants` has all figures together."
     )
 
 

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from geodreg.models.store import model_path, read_card
-from geodreg.notebook import RECORD
+from geodreg.notebook import RECORD, VARIANT
 
-__all__ = ["provenance_page"]
+__all__ = ["provenance_page", "variants_table"]
 
 PICTURES = (("samples.png", "Samples", "60%"), ("losses.svg", "Losses in training", "70%"))
 
@@ -30,7 +30,7 @@ def provenance_page(notebooks: Sequence[Path], models: Sequence[str]) -> str:
     Raises:
         ValueError: if a notebook holds no record of its run.
     """
-    records = {path: (_record(path), json.loads(path.read_text())["metadata"]["papermill"]) for path in notebooks}
+    records = {path: (_required(path), json.loads(path.read_text())["metadata"]["papermill"]) for path in notebooks}
     runs = [
         (f"{{doc}}`figures/{path.stem}`", _settings(run["parameters"]), f"`{run['commit']}`", run["device"],
          run["threads"], papermill["start_time"][:19].replace("T", " "), f"{papermill['duration']:.0f}")
@@ -48,14 +48,33 @@ def provenance_page(notebooks: Sequence[Path], models: Sequence[str]) -> str:
     )
 
 
-def _record(path: Path) -> dict[str, Any]:
+def variants_table(notebooks: Sequence[Path]) -> str:
+    """What each page minimises, from where and how, as a MyST table; pages without solves of their own are left out.
+
+    Args:
+        notebooks: executed notebooks of the book.
+    """
+    found = {path: _record(path, VARIANT) for path in notebooks}
+    rows = {f"{{doc}}`/figures/{path.stem}`": variant for path, variant in found.items() if variant is not None}
+    columns = next(iter(rows.values()))
+    return _table(" | ".join(["Page", *columns]), [(page, *variant.values()) for page, variant in rows.items()])
+
+
+def _required(path: Path) -> dict[str, Any]:
+    record = _record(path, RECORD)
+    if record is None:
+        raise ValueError(f"{path} holds no record of its run; its first cell must call geodreg.notebook.begin.")
+    return record
+
+
+def _record(path: Path, name: str) -> dict[str, Any] | None:
     for cell in json.loads(path.read_text())["cells"]:
         for output in cell.get("outputs", []):
-            if output.get("metadata", {}).get("scrapbook", {}).get("name", "").endswith(RECORD):
+            if output.get("metadata", {}).get("scrapbook", {}).get("name", "").endswith(name):
                 text = next(value for kind, value in output["data"].items() if kind.endswith("text/plain"))
                 record: dict[str, Any] = json.loads(ast.literal_eval("".join(text)))  # the text is a string's repr
                 return record
-    raise ValueError(f"{path} holds no record of its run; its first cell must call geodreg.notebook.begin.")
+    return None
 
 
 def _model(name: str) -> str:
@@ -119,6 +138,7 @@ def main(
             if file in read_card(name)["files"]:
                 shutil.copy(model_path(name, file), out.parent / _picture(name, file))
     out.write_text(provenance_page(notebooks, models) + "\n")
+    out.with_name("variants.md").write_text(variants_table(notebooks) + "\n")
 
 
 def _models(path: Path) -> list[str]:

@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PARTS = ["Snakefile", "_config.yml", "book", "notebooks", "geodreg", "data/models", "data/benchmarks", "vendor"]
+PARTS = [
+    "Snakefile",
+    "_config.yml",
+    "book",
+    "notebooks",
+    "geodreg",
+    "data/models",
+    "data/benchmarks",
+    "data/claims",
+    "vendor",
+]
 GENERATED = shutil.ignore_patterns("figures", "_generated", "*.ipynb", "__pycache__")
 
 
@@ -45,9 +55,9 @@ def todo(tree: Path) -> set[str]:
     return executed | ({"site"} if "Building the site" in plan else set())
 
 
-DIGITS = {"fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig4-lambert", "weight", "speed"}
+DIGITS = {"fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig4-lambert", "weight", "speed", "claims"}
 FACES = {"fig3", "fig3-yale", "fig4-yale", "fig4-lambert", "weight"}
-ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "judge", "speed", "algorithm1", "site"}
+ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "judge", "speed", "algorithm1", "limits", "site"}
 
 
 @pytest.mark.parametrize(
@@ -58,11 +68,15 @@ ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "judge", "speed", "algor
         (["book/method.md"], {"site"}),
         (["notebooks/fig2-circle.md"], {"fig2-circle", "site"}),
         (["data/models/mnist-vae/card.json"], DIGITS - {"fig3-mnist-gan"} | {"site"}),
-        (["data/models/mnist-judge/weights.safetensors"], DIGITS - {"speed"} | {"judge", "algorithm1", "site"}),
+        (
+            ["data/models/mnist-judge/weights.safetensors"],
+            DIGITS - {"speed"} | {"judge", "algorithm1", "limits", "site"},
+        ),
         (["data/models/yale-dcgan/codes.csv"], FACES | {"site"}),
         (["data/models/lambert-dcgan/card.json"], {"fig4-lambert", "site"}),
-        (["data/models/circle-gan/weights.safetensors"], {"fig1-mismatch", "site"}),
-        (["data/benchmarks/races.csv"], {"speed", "site"}),
+        (["data/models/circle-gan/weights.safetensors"], {"fig1-mismatch", "claims", "limits", "site"}),
+        (["data/benchmarks/races.csv"], {"speed", "limits", "site"}),
+        (["data/claims/weights.csv"], {"claims", "limits", "site"}),
         (["geodreg/curve.py"], ALL),
     ],
 )

@@ -32,7 +32,8 @@ def papermill(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]
 def test_every_page_documents_its_parameters_to_papermill(source: Path, tmp_path: Path) -> None:
     pair(source, tmp_path / "page.ipynb")
     described = papermill("--help-notebook", "page.ipynb", folder=tmp_path)
-    assert "seed: int (default " in described.stdout
+    if source.stem != "claims":  # whose seeds are part of the claims' definitions
+        assert "seed: int (default " in described.stdout
     cell = next(
         cell
         for cell in json.loads((tmp_path / "page.ipynb").read_text())["cells"]

@@ -23,6 +23,8 @@ from geodreg.verdict.live import check_live
 from geodreg.verdict.measures import MEASURES, Subject, measure
 from geodreg.verdict.plan import COMMITTED, jobs
 from geodreg.verdict.presentation import claim_markdown, claims_markdown, effects_table
+from geodreg.verdict.reading import reading_markdown
+from geodreg.verdict.sensitivity import STATEMENTS, acceptance_by_nll, sensitivity
 from geodreg.verdict.shortest import shorten
 from geodreg.verdict.store import read_provenance, read_tables
 from tests.generators import sphere
@@ -97,6 +99,15 @@ def test_interval_is_that_of_the_seeds_means() -> None:
 )
 def test_outcome_follows_the_corrected_interval(shift: float, changes: dict[str, object], outcome: Outcome) -> None:
     assert effect_of(difference(**changes), "mnist-gan", {"paths": paths_table(shift)}, 10).outcome is outcome
+
+
+def test_interval_of_a_share_ends_at_nothing_and_all() -> None:
+    table = paths_table(0.0)
+    value = "length_geodreg > length_straight"
+    effect = effect_of(difference(value=value, above=0.5), "mnist-gan", {"paths": table}, 10)
+    assert effect.corrected == (0.0, 1.0)
+    assert effect.interval[0] >= 0.0
+    assert effect.interval[1] <= 1.0
 
 
 def test_few_seeds_have_a_range() -> None:
@@ -208,6 +219,35 @@ def test_numbers_that_do_not_come_out_again_are_refused() -> None:
     assert (check_live(rows, tables)["agree"] == 1.0).all()
     with pytest.raises(ClaimsError, match="of length measured now agree"):
         check_live(rows.assign(length=rows["length"] * 1.1), tables)
+
+
+def test_what_we_read_in_the_tables_is_in_them() -> None:
+    tables = read_tables()
+    text = reading_markdown(DEFINITIONS, tables)
+    for claim in DEFINITIONS.claims:
+        assert f"<claim-{claim.name}>" in text
+    paths = tables["paths"]
+    swapped = paths["method"].replace({"geodesic": "straight", "straight": "geodesic"})
+    with pytest.raises(ClaimsError, match="rests on claim 3"):
+        reading_markdown(DEFINITIONS, {**tables, "paths": paths.assign(method=swapped)})
+
+
+def test_sensitivity_has_every_value_and_agrees_with_the_claims() -> None:
+    tables = read_tables()
+    table = sensitivity(DEFINITIONS, tables)
+    assert set(table["statement"]) == set(STATEMENTS)
+    assert table["share"].between(0, 1).all()
+    for each in DEFINITIONS.variations:
+        own = table[(table["parameter"] == each.parameter) & (table["model"] == each.model)]
+        assert set(own["value"]) > set(each.values)
+    densest = effect_of(DEFINITIONS.claim(5).tests[0], "mnist-gan", tables, 1)
+    usual = table.query("parameter == 'mu' and value == 0.1 and model == 'mnist-gan' and statement == 'densest'")
+    assert usual["share"].item() == pytest.approx(densest.value, abs=0.03)  # solves of other batches
+
+
+def test_acceptance_by_nll_of_a_density_that_knows() -> None:
+    samples = pd.DataFrame({"model": "mnist-gan", "seed": "0", "nll": np.arange(100.0), "hole": np.arange(100) >= 70})
+    assert acceptance_by_nll(samples)["accepted"].tolist() == [1.0] * 7 + [0.0] * 3
 
 
 def test_definitions_that_make_no_sense_are_refused_in_a_sentence(

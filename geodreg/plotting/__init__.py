@@ -3,6 +3,7 @@
 from geodreg.plotting.algorithm import plot_course, plot_steps
 from geodreg.plotting.diagrams import plot_diagrams
 from geodreg.plotting.effects import plot_effects
+from geodreg.plotting.limits import plot_acceptance_by_nll, plot_fold, plot_sensitivity
 from geodreg.plotting.plane import (
     animate_solution,
     latent_grid,
@@ -26,6 +27,7 @@ __all__ = [
     "animate_solution",
     "latent_grid",
     "plot_acceptance",
+    "plot_acceptance_by_nll",
     "plot_cost",
     "plot_course",
     "plot_curves",
@@ -33,6 +35,7 @@ __all__ = [
     "plot_diagrams",
     "plot_effects",
     "plot_excess",
+    "plot_fold",
     "plot_grid",
     "plot_interpolations",
     "plot_mismatch",
@@ -42,6 +45,7 @@ __all__ = [
     "plot_references",
     "plot_reliability",
     "plot_rows",
+    "plot_sensitivity",
     "plot_spectra",
     "plot_steps",
     "plot_straightness",

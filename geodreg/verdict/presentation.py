@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -59,9 +60,11 @@ def claims_markdown(definitions: Definitions, tables: Mapping[str, pd.DataFrame]
         effects = effects_of(claim, tables, definitions.n_outcomes)
         first = [effect for effect in effects if effect.test is claim.tests[0]]
         words = "<br>".join(f"{effect.title}: {_number(effect.value)} ({_pair(effect.interval)})" for effect in first)
+        counts = Counter(effect.outcome for effect in effects)
+        tally = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
         lines.append(
             f"| {{ref}}`{claim.number} <claim-{claim.name}>` | {claim.sentence} ({claim.source}) "
-            f"| {claim.tests[0].what}<br>{words} | **{verdict_of(effects)}** | {{ref}}`{claim.page}` |"
+            f"| {claim.tests[0].what}<br>{words} | **{verdict_of(effects)}**<br>{tally} | {{ref}}`{claim.page}` |"
         )
     return "\n".join(lines)
 

@@ -33,6 +33,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], out: Path, made_by: str, mo
         made_by: the command.
         models: SHA-256 of the weights of each model that was measured.
     """
+    commit = revision()  # before the tables that are written here make the checkout look changed
     out.mkdir(parents=True, exist_ok=True)
     sums = {}
     for name, table in tables.items():
@@ -41,7 +42,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], out: Path, made_by: str, mo
         _replace(out / f"{name}.csv", content)
     record = {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": revision(),
+        "commit": commit,
         "command": made_by,
         "definitions": read_definitions()[1],
         "tables": sums,
