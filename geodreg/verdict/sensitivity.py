@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from geodreg.verdict.definitions import Definitions
 from geodreg.verdict.plan import COMMITTED, VARIATIONS
 
@@ -62,8 +64,8 @@ def _rows(table: pd.DataFrame, model: str, parameter: str, value: object) -> lis
     wide = table.pivot_table(index=["seed", "pair"], columns="method", values=["length", "nll_mean", "accepted"])
     length, nll, accepted = wide["length"], wide["nll_mean"], wide["accepted"]
     truths = {
-        "shortest": length["geodesic"] <= length[["straight", "geodreg"]].min(axis=1),
-        "densest": nll["geodreg"] < nll[["straight", "geodesic"]].min(axis=1),
+        "shortest": length["geodesic"] <= np.minimum(length["straight"], length["geodreg"]),
+        "densest": nll["geodreg"] < np.minimum(nll["straight"], nll["geodesic"]),
         "above Geod": accepted["geodreg"] > accepted["geodesic"],
         "above StraightZ": accepted["geodreg"] > accepted["straight"],
     }
