@@ -8,13 +8,26 @@ from typing import Annotated
 import typer
 import yaml
 
+from geodreg.commands.group import ParametersCommand, PlainGroup
+from geodreg.commands.info import info_command, models_state, verify_data
+from geodreg.commands.interpolate import interpolate_command
+from geodreg.commands.pages import run_command, sweep_command
 from geodreg.datasets import DataError, fetch_mnist, fetch_yale
-from geodreg.models import ModelError, model_folder, model_path, read_card
 from geodreg.training.recipes import RECIPES, train
 
-app = typer.Typer(no_args_is_help=True, help="Geodesic interpolation in deep generative models.", add_completion=True)
+app = typer.Typer(
+    cls=PlainGroup, no_args_is_help=True, help="Geodesic interpolation in deep generative models.", add_completion=True
+)
 data = typer.Typer(no_args_is_help=True, help="The public data sets.")
 app.add_typer(data, name="data")
+app.command("interpolate", epilog="Example: geodreg interpolate --model mnist-gan --pair 3 --mu 0.03 --out strip.png")(
+    interpolate_command
+)
+app.command("run", cls=ParametersCommand, epilog="Example: geodreg run fig3-mnist-gan -p mu 0.1 -p n_pairs 4")(
+    run_command
+)
+app.command("sweep", epilog="Example: geodreg sweep mu --cores 2")(sweep_command)
+app.command("info", epilog="Example: geodreg info")(info_command)
 
 
 @app.callback()
@@ -40,27 +53,15 @@ def train_command(
     ),
 ) -> None:
     """Train one of the book's models, and write its weights and its card."""
-    try:
-        others = dict(map(_setting, settings or []))
-        folder = train(
-            model, out, data_root, **{**others, "seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
-        )
-    except (DataError, ModelError, ValueError) as error:
-        _refuse(str(error))
+    own = {"seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
+    folder = train(model, out, data_root, **{**dict(map(_setting, settings or [])), **own})
     typer.echo(f"Written: {folder}")
 
 
 @app.command("models", epilog="Example: geodreg models")
 def models_command() -> None:
     """List the trained models, each file checked against its card."""
-    try:
-        for name in RECIPES:
-            folder, card = model_folder(name), read_card(name)
-            for file in card["files"]:
-                model_path(name, file)
-            typer.echo(f"{name}: {card['what']}; {folder}")
-    except ModelError as error:
-        _refuse(str(error))
+    _tell(models_state())
 
 
 @data.command("fetch", epilog="Example: geodreg data fetch yale --subject yaleB20 --root data/raw")
@@ -71,13 +72,25 @@ def fetch(
 ) -> None:
     """Download a data set into a data root and check its sums."""
     if name not in ("mnist", "yale"):
-        _refuse(f"There is no data set {name!r} to fetch; choose mnist or yale.")
+        raise DataError(f"There is no data set {name!r} to fetch; choose mnist or yale.")
     try:
         typer.echo(f"Ready: {fetch_mnist(root) if name == 'mnist' else fetch_yale(root, subject)}")
-    except DataError as error:
-        _refuse(str(error))
     except (OSError, RuntimeError, ValueError) as error:
-        _refuse(f"{name} could not be fetched: {error}")
+        raise DataError(f"{name} could not be fetched: {error}") from None
+
+
+@data.command("verify", epilog="Example: geodreg data verify")
+def verify() -> None:
+    """Check every file of the data sets below the data root against its sum."""
+    _tell(verify_data())
+
+
+def _tell(lines: list[tuple[str, bool]]) -> None:
+    """Write each line, and fail if one of them is bad."""
+    for line, good in lines:
+        typer.echo(line, err=not good)
+    if not all(good for _, good in lines):
+        raise typer.Exit(1)
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -86,8 +99,3 @@ def _setting(text: str) -> tuple[str, object]:
     if not equals or not name:
         raise ValueError(f"{text!r} is no setting; write NAME=VALUE, such as latent_dim=16.")
     return name.strip(), yaml.safe_load(value)
-
-
-def _refuse(sentence: str) -> None:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["NotebookError", "pair", "run_page"]
+from geodreg.parameters import PageError, Parameter, checked, declared, pair
 
-
-class NotebookError(Exception):
-    """A page that cannot be run as asked, or that failed; the message says where and what to do."""
+__all__ = ["run_page"]
 
 
 def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = None) -> None:
@@ -28,26 +25,28 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
         parameters: values that replace those of the page's parameters cell.
 
     Raises:
-        NotebookError: if a parameter is unknown, or a cell fails; the notebook that failed is kept beside the output,
-            as ``<name>.failed.ipynb``.
+        PageError: if a parameter is unknown or of the wrong type, or a cell fails; the notebook that failed is kept
+            beside the output, as ``<name>.failed.ipynb``.
     """
     import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
+    values = checked(source, parameters or {})
     output.parent.mkdir(parents=True, exist_ok=True)
     failed = output.with_suffix(".failed.ipynb")
     failed.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         plain, executed = Path(scratch) / f"{source.stem}.ipynb", Path(scratch) / "executed.ipynb"
         pair(source, plain)
-        _check_names(source, papermill.inspect_notebook(plain), parameters or {})
+        if values:
+            _announce(plain, differences(declared(source), values))
         try:
             papermill.execute_notebook(
                 plain,
                 executed,
-                dict(parameters or {}),
+                values,
                 cwd=output.parent,
                 progress_bar=False,
                 # Sockets in a folder of our own instead of ports, which other users could listen on.
@@ -55,26 +54,36 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
             )
         except PapermillExecutionError as error:
             _write_notebook(nbformat.read(executed, as_version=4), failed, source)
-            raise NotebookError(
-                f"{source} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
+            raise PageError(
+                f"{source}{_with(values)} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
                 f"Look at it with: jupyter lab {failed}"
             ) from None
         _write_notebook(nbformat.read(executed, as_version=4), output, source)
 
 
-def pair(source: Path, notebook: Path) -> None:
-    """Write a notebook source as a notebook without outputs."""
-    import jupytext
+def differences(known: Mapping[str, Parameter], values: Mapping[str, Any]) -> str:
+    """What a rerun says of itself: the parameters that it changes, with their defaults, as Markdown.
 
-    jupytext.write(jupytext.read(source), notebook)
+    Example:
+        >>> differences({"mu": Parameter("mu", "float", "0.1", "weight")}, {"mu": 0.5})
+        '**A rerun with other parameters:** `mu` = 0.5 (default 0.1). Everything else is as on the page.'
+    """
+    changed = ", ".join(f"`{name}` = {value!r} (default {known[name].default})" for name, value in values.items())
+    return f"**A rerun with other parameters:** {changed}. Everything else is as on the page."
 
 
-def _check_names(source: Path, known: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-    for name in parameters:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}."
-            raise NotebookError(f"{source} has no parameter {name}; {hint}")
+def _announce(notebook: Path, note: str) -> None:
+    """Put a note below the title of a notebook."""
+    import nbformat
+
+    content = nbformat.read(notebook, as_version=4)
+    first = next(i for i, cell in enumerate(content.cells) if "parameters" in cell["metadata"].get("tags", []))
+    content.cells.insert(first, nbformat.v4.new_markdown_cell(note))
+    nbformat.write(content, notebook)
+
+
+def _with(values: Mapping[str, Any]) -> str:
+    return f" with {', '.join(f'{name} = {value!r}' for name, value in values.items())}" if values else ""
 
 
 def _write_notebook(notebook: Any, path: Path, source: Path) -> None:  # noqa: ANN401 - nbformat's nodes have no types
@@ -94,7 +103,7 @@ def main(
     """Execute one page of the book, or write it as a plain notebook."""
     try:
         (pair if only_pair else run_page)(source, output)
-    except NotebookError as error:
+    except PageError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from geodreg import Status
-from geodreg.execution import NotebookError, pair, run_page
+from geodreg.execution import run_page
 from geodreg.notebook import ParameterError, check_parameters
+from geodreg.parameters import PageError, pair
 from geodreg.weight import choose_weight
 from tests.needs import needs_yale
 
@@ -81,7 +82,7 @@ def test_types_are_checked_strictly_but_whole_numbers_are_floats(kind: type, goo
 
 
 def test_an_unknown_parameter_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
-    with pytest.raises(NotebookError, match=r"has no parameter n_pair; did you mean n_pairs\?"):
+    with pytest.raises(PageError, match=r"has no parameter n_pair; did you mean n_pairs \(int\)\?"):
         run_page(SMALL, tmp_path / "out.ipynb", {"n_pair": 3})
     assert not list(tmp_path.iterdir())
 
@@ -94,7 +95,7 @@ def test_a_failing_page_keeps_the_earlier_result_and_shows_the_cell(tmp_path: Pa
     run_page(page, out)
     before = out.read_bytes()
     page.write_text(text + "\n```{code-cell} ipython3\n1 / 0\n```\n")
-    with pytest.raises(NotebookError, match=r"failed in cell 3: ZeroDivisionError") as caught:
+    with pytest.raises(PageError, match=r"failed in cell 3: ZeroDivisionError") as caught:
         run_page(page, out)
     assert "jupyter lab" in str(caught.value)
     assert out.read_bytes() == before

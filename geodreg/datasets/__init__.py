@@ -2,9 +2,9 @@
 
 from geodreg.datasets.circle import ring
 from geodreg.datasets.lambert import LambertScene
-from geodreg.datasets.mnist import Digits, fetch_mnist, read_mnist
+from geodreg.datasets.mnist import Digits, fetch_mnist, read_mnist, verify_mnist
 from geodreg.datasets.root import DataError, data_root, find_data_root, verify_checksum
-from geodreg.datasets.yale import Faces, fetch_yale, read_yale, yale_lights, yale_subjects
+from geodreg.datasets.yale import Faces, fetch_yale, read_yale, verify_yale, yale_lights, yale_subjects
 
 __all__ = [
     "DataError",
@@ -19,6 +19,8 @@ __all__ = [
     "read_yale",
     "ring",
     "verify_checksum",
+    "verify_mnist",
+    "verify_yale",
     "yale_lights",
     "yale_subjects",
 ]

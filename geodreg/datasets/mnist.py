@@ -11,7 +11,7 @@ from torch import Tensor
 
 from geodreg.datasets.root import data_root, verify_checksum
 
-__all__ = ["CHECKSUMS", "Digits", "fetch_mnist", "read_mnist"]
+__all__ = ["CHECKSUMS", "Digits", "fetch_mnist", "read_mnist", "verify_mnist"]
 
 CHECKSUMS = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -44,15 +44,40 @@ def read_mnist(split: str, root: str | Path | None = None) -> Digits:
 
     prefix = {"train": "train", "test": "t10k"}[split]
     base = data_root(root)
-    folder = base / "MNIST" / "raw" if (base / "MNIST" / "raw").is_dir() else base / "mnist"
+    folder = _folder(base)
     images, labels = f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
     with tempfile.TemporaryDirectory() as unpacked:
         for name in (images, labels):
             packed = folder / f"{name}.gz"
-            verify_checksum(packed, CHECKSUMS[packed.name], f"`geodreg data fetch mnist --root {base}` downloads it")
+            verify_checksum(packed, CHECKSUMS[packed.name], _mend(base))
             (Path(unpacked) / name).write_bytes(gzip.decompress(packed.read_bytes()))
         pixels = read_image_file(f"{unpacked}/{images}")
         return Digits(pixels.float() / 255.0, read_label_file(f"{unpacked}/{labels}"))
+
+
+def verify_mnist(root: Path) -> int:
+    """Check every file of MNIST below a data root.
+
+    Returns:
+        the number of files; 0 if there is no folder of them.
+
+    Raises:
+        geodreg.datasets.DataError: for the first file that is missing or damaged.
+    """
+    folder = _folder(root)
+    if not folder.is_dir():
+        return 0
+    for name, sha256 in CHECKSUMS.items():
+        verify_checksum(folder / name, sha256, _mend(root))
+    return len(CHECKSUMS)
+
+
+def _folder(root: Path) -> Path:
+    return root / "MNIST" / "raw" if (root / "MNIST" / "raw").is_dir() else root / "mnist"
+
+
+def _mend(root: Path) -> str:
+    return f"`geodreg data fetch mnist --root {root}` downloads it"
 
 
 def fetch_mnist(root: str | Path) -> Path:

@@ -20,6 +20,7 @@ __all__ = [
     "fetch_yale",
     "light_of",
     "read_yale",
+    "verify_yale",
     "yale_checksums",
     "yale_lights",
     "yale_subjects",
@@ -89,15 +90,39 @@ def read_yale(subject: str, root: str | Path | None = None, size: int = 64) -> F
 
     names = _files_of(subject)
     base = data_root(root)
-    folder = next((base / name for name in FOLDERS if (base / name / subject).is_dir()), base / FOLDERS[0])
-    mend = f"`geodreg data fetch yale --subject {subject} --root {base}` downloads it"
+    folder = _folder(base, subject) or base / FOLDERS[0]
     pictures = []
     for name in names:
-        verify_checksum(folder / name, yale_checksums()[name], mend)
+        verify_checksum(folder / name, yale_checksums()[name], _mend(base, subject))
         with Image.open(folder / name) as picture:
             pictures.append(torch.from_numpy(np.array(picture)))
     images = resize(torch.stack(pictures).float() / 255.0, [size, size], antialias=True).clamp(0.0, 1.0)
     return Faces(images, *yale_lights())
+
+
+def verify_yale(root: Path) -> int:
+    """Check every file of every known person that has a folder below a data root.
+
+    Returns:
+        the number of files; 0 if no known person has a folder.
+
+    Raises:
+        geodreg.datasets.DataError: for the first file that is missing or damaged.
+    """
+    found = {subject: folder for subject in yale_subjects() if (folder := _folder(root, subject)) is not None}
+    for subject, folder in found.items():
+        for name in _files_of(subject):
+            verify_checksum(folder / name, yale_checksums()[name], _mend(root, subject))
+    return sum(len(_files_of(subject)) for subject in found)
+
+
+def _folder(root: Path, subject: str) -> Path | None:
+    """The folder that holds the person's folder, if there is one."""
+    return next((root / name for name in FOLDERS if (root / name / subject).is_dir()), None)
+
+
+def _mend(root: Path, subject: str) -> str:
+    return f"`geodreg data fetch yale --subject {subject} --root {root}` downloads it"
 
 
 def yale_lights() -> tuple[Tensor, Tensor]:

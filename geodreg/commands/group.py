@@ -1,0 +1,40 @@
+"""Commands whose mistakes are told in a sentence, and parameters as papermill takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from geodreg.errors import PlainError
+
+__all__ = ["ParametersCommand", "PlainGroup"]
+
+
+class PlainGroup(TyperGroup):
+    """A group of commands; an error that a sentence explains is told in that sentence, with exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the command returns
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (PlainError, ValueError, OSError) as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+
+
+class ParametersCommand(TyperCommand):
+    """A command with ``-p NAME VALUE``, as papermill has it; ``-p NAME=VALUE`` is the same."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Join name and value."""
+        joined, rest = [], iter(args)
+        for word in rest:
+            joined.append(word)
+            if word == "-p" and "=" not in (name := next(rest, "")):
+                joined.append(f"{name}={next(rest, '')}")
+            elif word == "-p":
+                joined.append(name)
+        return super().parse_args(ctx, joined)

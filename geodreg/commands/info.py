@@ -1,0 +1,70 @@
+"""``geodreg info``: what is there, and whether it is whole."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+import typer
+
+from geodreg.datasets import DataError, find_data_root, verify_mnist, verify_yale
+from geodreg.models import ModelError, model_folder, model_path, read_card
+from geodreg.revision import revision
+from geodreg.training.recipes import RECIPES
+
+__all__ = ["info_command", "models_state", "verify_data"]
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "matplotlib", "papermill", "snakemake", "jupyter-book")
+
+
+def info_command() -> None:
+    """Versions, devices, data and weights, each file checked against its sum."""
+    typer.echo(f"geodreg {version('geodreg')} ({revision()}), Python {platform.python_version()}, {platform.system()}")
+    typer.echo(", ".join(f"{package} {_version(package)}" for package in PACKAGES))
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    typer.echo(f"Devices: cpu with {torch.get_num_threads()} threads" + "".join(f", {name}" for name in gpus))
+    whole = True
+    for line, good in (*models_state(), *verify_data()):
+        whole = whole and good
+        typer.echo(line)
+    if not whole:
+        raise typer.Exit(1)
+
+
+def models_state() -> list[tuple[str, bool]]:
+    """A line for each model, and whether it is whole."""
+    lines = []
+    for name in RECIPES:
+        try:
+            folder, card = model_folder(name), read_card(name)
+            for file in card["files"]:
+                model_path(name, file)
+        except ModelError as error:
+            lines.append((f"{name}: {error}", False))
+        else:
+            lines.append((f"{name}: {card['what']}; {folder}, {len(card['files'])} files with the right sums", True))
+    return lines
+
+
+def verify_data() -> list[tuple[str, bool]]:
+    """A line for each data set that is there, and whether it is whole; one that is not there is no fault."""
+    root = find_data_root()
+    if root is None:
+        return [("Data root: none (GEODREG_DATA is not set and there is no data/raw); no page needs one", True)]
+    lines = [(f"Data root: {root}", True)]
+    for name, verify in (("MNIST", verify_mnist), ("Extended Yale B", verify_yale)):
+        try:
+            number = verify(root)
+        except DataError as error:
+            lines.append((f"{name}: {error}", False))
+        else:
+            lines.append((f"{name}: {f'{number} files with the right sums' if number else 'not there'}", True))
+    return lines
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,133 @@
+"""``geodreg interpolate``: one pair of one of the book's models, as a strip of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from torch import Tensor
+
+from geodreg.comparison import NAMES, compare, tabulate_paths
+from geodreg.ends import choose_ends
+from geodreg.errors import PlainError
+from geodreg.invert import invert
+from geodreg.manifold import LatentManifold
+from geodreg.models.zoo import TrainedModel, load_model
+
+__all__ = ["interpolate_command"]
+
+FORMATS = (".png", ".svg", ".pdf")
+LIGHT = 0.5  # mean grey value above which a picture is taken for ink on paper
+
+
+class InterpolationError(PlainError):
+    """An interpolation that cannot be made as asked."""
+
+
+def interpolate_command(
+    model: Annotated[str, typer.Option(help="One of the trained models; `geodreg models` lists them.")],
+    out: Annotated[Path, typer.Option(help="The picture: .png, .svg or .pdf.")],
+    pair: Annotated[int | None, typer.Option(help="Number of a pair of the model's figure, from 1.", min=1)] = None,
+    first: Annotated[Path | None, typer.Option("--from", help="Picture of the start.", exists=True)] = None,
+    last: Annotated[Path | None, typer.Option("--to", help="Picture of the end.", exists=True)] = None,
+    mu: Annotated[float, typer.Option(help="Weight of the density.", min=0.0)] = 0.1,
+    noise: Annotated[float, typer.Option(help="Standard deviation of the density's noise.", min=0.0)] = 0.0,
+    n_points: Annotated[int, typer.Option("--points", help="Points of a path.", min=3)] = 35,
+    n_images: Annotated[int, typer.Option("--images", help="Images of a strip.", min=2)] = 12,
+    seed: Annotated[int, typer.Option(help="Which pairs there are, and of the search for a picture's latents.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    table: Annotated[Path | None, typer.Option(help="Also write the points of the paths, as CSV.")] = None,
+) -> None:
+    """Draw the paths between two images: strips, lengths, and the NLL on the way."""
+    if out.suffix not in FORMATS:
+        raise InterpolationError(f"--out is {out}; give it a name that ends with one of {', '.join(FORMATS)}.")
+    if (pair is None) == (first is None and last is None) or (first is None) != (last is None):
+        raise InterpolationError("Say between what: either --pair NUMBER, or --from PICTURE --to PICTURE.")
+    trained = load_model(model)
+    manifold = LatentManifold(trained.generator.to(device), noise=noise)
+    if first is not None and last is not None:
+        start, end = ends_from_pictures(trained, manifold, [first, last], seed)
+    else:
+        start, end = (z[-1:].to(device) for z in choose_ends(_with_images(trained), int(pair or 1), seed))
+    paths = compare(manifold, start, end, mu=mu, n_points=n_points)
+    for method, path in paths.items():
+        typer.echo(f"{NAMES[method]}: {path.report()}")
+    _draw(paths, out, n_images, "gray_r" if model.startswith("mnist") else "gray")
+    typer.echo(f"Written: {out}")
+    if table is not None:
+        part = table.with_name(f"{table.name}.part")
+        tabulate_paths(paths).to_csv(part, index=False)
+        part.replace(table)
+        typer.echo(f"Written: {table}")
+
+
+def ends_from_pictures(
+    model: TrainedModel, manifold: LatentManifold, pictures: list[Path], seed: int
+) -> tuple[Tensor, Tensor]:
+    """Latents whose images are nearest to two pictures, ``(1, d)`` each; says how near that is."""
+    with torch.no_grad():
+        shape = manifold.generate(torch.zeros(1, model.latent_dim, device=_device(manifold))).shape[1:]
+    if len(shape) != 2:
+        raise InterpolationError(f"{model.name} makes no images but {tuple(shape)}; choose a model of digits or faces.")
+    x = torch.stack([read_picture(path, (shape[0], shape[1]), model.name.startswith("mnist")) for path in pictures])
+    found = invert(manifold, x.to(_device(manifold)), model.latent_dim, seed=seed)
+    for path, residual, own in zip(pictures, found.residual, x, strict=True):
+        share = residual.item() / max(own.norm().item(), 1e-12)
+        typer.echo(f"{path}: the nearest image of {model.name} differs by {share:.0%} of the picture's norm.")
+    return found.z[:1], found.z[1:]
+
+
+def read_picture(path: Path, shape: tuple[int, int], ink: bool) -> Tensor:
+    """A picture in grey values of a given size.
+
+    Args:
+        path: any format that Pillow reads.
+        shape: height and width; a picture of another size is resized.
+        ink: whether the model has bright ink on dark; a picture of dark ink on a bright ground is turned around then.
+    """
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            grey = image.convert("L")
+    except (UnidentifiedImageError, OSError) as error:
+        raise InterpolationError(
+            f"{path} is no picture that can be read ({error}); give a PNG, JPEG or PGM file."
+        ) from None
+    if grey.size != (shape[1], shape[0]):
+        typer.echo(f"{path}: resized from {grey.size[0]} x {grey.size[1]} to {shape[1]} x {shape[0]} pixels.")
+        grey = grey.resize((shape[1], shape[0]), Image.Resampling.BOX)
+    x = torch.from_numpy(np.asarray(grey, dtype=np.float32) / 255.0)
+    if ink and x.mean() > LIGHT:
+        typer.echo(f"{path}: taken for dark ink on a bright ground, and turned around.")
+        x = 1.0 - x
+    return x
+
+
+def _with_images(model: TrainedModel) -> TrainedModel:
+    if not hasattr(model.generator, "layers") or model.latent_dim > 2:
+        return model
+    raise InterpolationError(f"{model.name} makes points of the plane, no images; choose a model of digits or faces.")
+
+
+def _device(manifold: LatentManifold) -> torch.device:
+    return next(manifold.generator.parameters()).device  # type: ignore[attr-defined,no-any-return]
+
+
+def _draw(paths: dict, out: Path, n_images: int, cmap: str) -> None:  # type: ignore[type-arg]
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    from geodreg import plotting
+
+    plotting.use_house_style()
+    figure = plotting.plot_interpolations(paths, [0], n_images, cmap)
+    part = out.with_name(f"{out.name}.part")
+    figure.savefig(part, format=out.suffix[1:], dpi=150)
+    plt.close(figure)
+    part.replace(out)

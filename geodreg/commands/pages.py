@@ -1,0 +1,93 @@
+"""``geodreg run`` and ``geodreg sweep``: pages with other parameters."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geodreg.execution import run_page
+from geodreg.parameters import PageError, declared
+from geodreg.processes import alone
+from geodreg.sweeps.definition import NOTEBOOKS, read_sweep
+from geodreg.sweeps.results import Ending
+from geodreg.sweeps.summary import write_summary
+
+__all__ = ["run_command", "sweep_command"]
+
+
+def run_command(
+    notebook: Annotated[str, typer.Argument(help="A page such as fig3-mnist-gan, or the path of a notebook.")],
+    parameters: Annotated[
+        list[str] | None, typer.Option("-p", metavar="NAME VALUE", help="A parameter; as often as needed.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The executed notebook; what the page writes lies beside it.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Only show the page's parameters.")] = False,
+) -> None:
+    """Execute a page with other parameters, names and types checked first."""
+    source = find_page(notebook)
+    if show:
+        for parameter in declared(source).values():
+            typer.echo(f"{parameter.name}: {parameter.kind} = {parameter.default}  {parameter.help}")
+        return
+    given = dict(map(_split, parameters or []))
+    output = out or Path("runs", "pages", source.stem, "page.ipynb")
+    if output.suffix != ".ipynb":
+        raise PageError(f"--out is {output}, which is no notebook; give a name that ends with .ipynb.")
+    run_page(source, output, given)
+    typer.echo(f"Written: {output}")
+
+
+def sweep_command(
+    name: Annotated[str, typer.Argument(help="Name of a file in sweeps/, without .yaml.")],
+    cores: Annotated[int, typer.Option(help="Runs at a time on this machine.", min=1)] = os.cpu_count() or 1,
+    profile: Annotated[Path | None, typer.Option(help="Snakemake profile of a cluster.", exists=True)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be run.")] = False,
+) -> None:
+    """Run a sweep, in parallel, and sum it up; what is there already is not run again."""
+    sweep = read_sweep(name)
+    runs = sweep.runs()
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "sweep.smk", "--config", f"sweep={name}"]
+    command += ["--profile", str(profile)] if profile else ["--cores", str(cores)]
+    command += ["--keep-going", "--retries", "1", "--rerun-incomplete", "--nolock", "--quiet", "host", "reason"]
+    if dry_run:
+        raise typer.Exit(subprocess.run([*command, "--dry-run"], check=False).returncode)  # noqa: S603
+    with alone(sweep.folder, f"the sweep {name}"):
+        code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own command
+        endings = write_summary(sweep)
+    counts = Counter(endings.values())
+    typer.echo(f"{len(runs)} runs: {', '.join(f'{number} {ending}' for ending, number in counts.items())}.")
+    typer.echo(f"Summary: {sweep.folder / 'index.md'}")
+    for slug, ending in endings.items():
+        if ending is not Ending.DONE:
+            typer.echo(f"{ending}: {slug}", err=True)
+    if code or counts[Ending.DONE] < len(runs):
+        raise typer.Exit(code or 1)
+
+
+def find_page(notebook: str) -> Path:
+    """The source of a page, by its name or its path.
+
+    Raises:
+        PageError: if there is none.
+    """
+    for path in (Path(notebook), NOTEBOOKS / f"{notebook}.md"):
+        if path.is_file():
+            return path
+    known = sorted(path.stem for path in NOTEBOOKS.glob("*.md"))
+    near = difflib.get_close_matches(notebook, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the pages here are: {', '.join(known) or 'none'}."
+    raise PageError(f"There is no page {notebook!r}; {hint}")
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value

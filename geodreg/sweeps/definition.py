@@ -1,0 +1,167 @@
+"""What a sweep runs: a page, and values for some of its parameters."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from geodreg.errors import PlainError
+from geodreg.parameters import checked
+
+__all__ = ["FOLDER", "Resources", "Results", "Run", "Sweep", "SweepError", "read_sweep", "sweep_names"]
+
+FOLDER, NOTEBOOKS, OUT = Path("sweeps"), Path("notebooks"), Path("runs/sweeps")
+
+
+class SweepError(PlainError):
+    """A sweep that is missing or makes no sense; the message says how to mend it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Results(_Strict):
+    """Which of the page's tables is kept of each run, and what is drawn of it.
+
+    Attributes:
+        table: file that the page writes.
+        by: column whose values get a line each.
+        columns: drawn against the parameters, a figure each.
+    """
+
+    table: str
+    by: str | None = None
+    columns: tuple[str, ...]
+
+
+class Resources(_Strict):
+    """What one run asks of a cluster.
+
+    Attributes:
+        minutes: limit of its time.
+        memory_mb: of main memory.
+        gpus: number of GPUs; the page is given ``device: cuda`` by the sweep itself.
+    """
+
+    minutes: int = Field(60, ge=1)
+    memory_mb: int = Field(4000, ge=500)
+    gpus: int = Field(0, ge=0)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a sweep.
+
+    Attributes:
+        slug: its name, made of the parameters that vary.
+        varied: these parameters.
+        parameters: all that differ from the page's defaults, checked.
+    """
+
+    slug: str
+    varied: dict[str, Any]
+    parameters: dict[str, Any]
+
+
+class Sweep(_Strict):
+    """A sweep as its file says it: either a grid, of which all combinations are run, or a list of runs."""
+
+    name: str
+    what: str
+    notebook: str
+    parameters: dict[str, Any] = {}
+    grid: dict[str, list[Any]] | None = None
+    listed: tuple[dict[str, Any], ...] | None = Field(None, alias="list")
+    results: Results
+    resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Sweep:
+        if (self.grid is None) == (self.listed is None):
+            raise ValueError("give it either a grid or a list of runs")
+        return self
+
+    @property
+    def source(self) -> Path:
+        """The page's source."""
+        return NOTEBOOKS / f"{self.notebook}.md"
+
+    @property
+    def folder(self) -> Path:
+        """Where its runs go, each into a folder of its own."""
+        return OUT / self.name
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, their parameters checked against the page.
+
+        Raises:
+            geodreg.parameters.PageError: for a parameter that the page does not have, or of another type.
+            SweepError: if the page does not exist, or two runs have the same name.
+        """
+        if not self.source.is_file():
+            known = sorted(path.stem for path in NOTEBOOKS.glob("*.md"))
+            raise SweepError(f"sweeps/{self.name}.yaml: there is no notebook {self.notebook!r}; choose one of {known}.")
+        if self.grid is not None:
+            combinations = itertools.product(*self.grid.values())
+            varied = [dict(zip(self.grid, values, strict=True)) for values in combinations]
+        else:
+            varied = [dict(run) for run in self.listed or ()]
+        known_types = checked(self.source, self.parameters)
+        found: dict[str, Run] = {}
+        for chosen in varied:
+            values = checked(self.source, chosen)
+            slug = slug_of(values)
+            if slug in found:
+                raise SweepError(f"sweeps/{self.name}.yaml has two runs {slug}; leave one of them out.")
+            found[slug] = Run(slug, values, {**known_types, **values})
+        return tuple(found.values())
+
+
+def slug_of(values: dict[str, Any]) -> str:
+    """A file name made of parameters.
+
+    Example:
+        >>> slug_of({"mu": 0.1, "subject": "yaleB22"})
+        'mu=0.1,subject=yaleB22'
+    """
+    return ",".join(f"{name}={re.sub(r'[^A-Za-z0-9.+-]+', '-', str(value))}" for name, value in values.items())
+
+
+def sweep_names() -> list[str]:
+    """Names of the sweeps that there are."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def read_sweep(name: str) -> Sweep:
+    """A sweep by its name.
+
+    Raises:
+        SweepError: if there is none, or its file makes no sense.
+    """
+    path = FOLDER / f"{name}.yaml"
+    if name not in sweep_names():
+        known = sweep_names()
+        if not known:
+            raise SweepError("There is no folder sweeps/ here; call this in a checkout of the repository.")
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}, or write {path}."
+        raise SweepError(f"There is no sweep {name!r}; {hint}")
+    try:
+        content = yaml.safe_load(path.read_text())
+        return Sweep.model_validate({"name": name, **content})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise SweepError(
+            f"{path}: {where}: {first['msg']}; {path.parent}/mu.yaml shows what it must look like."
+        ) from None
+    except (yaml.YAMLError, TypeError) as error:
+        raise SweepError(f"{path} cannot be read: {error}".replace("\n", " ")) from None

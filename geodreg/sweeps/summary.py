@@ -1,0 +1,96 @@
+"""The page that sums a sweep up: how each run ended, its results in one table, and what depends on the parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geodreg.comparison import LABELS, NAMES
+from geodreg.sweeps.definition import Sweep
+from geodreg.sweeps.results import PAGE, Ending, ending_of, read_results
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["write_summary"]
+
+FAILED_PAGE = PAGE.replace(".ipynb", ".failed.ipynb")
+
+
+def write_summary(sweep: Sweep) -> dict[str, Ending]:
+    """Write ``index.md``, ``results.csv`` and a figure for each column into the sweep's folder.
+
+    Runs that failed, are damaged or were not run are listed as such, and left out of table and figures.
+
+    Args:
+        sweep: a sweep, run as far as it may be.
+
+    Returns:
+        how each run ended, by its name.
+    """
+    import matplotlib.pyplot as plt
+    import pandas as pd
+
+    runs = sweep.runs()
+    endings = {run.slug: ending_of(sweep, run) for run in runs}
+    done = [run for run in runs if endings[run.slug] is Ending.DONE]
+    sweep.folder.mkdir(parents=True, exist_ok=True)
+    figures = []
+    if done:
+        results = pd.concat([read_results(sweep, run) for run in done], ignore_index=True)
+        results.to_csv(sweep.folder / "results.csv", index=False)
+        for column in sweep.results.columns:
+            figure = plot_results(results, list(done[0].varied), column, sweep.results.by)
+            figure.savefig(sweep.folder / f"{column}.svg", metadata={"Date": None})
+            plt.close(figure)
+            figures.append(f"![{LABELS.get(column, column)} across the sweep]({column}.svg)")
+    rows = []
+    for run in runs:
+        ending = endings[run.slug]
+        page = {Ending.DONE: PAGE, Ending.FAILED: FAILED_PAGE}.get(ending)
+        link = f"[{run.slug}]({run.slug}/{page})" if page else run.slug
+        rows.append([link, *run.varied.values(), str(ending)])
+    fixed = ", ".join(f"`{name}` = {value!r}" for name, value in sweep.parameters.items())
+    table = pd.DataFrame(rows, columns=["Notebook", *runs[0].varied, "Ended"]).astype(str).to_markdown(index=False)
+    parts = [
+        f"# {sweep.what}",
+        f"{len(done)} of {len(runs)} reruns of the page `{sweep.notebook}`"
+        + (f", with {fixed}" if fixed else "")
+        + f". Made by `make sweep SWEEP={sweep.name}`; the results of all of them: "
+        + ("[results.csv](results.csv)." if done else "none yet."),
+        *figures,
+        "## Runs",
+        table,
+    ]
+    (sweep.folder / "index.md").write_text("\n\n".join(parts) + "\n")
+    return endings
+
+
+def plot_results(results: pd.DataFrame, parameters: list[str], column: str, by: str | None) -> Figure:
+    """Medians of a column, with the range of its middle half, against the first parameter; a panel for each other one.
+
+    Args:
+        results: all runs below each other, with a column for each parameter.
+        parameters: those that vary; the first is the abscissa.
+        column: what is drawn.
+        by: column whose values get a line each.
+    """
+    import seaborn as sns
+
+    from geodreg.plotting.style import METHOD_STYLE, use_house_style
+
+    use_house_style()
+    data = results.astype({parameters[0]: str}) if results[parameters[0]].dtype == object else results
+    palette = None
+    if by is not None:
+        is_method = set(data[by]) <= set(METHOD_STYLE)
+        palette = {NAMES[name]: style["color"] for name, style in METHOD_STYLE.items()} if is_method else None
+        data = data.assign(**{by: data[by].replace(NAMES)})
+    # Each value at its own place, whatever their spacing: what is swept is often spread over decades.
+    grid = sns.catplot(
+        data, x=parameters[0], y=column, hue=by, col=parameters[1] if len(parameters) > 1 else None,
+        row=parameters[2] if len(parameters) > 2 else None, kind="point", estimator="median", errorbar=("pi", 50),
+        dodge=0.25, palette=palette, height=3.2, aspect=1.5, linewidth=1.5, markersize=4,
+    )  # fmt: skip
+    grid.set_ylabels(LABELS.get(column, column))
+    return grid.figure

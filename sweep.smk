@@ -1,0 +1,55 @@
+# `make sweep SWEEP=name`: every run of sweeps/name.yaml through papermill, each into a folder of its own. What a run depends on is
+# its parameters, the page, the module, and the models and tables that the page's header names.
+import json
+from pathlib import Path
+
+import yaml
+
+from geodreg.sweeps.definition import read_sweep
+
+SWEEP = read_sweep(config["sweep"])
+RUNS = {run.slug: run for run in SWEEP.runs()}
+FOLDER = SWEEP.folder
+MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
+
+
+def needed():
+    header = next(yaml.safe_load_all(SWEEP.source.read_text().split("\n---\n")[0])).get("geodreg", {})
+    models = [file for name in header.get("models", []) for file in Path("data/models", name).iterdir()]
+    tables = [file for name in ("benchmarks", "claims") if header.get(name) for file in Path("data", name).iterdir()]
+    return sorted(map(str, [*models, *tables]))
+
+
+for run in RUNS.values():  # written only where they differ, so that a changed value runs what it changes
+    wanted, file = json.dumps(run.parameters, indent=1) + "\n", FOLDER / run.slug / "parameters.json"
+    if not file.is_file() or file.read_text() != wanted:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(wanted)
+
+
+rule runs:
+    input:
+        expand(f"{FOLDER}/{{slug}}/results.csv.sha256", slug=RUNS),
+
+
+rule run:
+    input:
+        MODULE,
+        needed(),
+        source=str(SWEEP.source),
+        parameters=f"{FOLDER}/{{slug}}/parameters.json",
+    output:
+        page=f"{FOLDER}/{{slug}}/page.ipynb",
+        results=f"{FOLDER}/{{slug}}/results.csv",
+        sum=f"{FOLDER}/{{slug}}/results.csv.sha256",
+    wildcard_constraints:
+        slug="[^/]+",
+    threads: 1
+    resources:
+        runtime=SWEEP.resources.minutes,
+        mem_mb=SWEEP.resources.memory_mb,
+        **({"gpu": SWEEP.resources.gpus} if SWEEP.resources.gpus else {}),
+    message:
+        f"Running {SWEEP.name}: {{wildcards.slug}}"
+    shell:
+        "OMP_NUM_THREADS={threads} python -m geodreg.sweeps.job run {SWEEP.name} {wildcards.slug:q}"
