@@ -5,6 +5,8 @@
 # make serve      serve the built site at http://127.0.0.1:8000
 # make bench      measure speed against other libraries, in an environment of its own, into data/benchmarks
 # make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=8 SEEDS=1 for one claim at that size; all of it takes hours
+# make sweep      rerun a page with many values: SWEEP=mu, see sweeps/; what is there already is not run again
+# make audit      look the packages of requirements.txt up among the known vulnerabilities
 # make lock       compile requirements.txt and requirements-bench.txt (needs uv)
 
 PYTHON ?= python3
@@ -20,10 +22,13 @@ export MALLOC_TRIM_THRESHOLD_ := 2147483648
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: book test bench claims notebooks lab serve lock clean
+# One at a time in a checkout, which a process that was killed does not block, as Snakemake's own locks would be.
+SNAKEMAKE = python -m geodreg.processes _build "a build" snakemake --quiet host reason --nolock --rerun-incomplete --cores $(CORES)
+
+.PHONY: book test bench claims sweep audit notebooks lab serve lock clean
 
 book: $(READY)
-	snakemake site --cores $(CORES) --quiet host reason
+	$(SNAKEMAKE) site
 	@echo "The book is built: $(CURDIR)/_build/html/index.html"
 
 test: $(READY)
@@ -47,12 +52,18 @@ bench: $(BENCH_READY)
 
 claims: SIZE = $(foreach name,claim pairs seeds,$(if $($(shell echo $(name) | tr a-z A-Z)),$(name)=$($(shell echo $(name) | tr a-z A-Z))))
 claims: $(READY)
-	snakemake --snakefile claims.smk --cores $(CORES) --quiet host reason --rerun-incomplete --rerun-triggers input \
+	$(SNAKEMAKE) --snakefile claims.smk --rerun-triggers input \
 	  $(if $(strip $(SIZE)),--config $(SIZE))
 	python -m geodreg.verdict.job collect $(addprefix --,$(SIZE))
 
+sweep: $(READY)
+	geodreg sweep $(SWEEP) --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
+
+audit: $(READY)
+	pip-audit --requirement requirements.txt --disable-pip --no-deps
+
 notebooks: $(READY)
-	snakemake notebooks --cores $(CORES) --quiet host reason
+	$(SNAKEMAKE) notebooks
 
 lab: notebooks
 	jupyter lab notebooks

@@ -1,6 +1,7 @@
 # `make sweep SWEEP=name`: every run of sweeps/name.yaml through papermill, each into a folder of its own. What a run depends on is
 # its parameters, the page, the module, and the models and tables that the page's header names.
 import json
+import sys
 from pathlib import Path
 
 import yaml
@@ -52,4 +53,4 @@ rule run:
     message:
         f"Running {SWEEP.name}: {{wildcards.slug}}"
     shell:
-        "OMP_NUM_THREADS={threads} python -m geodreg.sweeps.job run {SWEEP.name} {wildcards.slug:q}"
+        "OMP_NUM_THREADS={threads} {sys.executable:q} -m geodreg.sweeps.job run {SWEEP.name} {wildcards.slug:q}"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from geodreg.errors import PlainError
 
@@ -44,3 +48,24 @@ def alone(folder: Path, what: str) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="Folder to hold.")],
+    what: Annotated[str, typer.Argument(help="What runs, for the message to others.")],
+    command: Annotated[list[str], typer.Argument(help="The command.")],
+) -> None:
+    """Run a command while holding a folder."""
+    try:
+        with alone(folder, what):
+            code = subprocess.run(command, check=False).returncode  # noqa: S603 - the caller's own command
+    except BusyError as error:
+        typer.echo(str(error), err=True)
+        code = 1
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False)
+    app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(main)
+    app()

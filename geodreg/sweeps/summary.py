@@ -36,11 +36,13 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
     done = [run for run in runs if endings[run.slug] is Ending.DONE]
     sweep.folder.mkdir(parents=True, exist_ok=True)
     figures = []
+    names = {tuple(run.varied) for run in runs}
+    abscissae = list(names.pop()) if len(names) == 1 else ["run"]  # of a list whose runs vary different things
     if done:
-        results = pd.concat([read_results(sweep, run) for run in done], ignore_index=True)
+        results = pd.concat([read_results(sweep, run).assign(run=run.slug) for run in done], ignore_index=True)
         results.to_csv(sweep.folder / "results.csv", index=False)
         for column in sweep.results.columns:
-            figure = plot_results(results, list(done[0].varied), column, sweep.results.by)
+            figure = plot_results(results, abscissae, column, sweep.results.by)
             figure.savefig(sweep.folder / f"{column}.svg", metadata={"Date": None})
             plt.close(figure)
             figures.append(f"![{LABELS.get(column, column)} across the sweep]({column}.svg)")
@@ -49,9 +51,9 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
         ending = endings[run.slug]
         page = {Ending.DONE: PAGE, Ending.FAILED: FAILED_PAGE}.get(ending)
         link = f"[{run.slug}]({run.slug}/{page})" if page else run.slug
-        rows.append([link, *run.varied.values(), str(ending)])
+        rows.append({"Notebook": link, **run.varied, "Ended": str(ending)})
     fixed = ", ".join(f"`{name}` = {value!r}" for name, value in sweep.parameters.items())
-    table = pd.DataFrame(rows, columns=["Notebook", *runs[0].varied, "Ended"]).astype(str).to_markdown(index=False)
+    table = pd.DataFrame(rows).astype(object).fillna("").to_markdown(index=False, disable_numparse=True)
     parts = [
         f"# {sweep.what}",
         f"{len(done)} of {len(runs)} reruns of the page `{sweep.notebook}`"
@@ -80,6 +82,7 @@ def plot_results(results: pd.DataFrame, parameters: list[str], column: str, by: 
     from geodreg.plotting.style import METHOD_STYLE, use_house_style
 
     use_house_style()
+    lines = 1 if by is None else len(set(results[by]))
     data = results.astype({parameters[0]: str}) if results[parameters[0]].dtype == object else results
     palette = None
     if by is not None:
@@ -90,7 +93,8 @@ def plot_results(results: pd.DataFrame, parameters: list[str], column: str, by: 
     grid = sns.catplot(
         data, x=parameters[0], y=column, hue=by, col=parameters[1] if len(parameters) > 1 else None,
         row=parameters[2] if len(parameters) > 2 else None, kind="point", estimator="median", errorbar=("pi", 50),
-        dodge=0.25, palette=palette, height=3.2, aspect=1.5, linewidth=1.5, markersize=4,
+        dodge=0.25 if lines > 1 else False, palette=palette, height=3.2, aspect=1.5,
+        linewidth=1.5, markersize=4,
     )  # fmt: skip
     grid.set_ylabels(LABELS.get(column, column))
     return grid.figure

@@ -1,0 +1,173 @@
+"""Sweeps: what they run, what they refuse, and what they leave behind when something goes wrong."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from geodreg.parameters import PageError, checked, declared
+from geodreg.sweeps.definition import Sweep, SweepError, read_sweep, slug_of, sweep_names
+from tests.projects import SWEEP, call, kill_when, make_project, start
+
+ROOT = Path(__file__).parent.parent
+LIST = """what: A list
+notebook: small
+list: [{x: 1.0}, {word: raise}, {word: die once}]
+results: {table: small.csv, columns: [y]}
+"""
+
+
+def sweep_in(project: Path, *options: str) -> tuple[int, str]:
+    return call(project, "geodreg", "sweep", "small", "--cores", "2", *options)
+
+
+def executed(output: str) -> list[str]:
+    return sorted(re.findall(r"Running small: (\S+)", output))
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "sweeps").glob("*.yaml"))])
+def test_every_sweep_of_the_project_can_be_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    sweep = read_sweep(name)
+    runs = sweep.runs()
+    assert len({run.slug for run in runs}) == len(runs) > 1
+    assert f'"{sweep.results.table}"' in sweep.source.read_text()
+
+
+def test_a_grid_has_all_combinations_and_a_list_what_it_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    common = {"name": "s", "what": "w", "notebook": "fig2-circle", "results": {"table": "t.csv", "columns": ["y"]}}
+    grid = Sweep.model_validate({**common, "parameters": {"noise": 0.2}, "grid": {"mu": [0.1, 1], "seed": [0, 1, 2]}})
+    assert [run.slug for run in grid.runs()][:2] == ["mu=0.1,seed=0", "mu=0.1,seed=1"]
+    assert len(grid.runs()) == 6
+    assert grid.runs()[0].parameters == {"noise": 0.2, "mu": 0.1, "seed": 0}
+    listed = Sweep.model_validate({**common, "list": [{"mu": 0.1}, {"seed": 4, "mu": 0.1}]})
+    assert [run.slug for run in listed.runs()] == ["mu=0.1", "seed=4,mu=0.1"]
+    twice = Sweep.model_validate({**common, "list": [{"mu": 0.1}, {"mu": 0.1}]})
+    with pytest.raises(SweepError, match=r"two runs mu=0\.1"):
+        twice.runs()
+
+
+def test_names_of_runs_are_names_of_files() -> None:
+    assert slug_of({"path": "../../etc/passwd; rm -rf /"}) == "path=..-..-etc-passwd-rm--rf-"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"moo": 0.1}, r"fig2-circle\.md has no parameter moo; did you mean mu \(float\)\?"),
+        ({"mu": "abc"}, r"parameter mu is 'abc', but it must be of type float, such as its default 1\.0"),
+        ({"mu": float("nan")}, "parameter mu is nan, but it must be of type float"),
+        ({"n_pairs": 2.5}, r"parameter n_pairs is 2\.5, but it must be of type int"),
+        ({"n_pairs": True}, "parameter n_pairs is True, but it must be of type int"),
+        ({"qqq": 1}, r"it has seed \(int\), mu \(float\)"),
+    ],
+)
+def test_wrong_names_and_types_are_refused_with_the_right_ones(given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(PageError, match=sentence):
+        checked(ROOT / "notebooks" / "fig2-circle.md", given)
+
+
+def test_words_of_a_command_line_become_values_of_the_declared_types() -> None:
+    source = ROOT / "notebooks" / "fig3-yale.md"
+    given = {"mu": "1e-3", "n_pairs": "4", "retrain": "true", "subject": "yaleB20"}
+    assert checked(source, given) == {"mu": 0.001, "n_pairs": 4, "retrain": True, "subject": "yaleB20"}
+    assert declared(source)["mu"].help
+
+
+@pytest.mark.parametrize("parameters", [{"moo": 0.1}, {"x": "abc"}])
+def test_a_sweep_with_a_wrong_parameter_runs_nothing(parameters: dict[str, object], tmp_path: Path) -> None:
+    project = make_project(tmp_path, yaml.safe_dump({**yaml.safe_load(SWEEP), "parameters": parameters}))
+    code, output = sweep_in(project)
+    assert code == 1
+    assert "x" in output
+    assert "float" in output
+    assert "Traceback" not in output
+    assert not (project / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"grid": None}, "either a grid or a list"),
+        ({"gird": {}}, "gird"),
+        ({"notebook": "smal"}, "there is no notebook 'smal'"),
+        ({"results": {"table": "other.csv", "columns": ["y"]}}, "small has not written other.csv"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_refused_in_a_sentence(
+    change: dict[str, object], sentence: str, tmp_path: Path
+) -> None:
+    changed = {key: value for key, value in {**yaml.safe_load(SWEEP), **change}.items() if value is not None}
+    code, output = sweep_in(make_project(tmp_path, yaml.safe_dump(changed)))
+    assert code == 1
+    assert sentence in output
+
+
+def test_a_sweep_is_killed_and_goes_on_with_what_is_missing_and_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    undisturbed, disturbed = (make_project(tmp_path / name) for name in ("one", "other"))
+    code, output = sweep_in(undisturbed)
+    assert code == 0, output
+    assert executed(output) == ["x=1.0", "x=2.0", "x=3.0"]
+    process = start(disturbed, "geodreg", "sweep", "small", "--cores", "1")
+    kill_when(process, lambda: len(list(disturbed.glob("runs/sweeps/small/*/results.csv.sha256"))) == 1)
+    done = [path.parent.name for path in disturbed.glob("runs/sweeps/small/*/results.csv.sha256")]
+    code, output = sweep_in(disturbed)
+    assert code == 0, output
+    assert executed(output) == sorted({"x=1.0", "x=2.0", "x=3.0"} - set(done))
+    one, other = (project / "runs" / "sweeps" / "small" for project in (undisturbed, disturbed))
+    for file in ("results.csv", "index.md", "x=3.0/results.csv", "x=3.0/small.csv", "y.svg"):
+        assert (one / file).read_bytes() == (other / file).read_bytes(), file
+    assert pd.read_csv(one / "results.csv")["y"].tolist() == [1.0, 4.0, 9.0]
+    note = "".join(json.loads((one / "x=2.0" / "page.ipynb").read_text())["cells"][1]["source"])
+    assert "`x` = 2.0 (default 1.0)" in note
+    changed = disturbed / "sweeps" / "small.yaml"
+    changed.write_text(SWEEP.replace("3.0", "5.0"))
+    code, output = sweep_in(disturbed)
+    assert (code, executed(output)) == (0, ["x=5.0"])
+    assert pd.read_csv(other / "results.csv")["y"].tolist() == [1.0, 4.0, 25.0]
+    damaged = other / "x=1.0" / "results.csv"
+    damaged.write_text(damaged.read_text().replace("1.0", "7.0", 1))
+    code, output = sweep_in(disturbed)
+    assert code == 1
+    assert "damaged: x=1.0" in output
+    assert "not run" not in output
+
+
+def test_a_worker_that_dies_is_tried_again_and_a_page_that_fails_harms_no_other(tmp_path: Path) -> None:
+    project = make_project(tmp_path, LIST)
+    code, output = sweep_in(project)
+    assert code == 1
+    assert "3 runs: 2 done, 1 failed." in output
+    assert "failed: word=raise" in output
+    assert "RuntimeError: a cell that fails" in output
+    assert "with word = 'raise' failed in cell 3" in output
+    assert "jupyter lab runs/sweeps/small/word=raise/page.failed.ipynb" in output
+    folder = project / "runs" / "sweeps" / "small"
+    assert (folder / "word=die-once" / "died").exists()
+    assert (folder / "word=die-once" / "results.csv").exists()
+    page = (folder / "index.md").read_text()
+    assert "[word=raise](word=raise/page.failed.ipynb)" in page
+    assert "[x=1.0](x=1.0/page.ipynb)" in page
+
+
+def test_two_sweeps_of_one_name_at_once_leave_one(tmp_path: Path) -> None:
+    project = make_project(tmp_path, SWEEP.replace("grid", "parameters: {wait: 5.0}\ngrid"))
+    first = start(project, "geodreg", "sweep", "small", "--cores", "2")
+    while not list(project.glob("runs/sweeps/small/*/started")):
+        assert first.poll() is None
+    code, output = sweep_in(project)
+    assert code == 1
+    assert re.search(r"Process \d+ runs the sweep small already; wait until it is done, or stop it\.", output)
+    first.communicate(timeout=120)
+    assert first.returncode == 0
+
+
+def test_names_of_sweeps_are_those_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert {"mu", "n_points", "noise", "seed", "subject"} <= set(sweep_names())
+    with pytest.raises(SweepError, match="did you mean n_points"):
+        read_sweep("n_point")
