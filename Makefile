@@ -46,7 +46,7 @@ bench: $(BENCH_READY)
 	$(BENCH)/bin/python -m pytest -c benchmarks/pytest.ini --rootdir . benchmarks \
 	  --benchmark-json=_build/bench.json --benchmark-columns=median,rounds --benchmark-sort=fullname
 	$(BENCH)/bin/python -m benchmarks.tables _build/bench.json
-	$(BENCH)/bin/python -m benchmarks.memory
+	env -u MALLOC_MMAP_THRESHOLD_ -u MALLOC_TRIM_THRESHOLD_ $(BENCH)/bin/python -m benchmarks.memory
 	$(BENCH)/bin/python -m benchmarks.starts
 	$(BENCH)/bin/python -m benchmarks.large_latents
 

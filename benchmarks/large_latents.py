@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmarks.provenance import record
 from benchmarks.sizes import OUT
 from geodreg import LatentManifold, MatrixFree, Newton, interpolate, log_volume_estimate, log_volume_gradient_estimate
 from tests.generators import latents, random_convolutional, random_decoder
@@ -115,6 +116,7 @@ def main() -> None:
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.large_latents", "--only-large", *given]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     pd.DataFrame([found]).to_csv(OUT / "large.csv", index=False, float_format="%.4g")
+    record(["probes", "large"])
 
 
 if __name__ == "__main__":

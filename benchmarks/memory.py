@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from benchmarks.problems import model_problem, regularised_problem
+from benchmarks.provenance import record
 from benchmarks.sizes import OUT, SIZES
 from geodreg import Newton, interpolate
 
@@ -44,6 +45,7 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows, columns=["pairs", "threads", "budget_gib", "before_mib", "peak_mib"])
     table.to_csv(OUT / "memory.csv", index=False)
+    record(["memory"])
     print(table.to_string(index=False))
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from benchmarks.contenders import Lbfgs
 from benchmarks.problems import NOISE, Problem, model_problem, plain_problem, regularised_problem
+from benchmarks.provenance import record
 from benchmarks.sizes import GAP, OUT, SIZES
 from geodreg import GraphStart, LatentManifold, Newton, Status, interpolate
 from geodreg.curve import straight
@@ -135,6 +136,7 @@ def main() -> None:
         )
     OUT.mkdir(parents=True, exist_ok=True)
     pd.concat(tables, ignore_index=True).to_csv(OUT / "starts.csv", index=False, float_format="%.4g")
+    record(["starts"])
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 import torch
 
+from benchmarks.provenance import record
 from benchmarks.sizes import OUT, SIZES
-from geodreg.revision import revision
 
 PACKAGES = ("torch", "numpy", "scipy", "geomstats", "stochman", "pytest-benchmark")
 
@@ -39,7 +39,6 @@ def provenance(run: dict[str, Any]) -> dict[str, Any]:
     cpu = run["machine_info"].get("cpu", {})
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": revision(),
         "sizes": SIZES.name,
         "cpu": cpu.get("brand_raw", platform.machine()),
         "cores": os.cpu_count(),
@@ -58,11 +57,11 @@ def _version(package: str) -> str:
 def main() -> None:
     """Write every table and ``provenance.json``."""
     run = json.loads(Path(sys.argv[1]).read_text())
-    made_by = provenance(run)  # before the tables that are written here make the checkout look changed
     OUT.mkdir(parents=True, exist_ok=True)
-    for name, table in tables(run).items():
+    made = tables(run)
+    for name, table in made.items():
         table.to_csv(OUT / f"{name}.csv", index=False, float_format="%.6g")
-    (OUT / "provenance.json").write_text(json.dumps(made_by, indent=1) + "\n")
+    record(list(made), **provenance(run))
 
 
 if __name__ == "__main__":
