@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from geodreg.files import FileError, write_whole
 from geodreg.parameters import PageError, Parameter, checked, declared, pair
 
 __all__ = ["run_page"]
@@ -53,10 +54,13 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{scratch}/kernel"}}),
             )
         except PapermillExecutionError as error:
-            _write_notebook(nbformat.read(executed, as_version=4), failed, source)
+            try:
+                _write_notebook(nbformat.read(executed, as_version=4), failed, source)
+                look = f"Look at it with: jupyter lab {failed}"
+            except FileError as unwritten:
+                look = str(unwritten)
             raise PageError(
-                f"{source}{_with(values)} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
-                f"Look at it with: jupyter lab {failed}"
+                f"{source}{_with(values)} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n{look}"
             ) from None
         _write_notebook(nbformat.read(executed, as_version=4), output, source)
 
@@ -90,9 +94,7 @@ def _write_notebook(notebook: Any, path: Path, source: Path) -> None:  # noqa: A
     import nbformat
 
     notebook.metadata.papermill.update(input_path=source.name, output_path=path.name)  # no path of this machine
-    part = path.with_suffix(".part")
-    nbformat.write(notebook, part)
-    part.replace(path)
+    write_whole(path, (nbformat.writes(notebook) + "\n").encode())
 
 
 def main(

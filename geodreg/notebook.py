@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import torch
 import geodreg
 from geodreg.comparison import NAMES
 from geodreg.errors import PlainError
+from geodreg.files import write_whole
 from geodreg.revision import revision
 
 if TYPE_CHECKING:
@@ -114,16 +116,14 @@ def begin(namespace: Mapping[str, Any]) -> None:
 
 def save_table(table: pd.DataFrame, name: str) -> None:
     """Write the data behind a plot as CSV into the working directory, all of it or nothing."""
-    part = Path(f"{name}.part")
-    table.to_csv(part, index=False)
-    part.replace(name)
+    write_whole(Path(name), table.to_csv(index=False).encode())
 
 
 def save_figure(figure: Figure, name: str) -> None:
     """Write a figure as SVG into the working directory, for pages that show it again."""
-    part = Path(f"{name}.part")
-    figure.savefig(part, format=Path(name).suffix[1:], metadata={"Date": None})
-    part.replace(name)
+    content = io.BytesIO()
+    figure.savefig(content, format=Path(name).suffix[1:], metadata={"Date": None})
+    write_whole(Path(name), content.getvalue())
 
 
 def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperCommand, TyperGroup
 
@@ -16,7 +15,7 @@ __all__ = ["ParametersCommand", "PlainGroup"]
 class PlainGroup(TyperGroup):
     """A group of commands; an error that a sentence explains is told in that sentence, with exit code 1."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the command returns
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own context; whatever the command returns
         """Run a command."""
         try:
             return super().invoke(ctx)
@@ -28,7 +27,7 @@ class PlainGroup(TyperGroup):
 class ParametersCommand(TyperCommand):
     """A command with ``-p NAME VALUE``, as papermill has it; ``-p NAME=VALUE`` is the same."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
         """Join name and value."""
         joined, rest = [], iter(args)
         for word in rest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from geodreg.comparison import NAMES, compare, tabulate_paths
 from geodreg.ends import choose_ends
 from geodreg.errors import PlainError
+from geodreg.files import write_whole
 from geodreg.invert import invert
 from geodreg.manifold import LatentManifold
 from geodreg.models.zoo import TrainedModel, load_model
@@ -57,9 +59,7 @@ def interpolate_command(
     _draw(paths, out, n_images, "gray_r" if model.startswith("mnist") else "gray")
     typer.echo(f"Written: {out}")
     if table is not None:
-        part = table.with_name(f"{table.name}.part")
-        tabulate_paths(paths).to_csv(part, index=False)
-        part.replace(table)
+        write_whole(table, tabulate_paths(paths).to_csv(index=False).encode())
         typer.echo(f"Written: {table}")
 
 
@@ -114,7 +114,7 @@ def _with_images(model: TrainedModel) -> TrainedModel:
 
 
 def _device(manifold: LatentManifold) -> torch.device:
-    return next(manifold.generator.parameters()).device  # type: ignore[attr-defined,no-any-return]
+    return next(manifold.generator.parameters()).device  # type: ignore[attr-defined]
 
 
 def _draw(paths: dict, out: Path, n_images: int, cmap: str) -> None:  # type: ignore[type-arg]
@@ -127,7 +127,7 @@ def _draw(paths: dict, out: Path, n_images: int, cmap: str) -> None:  # type: ig
 
     plotting.use_house_style()
     figure = plotting.plot_interpolations(paths, [0], n_images, cmap)
-    part = out.with_name(f"{out.name}.part")
-    figure.savefig(part, format=out.suffix[1:], dpi=150)
+    content = io.BytesIO()
+    figure.savefig(content, format=out.suffix[1:], dpi=150)
     plt.close(figure)
-    part.replace(out)
+    write_whole(out, content.getvalue())

@@ -7,7 +7,7 @@ import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -51,9 +51,9 @@ class Resources(_Strict):
         gpus: number of GPUs; the page is given ``device: cuda`` by the sweep itself.
     """
 
-    minutes: int = Field(60, ge=1)
-    memory_mb: int = Field(4000, ge=500)
-    gpus: int = Field(0, ge=0)
+    minutes: Annotated[int, Field(ge=1)] = 60
+    memory_mb: Annotated[int, Field(ge=500)] = 4000
+    gpus: Annotated[int, Field(ge=0)] = 0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Sweep(_Strict):
     notebook: str
     parameters: dict[str, Any] = {}
     grid: dict[str, list[Any]] | None = None
-    listed: tuple[dict[str, Any], ...] | None = Field(None, alias="list")
+    listed: Annotated[tuple[dict[str, Any], ...] | None, Field(alias="list")] = None
     results: Results
     resources: Resources = Resources()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geodreg.execution import run_page
+from geodreg.files import write_whole
 from geodreg.sweeps.definition import Run, Sweep, SweepError
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def execute(sweep: Sweep, run: Run) -> None:
     for name, value in reversed(run.varied.items()):
         results.insert(0, name if name not in results else f"{name} (parameter)", value)
     content = results.to_csv(index=False).encode()
-    _write(folder / RESULTS, content)
-    _write(folder / SUM, f"{hashlib.sha256(content).hexdigest()}  {RESULTS}\n".encode())
+    write_whole(folder / RESULTS, content)
+    write_whole(folder / SUM, f"{hashlib.sha256(content).hexdigest()}  {RESULTS}\n".encode())
 
 
 def ending_of(sweep: Sweep, run: Run) -> Ending:
@@ -86,9 +86,3 @@ def _content(folder: Path) -> bytes | None:
         return None
     content = (folder / RESULTS).read_bytes()
     return content if hashlib.sha256(content).hexdigest() == (folder / SUM).read_text().split()[0] else None
-
-
-def _write(path: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any, Protocol
 
 import torch
 from tqdm import tqdm
+
+from geodreg.files import write_whole
 
 __all__ = ["Run", "Stateful"]
 
@@ -97,9 +100,9 @@ class Run:
             "chance": self.chance.get_state(),
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
         }
-        part_written = self.path.with_suffix(".part")
-        torch.save(state, part_written)
-        part_written.replace(self.path)
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_whole(self.path, content.getvalue())
 
     def _restore(self) -> None:
         if self.path is None or not self.path.is_file():

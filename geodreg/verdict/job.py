@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from geodreg.errors import PlainError
+from geodreg.files import write_whole
 from geodreg.models.store import read_card
 from geodreg.models.zoo import load_model
 from geodreg.verdict.definitions import read_definitions
@@ -33,9 +34,7 @@ def measure_command(table: str, model: str, label: str, out: Path, pairs: Pairs 
     settings = job.settings(definitions.settings)
     rows = measure(table, Subject(model, trained, label, size.pairs, size.samples, settings))
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"{out.name}.part")
-    rows.to_csv(part, index=False)
-    part.replace(out)
+    write_whole(out, rows.to_csv(index=False).encode())
 
 
 @app.command("collect")

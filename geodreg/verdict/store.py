@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geodreg.files import write_whole
 from geodreg.revision import revision
 from geodreg.verdict.definitions import ClaimsError, claims_path, read_definitions
 
@@ -39,7 +40,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], out: Path, made_by: str, mo
     for name, table in tables.items():
         content = table.to_csv(index=False, float_format=SIGNIFICANT).encode()
         sums[f"{name}.csv"] = hashlib.sha256(content).hexdigest()
-        _replace(out / f"{name}.csv", content)
+        write_whole(out / f"{name}.csv", content)
     record = {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": commit,
@@ -52,13 +53,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], out: Path, made_by: str, mo
             **{name: version(name) for name in ("torch", "numpy", "scipy")},
         },
     }
-    _replace(out / PROVENANCE, (json.dumps(record, indent=1) + "\n").encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    write_whole(out / PROVENANCE, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def read_provenance() -> dict[str, Any]:

@@ -1,0 +1,143 @@
+"""What happens when a build, a page or a training is killed, two builds meet, the disk is full, or a page fails."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.projects import BUILD, PAGE, call, kill_when, make_project, start
+
+ROOT = Path(__file__).parent.parent
+SMALL = "book/figures/small.ipynb"
+SLOW = PAGE.replace("wait: float = 0.0", "wait: float = 4.0")
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of its own, 192 kB large."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("needs to mount a small file system, which only root may")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> None:
+    """Leave no room."""
+    with (folder / "filler").open("wb", buffering=0) as file:
+        for size in (65536, 4096, 1):
+            try:
+                while file.write(b"x" * size) == size:
+                    pass
+            except OSError:
+                continue
+
+
+def shown(notebook: Path) -> list[Any]:
+    """What a notebook computes and shows, without times and identifiers."""
+    return [(cell["source"], cell.get("outputs")) for cell in json.loads(notebook.read_text())["cells"]]
+
+
+def test_a_build_that_is_killed_in_a_notebook_is_finished_by_the_next_one(tmp_path: Path) -> None:
+    undisturbed, disturbed = (make_project(tmp_path / name) for name in ("one", "other"))
+    for project in (undisturbed, disturbed):
+        (project / "notebooks" / "small.md").write_text(SLOW)
+    code, output = call(undisturbed, *BUILD, SMALL)
+    assert code == 0, output
+    kill_when(start(disturbed, *BUILD, SMALL), (disturbed / "book" / "figures" / "started").exists)
+    assert not (disturbed / SMALL).exists()
+    code, output = call(disturbed, *BUILD, SMALL)
+    assert code == 0, output
+    assert shown(disturbed / SMALL) == shown(undisturbed / SMALL)
+    one, other = (project / "book" / "figures" for project in (undisturbed, disturbed))
+    assert (one / "small.csv").read_bytes() == (other / "small.csv").read_bytes()
+    assert {path.name for path in one.iterdir()} == {path.name for path in other.iterdir()}
+
+
+def test_two_builds_at_once_leave_one_and_the_other_says_so(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    (project / "notebooks" / "small.md").write_text(SLOW)
+    first = start(project, *BUILD, SMALL)
+    while not (project / "book" / "figures" / "started").exists():
+        assert first.poll() is None
+    code, output = call(project, *BUILD, SMALL)
+    assert code == 1
+    assert re.search(r"Process \d+ runs a build already; wait until it is done, or stop it\.", output)
+    first.communicate(timeout=120)
+    assert first.returncode == 0
+    assert (project / SMALL).exists()
+
+
+def test_a_page_that_fails_stops_the_build_and_leaves_the_others(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    (project / "notebooks" / "other.md").write_text(PAGE)
+    both = (SMALL, "book/figures/other.ipynb")
+    assert call(project, *BUILD, *both)[0] == 0
+    before = (project / both[1]).read_bytes()
+    (project / "notebooks" / "small.md").write_text(PAGE.replace('word: str = "a"', 'word: str = "raise"'))
+    code, output = call(project, *BUILD, *both)
+    assert code == 1
+    assert "notebooks/small.md failed in cell 3: RuntimeError: a cell that fails" in output
+    assert "Look at it with: jupyter lab book/figures/small.failed.ipynb" in output
+    assert (project / both[1]).read_bytes() == before
+
+
+def test_a_full_disk_while_a_notebook_is_written_keeps_the_earlier_one(full_disk: Path, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    out = full_disk / "page.ipynb"
+    code, output = call(project, "geodreg", "run", "small", "--out", str(out))
+    assert code == 0, output
+    before = out.read_bytes()
+    fill(full_disk)
+    code, output = call(project, "geodreg", "run", "small", "-p", "x", "3.0", "--out", str(out))
+    assert code == 1
+    assert "No space left on device" in output
+    assert out.read_bytes() == before
+    (full_disk / "filler").unlink()
+    assert call(project, "geodreg", "run", "small", "-p", "x", "3.0", "--out", str(out))[0] == 0
+    assert out.read_bytes() != before
+
+
+def test_a_full_disk_while_a_checkpoint_is_written_keeps_the_earlier_one(full_disk: Path) -> None:
+    command = ["geodreg", "train", "circle-gan", "--steps", "1600", "--out", str(full_disk)]
+    checkpoint = full_disk / "circle-gan.checkpoint"
+    kill_when(start(ROOT, *command), checkpoint.exists)
+    before = checkpoint.read_bytes()
+    fill(full_disk)
+    code, output = call(ROOT, *command)
+    assert code == 1
+    assert "No space left on device" in output
+    assert "Traceback" not in output
+    assert checkpoint.read_bytes() == before
+    (full_disk / "filler").unlink()
+    code, output = call(ROOT, *command)
+    assert code == 0, output
+    assert (full_disk / "circle-gan" / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize("value", ['"; import os; os.system("touch hacked") #', "{{7*7}}", "x\n!touch hacked"])
+def test_parameters_are_values_and_never_run(value: str, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    code, output = call(project, "geodreg", "run", "small", "-p", "word", value, "--out", "out/page.ipynb")
+    assert code == 0, output
+    assert not list(project.rglob("hacked"))
+    assert pd.read_csv(project / "out" / "small.csv")["word"].item() == value
+
+
+def test_the_book_names_tests_that_exist() -> None:
+    text = (ROOT / "book" / "faults.md").read_text()
+    named = re.findall(r"`(test_\w+)\.py::(test_\w+)`", text)
+    assert len(named) > 10
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / "tests" / f"{file}.py").read_text(), test
