@@ -21,11 +21,11 @@ SLOW = PAGE.replace("wait: float = 0.0", "wait: float = 4.0")
 
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system of its own, 192 kB large."""
+    """A folder on a file system of its own, 4 MB large."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip("needs to mount a small file system, which only root may")
