@@ -69,13 +69,14 @@ READINGS = (
     ),
     Reading(
         "Believe that energy and length have the same minimisers, with a square that the paper leaves out.",
-        "From the straight line on, both end at the same length in {:.0%} (circle) and {:.0%} (GAN) of the pairs;"
-        " L squared is 2 (b - a) E up to {:.2%} and {:.2%}, while L itself is off by {:.0%} and {:.0%}.",
+        "From the straight line on, both end at the same length in {:.0%} (circle) and {:.0%} (GAN) of the pairs. "
+        "L squared is off from 2 (b - a) E by {:.1%} and {:.1%} with 35 points, which does not decide whether it is less "
+        "than one per cent; L itself is off by {:.0%} and {:.0%}.",
         (
             (7, 0, RING, FOR),
             (7, 0, GAN, FOR),
-            (7, 3, RING, FOR),
-            (7, 3, GAN, FOR),
+            (7, 3, RING, UNDECIDED),
+            (7, 3, GAN, UNDECIDED),
             (7, 4, RING, AGAINST),
             (7, 4, GAN, AGAINST),
         ),
