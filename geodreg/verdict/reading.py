@@ -70,8 +70,8 @@ READINGS = (
     Reading(
         "Believe that energy and length have the same minimisers, with a square that the paper leaves out.",
         "From the straight line on, both end at the same length in {:.0%} (circle) and {:.0%} (GAN) of the pairs. "
-        "L squared is off from 2 (b - a) E by {:.1%} and {:.1%} with 35 points, which does not decide whether it is less "
-        "than one per cent; L itself is off by {:.0%} and {:.0%}.",
+        "L squared is off from 2 (b - a) E by {:.1%} and {:.1%} with 35 points, which does not decide whether it is "
+        "less than one per cent; L itself is off by {:.0%} and {:.0%}.",
         (
             (7, 0, RING, FOR),
             (7, 0, GAN, FOR),
