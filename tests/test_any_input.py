@@ -1,6 +1,7 @@
 """Whatever is passed in: paths whose invariants hold, or one sentence. Never a hang, never a NaN as a success."""
 
 import warnings
+from typing import Any
 
 import torch
 from hypothesis import HealthCheck, event, given, settings
@@ -71,7 +72,7 @@ def latents(shape: tuple[int, ...], kind: str, scale: float, seed: int) -> Tenso
     return z.to(types.get(kind, torch.float32))
 
 
-USUAL = {
+USUAL: dict[str, list[Any]] = {
     "generator": ["perceptron", "perceptron", "images", "batch norm", *(name for name in NAMES if name not in REFUSED)],
     "d": [2, 1, 3],
     "batch": [(3,), (1,), (), (2, 2)],
@@ -84,7 +85,7 @@ USUAL = {
     "n_points": [5, 9, 3],
     "init": ["straight", "graph"],
 }
-ODD = {
+ODD: dict[str, list[Any]] = {
     "generator": sorted(REFUSED),
     "batch": [(0,), (3, 0)],
     "kind": ["half", "whole", "complex", "nan", "infinite", "meta"],

@@ -27,7 +27,7 @@ def test_a_sweep_runs_on_slurm_as_on_this_machine(tmp_path: Path) -> None:
         bin_folder = Path(sys.executable).parent
         run = subprocess.run(
             [sys.executable, "-m", "geodreg", "sweep", "small", "--profile", "profiles/slurm"],
-            cwd=project, capture_output=True, text=True, check=False, timeout=500,
+            cwd=project, capture_output=True, text=True, check=False, timeout=240,
             env={**environment, "PYTHONPATH": str(project), "PATH": f"{bin_folder}:{environment['PATH']}"},
         )  # fmt: skip
         jobs = subprocess.run(["scontrol", "show", "job"], env=environment, capture_output=True, text=True, check=True)
