@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "squeue", "sinfo", "sbatch")
+PLACE = Path("/etc/slurm/slurm.conf")  # the only one that steps within a job find
 CONFIGURATION = """ClusterName=one
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
@@ -47,24 +48,27 @@ def missing() -> str | None:
     absent = [name for name in PROGRAMS if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
     if absent:
         return f"{', '.join(absent)} not found (Debian: apt-get install slurmctld slurmd slurm-client munge)"
+    if PLACE.exists():
+        return f"this machine has a SLURM of its own ({PLACE})"
     return None
 
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[dict[str, str]]:
-    """A cluster of one node, its files below a folder; gives the environment in which its commands find it."""
+    """A cluster of one node, its files below a folder but for its configuration; gives the environment for commands."""
     for name in ("state", "spool"):
         (folder / name).mkdir()
     host = socket.gethostname().split(".")[0]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20 - 100
-    (folder / "slurm.conf").write_text(
+    PLACE.parent.mkdir(parents=True, exist_ok=True)
+    PLACE.write_text(
         CONFIGURATION.format(
             folder=folder, host=host, cpus=os.cpu_count(), memory=memory, port=_free_port(), other_port=_free_port()
         )
     )
     (folder / "munge.key").write_bytes(os.urandom(128))
     (folder / "munge.key").chmod(0o400)
-    environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
+    environment = dict(os.environ)
     munge = ["munged", "--foreground", "--force", "--log-file=/dev/null"]
     places = {"key-file": "munge.key", "socket": "munge.socket", "pid-file": "munged.pid", "seed-file": "munged.seed"}
     munge += [f"--{option}={folder}/{name}" for option, name in places.items()]
@@ -82,6 +86,7 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
             daemon.terminate()
         for daemon in daemons:
             daemon.wait(timeout=30)
+        PLACE.unlink()
 
 
 def _free_port() -> int:
