@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_effects"]
 
-HEIGHT, WIDTH, TEXT = 0.52, 8.0, 46  # inches a strip and altogether, characters in a line of the label
+HEIGHT, WIDTH, TEXT = 0.6, 7.4, 40  # inches a strip and altogether, characters in a line of the label
 
 
 def plot_effects(effects: Sequence[Effect]) -> Figure:
@@ -35,11 +35,11 @@ def plot_effects(effects: Sequence[Effect]) -> Figure:
         ax.plot(effect.value, 0, "D", color=MODEL_COLOR, markersize=5)
         ax.axvline(effect.test.bound, color="black", linestyle="dashed", linewidth=1.0)
         label = textwrap.fill(f"{effect.test.what}: {effect.title}", TEXT)
-        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=7.5)
+        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8.5)
         ax.set_yticks([])
         ax.set_ylim(-1, 1)
         ax.margins(x=0.08)
         ax.spines["left"].set_visible(False)
-        ax.tick_params(labelsize=7)
+        ax.tick_params(labelsize=8)
     figure.tight_layout(h_pad=0.2)
     return figure

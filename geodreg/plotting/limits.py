@@ -81,7 +81,7 @@ def plot_sensitivity(table: pd.DataFrame) -> Figure:
         table: of :func:`~geodreg.verdict.sensitivity.sensitivity`.
     """
     parameters = [name for name in PARAMETERS if (table["parameter"] == name).any()]
-    size = (2.2 * len(parameters), 1.55 * len(STATEMENTS) + 0.4)
+    size = (1.9 * len(parameters), 1.5 * len(STATEMENTS) + 0.4)
     figure, axes = plt.subplots(
         len(STATEMENTS), len(parameters), figsize=size, sharey=True, sharex="col", squeeze=False
     )
@@ -101,11 +101,11 @@ def plot_sensitivity(table: pd.DataFrame) -> Figure:
             ax.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
             ax.set_xticks(range(len(values)), [f"{v:g}" if isinstance(v, float | int) else v for v in values])
             ax.set_xlim(-0.4, len(values) - 0.6)
-            ax.tick_params(axis="x", labelsize=7, rotation=45 if parameter in ("mu", "activation") else 0)
-            ax.tick_params(axis="y", labelsize=7)
+            ax.tick_params(axis="x", labelsize=8, rotation=45 if parameter in ("mu", "activation") else 0)
+            ax.tick_params(axis="y", labelsize=8)
             if column == 0:
-                ax.set_title(STATEMENTS[statement], loc="left", fontsize=9)
+                ax.set_title(STATEMENTS[statement], loc="left", fontsize=10)
         axes[-1, column].set_xlabel(PARAMETERS[parameter])
-    axes[0, -1].legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, fontsize=7, loc="lower right")
+    axes[0, -1].legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="lower right")
     figure.tight_layout(h_pad=0.4)
     return figure
