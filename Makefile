@@ -1,4 +1,4 @@
-# make book       set up .venv if needed, execute the notebooks that need it, build the site
+# make book       set up .venv if needed, execute the notebooks that need it, build the site; SWEEPS="mu seed" adds sweeps that were run
 # make test       lint, types, doctests and tests, in the same environment
 # make notebooks  write notebooks/*.ipynb beside the text sources, for plain papermill
 # make lab        open them in JupyterLab
@@ -28,7 +28,7 @@ SNAKEMAKE = python -m geodreg.processes _build "a build" snakemake --quiet host 
 .PHONY: book test bench claims sweep audit notebooks lab serve lock clean
 
 book: $(READY)
-	$(SNAKEMAKE) site
+	$(SNAKEMAKE) site $(if $(SWEEPS),--config sweeps="$(SWEEPS)")
 	@echo "The book is built: $(CURDIR)/_build/html/index.html"
 
 test: $(READY)
@@ -60,7 +60,7 @@ sweep: $(READY)
 	geodreg sweep $(SWEEP) --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
 
 audit: $(READY)
-	pip-audit --requirement requirements.txt --disable-pip --no-deps
+	pip-audit --strict --requirement requirements.txt --disable-pip --no-deps
 
 notebooks: $(READY)
 	$(SNAKEMAKE) notebooks
@@ -93,4 +93,4 @@ $(BENCH_READY): requirements-bench.txt pyproject.toml
 	@touch $(BENCH_READY)
 
 clean:
-	rm -rf _build book/figures book/_generated notebooks/*.ipynb
+	rm -rf _build book/figures book/_generated book/sweeps notebooks/*.ipynb

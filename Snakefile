@@ -1,12 +1,18 @@
 # The book: `make book` calls `snakemake`. What an executed notebook depends on is its source, the module, and the models
-# and tables that its header names; the site depends on those notebooks, the prose, the configuration and the module's docstrings.
+# and tables that its header names; the site depends on those notebooks, the prose, the configuration and the module's docstrings,
+# and on the sweeps that `make book SWEEPS=...` names.
+import sys
 from pathlib import Path
 
 import yaml
 
+from geodreg.execution import forget_changed
+from geodreg.sweeps.book import summary_of
+
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
 PROSE = sorted(str(path) for pattern in ("*.md", "*.yml", "*.bib", "_static/*", "_templates/*") for path in Path("book").glob(pattern))
 VENDOR = sorted(str(path) for path in Path("vendor").rglob("*") if path.is_file())
+SWEEPS = str(config.get("sweeps", "")).split()
 TOC = yaml.safe_load(Path("book/_toc.yml").read_text())
 PAGES = [
     Path(chapter["file"]).name
@@ -14,6 +20,10 @@ PAGES = [
     for chapter in part["chapters"]
     if chapter["file"].startswith("figures/")
 ]
+
+for page in PAGES:  # what was damaged or edited since its run is made again
+    if found := forget_changed(Path(f"book/figures/{page}.ipynb")):
+        print(found, file=sys.stderr)
 
 
 def header(page):
@@ -37,14 +47,19 @@ rule site:
         PROSE,
         VENDOR,
         MODULE,
+        [str(summary_of(name)) for name in SWEEPS],
+        sums=expand("book/figures/{page}.ipynb.sha256", page=PAGES),
+    params:
         notebooks=expand("book/figures/{page}.ipynb", page=PAGES),
+        sweeps=[f"--sweep {name}" for name in SWEEPS],
     output:
         "_build/html/index.html",
     message:
         "Building the site"
     shell:
-        "python -m geodreg.provenance {input.notebooks} --out book/_generated/provenance.md"
-        " && jupyter-book build book --all -W -n --keep-going"
+        "python -m geodreg.provenance {params.notebooks} --out book/_generated/provenance.md"
+        " && python -m geodreg.sweeps.job chapters --book book --toc _build/toc.yml {params.sweeps}"
+        " && jupyter-book build book --toc $PWD/_build/toc.yml --all -W -n --keep-going"
 
 
 rule page:
@@ -53,13 +68,13 @@ rule page:
         models,
         tables,
         source="notebooks/{page}.md",
-    output:
-        "book/figures/{page}.ipynb",
+    output:  # not the notebook: Snakemake removes an output before it is made again, and a page that fails would lose the earlier one
+        "book/figures/{page}.ipynb.sha256",
     threads: 1
     message:
         "Executing {input.source}"
     shell:
-        "OMP_NUM_THREADS={threads} python -m geodreg.execution {input.source} {output}"
+        "OMP_NUM_THREADS={threads} python -m geodreg.execution {input.source} book/figures/{wildcards.page}.ipynb"
 
 
 use rule page as long_page with:    # the pages that take longest start first

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from geodreg.sweeps.definition import read_sweep
+from geodreg.sweeps.results import forget_missing
 
 SWEEP = read_sweep(config["sweep"])
 RUNS = {run.slug: run for run in SWEEP.runs()}
@@ -26,6 +27,7 @@ for run in RUNS.values():  # written only where they differ, so that a changed v
     if not file.is_file() or file.read_text() != wanted:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(wanted)
+    forget_missing(SWEEP, run)
 
 
 rule runs:
@@ -39,13 +41,11 @@ rule run:
         needed(),
         source=str(SWEEP.source),
         parameters=f"{FOLDER}/{{slug}}/parameters.json",
-    output:
-        page=f"{FOLDER}/{{slug}}/page.ipynb",
-        results=f"{FOLDER}/{{slug}}/results.csv",
-        sum=f"{FOLDER}/{{slug}}/results.csv.sha256",
+    output:  # not the notebook and the table themselves, which a rerun that fails would lose
+        f"{FOLDER}/{{slug}}/results.csv.sha256",
     wildcard_constraints:
         slug="[^/]+",
-    threads: 1
+    threads: SWEEP.resources.threads
     resources:
         runtime=SWEEP.resources.minutes,
         mem_mb=SWEEP.resources.memory_mb,

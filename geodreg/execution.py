@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from geodreg.files import FileError, write_whole
+from geodreg.errors import PlainError
+from geodreg.files import FileError, has_its_sum, sum_file, write_sum, write_whole
 from geodreg.parameters import PageError, Parameter, checked, declared, pair
 
-__all__ = ["run_page"]
+__all__ = ["forget_changed", "run_page"]
 
 
-def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = None) -> None:
+def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = None, progress: bool = False) -> None:
     """Execute a notebook source and write the executed notebook, complete or not at all.
 
     The page runs in the folder of the output, so that what it writes lies beside it.
@@ -24,6 +25,7 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
         source: MyST text (``.md``) or a notebook (``.ipynb``).
         output: the executed notebook.
         parameters: values that replace those of the page's parameters cell.
+        progress: show a bar of the cells that are done, on a terminal.
 
     Raises:
         PageError: if a parameter is unknown or of the wrong type, or a cell fails; the notebook that failed is kept
@@ -49,7 +51,7 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
                 executed,
                 values,
                 cwd=output.parent,
-                progress_bar=False,
+                progress_bar={"disable": None} if progress else False,
                 # Sockets in a folder of our own instead of ports, which other users could listen on.
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{scratch}/kernel"}}),
             )
@@ -86,6 +88,27 @@ def _announce(notebook: Path, note: str) -> None:
     nbformat.write(content, notebook)
 
 
+def forget_changed(notebook: Path) -> str | None:
+    """See to it that an executed notebook that is not what its run wrote is made again.
+
+    Its sum is removed, which is what the build asks for; a notebook that was damaged or edited is put aside, not lost.
+
+    Args:
+        notebook: an executed notebook, or where one will be.
+
+    Returns:
+        a sentence about what was found, or None if there was nothing to say.
+    """
+    if not sum_file(notebook).is_file() or has_its_sum(notebook):
+        return None
+    sum_file(notebook).unlink()
+    if not notebook.is_file():
+        return None
+    aside = notebook.with_suffix(".changed.ipynb")
+    notebook.replace(aside)
+    return f"{notebook} is not what its run wrote (its sha256 differs); it is made again, and this one is now {aside}."
+
+
 def _with(values: Mapping[str, Any]) -> str:
     return f" with {', '.join(f'{name} = {value!r}' for name, value in values.items())}" if values else ""
 
@@ -99,13 +122,17 @@ def _write_notebook(notebook: Any, path: Path, source: Path) -> None:  # noqa: A
 
 def main(
     source: Annotated[Path, typer.Argument(help="Notebook source.", exists=True, dir_okay=False)],
-    output: Annotated[Path, typer.Argument(help="Notebook to write.")],
+    output: Annotated[Path, typer.Argument(help="Notebook to write; its sum is written last, beside it.")],
     only_pair: Annotated[bool, typer.Option("--pair", help="Write the notebook without executing it.")] = False,
 ) -> None:
     """Execute one page of the book, or write it as a plain notebook."""
     try:
-        (pair if only_pair else run_page)(source, output)
-    except PageError as error:
+        if only_pair:
+            pair(source, output)
+        else:
+            run_page(source, output)
+            write_sum(output)
+    except PlainError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

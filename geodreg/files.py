@@ -1,12 +1,13 @@
-"""Files that are written as a whole or not at all."""
+"""Files that are written as a whole or not at all, and the sums that show whether they still are."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from geodreg.errors import PlainError
 
-__all__ = ["FileError", "write_whole"]
+__all__ = ["FileError", "has_its_sum", "sha256_of", "sum_file", "write_sum", "write_whole"]
 
 
 class FileError(PlainError):
@@ -33,3 +34,34 @@ def write_whole(path: Path, content: bytes) -> None:
             f"{path} could not be written: {error.strerror}. What was there before is as it was; mend that, and call "
             "the same command again."
         ) from None
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sum_file(path: Path) -> Path:
+    """Where the SHA-256 of a file stands: beside it, as ``sha256sum`` writes it.
+
+    Example:
+        >>> sum_file(Path("results.csv")).name
+        'results.csv.sha256'
+    """
+    return path.with_name(f"{path.name}.sha256")
+
+
+def write_sum(path: Path) -> None:
+    """Write the sum of a file beside it.
+
+    Raises:
+        FileError: as :func:`write_whole`.
+    """
+    write_whole(sum_file(path), f"{sha256_of(path)}  {path.name}\n".encode())
+
+
+def has_its_sum(path: Path) -> bool:
+    """Whether a file and its sum are there and agree."""
+    beside = sum_file(path)
+    return path.is_file() and beside.is_file() and beside.read_text().split()[:1] == [sha256_of(path)]

@@ -15,6 +15,7 @@ import torch
 
 import geodreg
 from geodreg.comparison import NAMES
+from geodreg.devices import find_device
 from geodreg.errors import PlainError
 from geodreg.files import write_whole
 from geodreg.revision import revision
@@ -90,6 +91,7 @@ def begin(namespace: Mapping[str, Any]) -> None:
 
     Raises:
         ParameterError: as :func:`check_parameters`.
+        geodreg.devices.DeviceError: if a parameter ``device`` names one that this machine does not have.
     """
     from matplotlib_inline.backend_inline import set_matplotlib_formats
     from myst_nb import glue
@@ -97,6 +99,8 @@ def begin(namespace: Mapping[str, Any]) -> None:
     from geodreg.plotting import use_house_style
 
     parameters = check_parameters(namespace)
+    if "device" in parameters:
+        find_device(parameters["device"])
     use_house_style()
     set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})
     packages = ("torch", "numpy", "scipy", "matplotlib")

@@ -56,6 +56,8 @@ def variants_table(notebooks: Sequence[Path]) -> str:
     """
     found = {path: _record(path, VARIANT) for path in notebooks}
     rows = {f"{{doc}}`/figures/{path.stem}`": variant for path, variant in found.items() if variant is not None}
+    if not rows:
+        return "No page has solves of its own."
     columns = next(iter(rows.values()))
     return _table(" | ".join(["Page", *columns]), [(page, *variant.values()) for page, variant in rows.items()])
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from geodreg.curve import chord_energy, straight
 from geodreg.errors import PlainError
+from geodreg.files import sha256_of
 from geodreg.manifold import LatentManifold
 from geodreg.models.zoo import TITLES
 from geodreg.objective import PathObjective
@@ -55,7 +56,7 @@ REPEATS = 5  # of each timing in the small race
 
 
 class BenchmarkError(PlainError):
-    """A table of the benchmark that is missing; the message says where it was looked for, and how to make it."""
+    """A table of the benchmark that is missing or was changed; the message says which, and how to make it."""
 
 
 def _path(file: str) -> Path:
@@ -70,15 +71,22 @@ def read_benchmark(name: str) -> pd.DataFrame:
     """One of the benchmark's tables, by the name of its file without ending.
 
     Raises:
-        BenchmarkError: if it is missing.
+        BenchmarkError: if it is missing, or is not what the benchmark wrote.
     """
     import pandas as pd
 
-    return pd.read_csv(_path(f"{name}.csv"))
+    path = _path(f"{name}.csv")
+    found, expected = sha256_of(path), provenance()["sums"].get(name)
+    if found != expected:
+        raise BenchmarkError(
+            f"{path} was changed: its sha256 is {found}, provenance.json says {expected}; "
+            "restore it, or make it again with `make bench`."
+        )
+    return pd.read_csv(path)
 
 
 def provenance() -> dict[str, Any]:
-    """What made the tables: date, commit, sizes, processor, threads, versions.
+    """What made the tables: date, sizes, processor, threads, versions, and the commit and the sum of each table.
 
     Raises:
         BenchmarkError: if it is missing.

@@ -50,9 +50,9 @@ Path("started").touch()
 time.sleep(wait)
 if word == "raise":
     raise RuntimeError("a cell that fails")
-if word == "die once" and not Path("died").exists():
+if word.startswith("die") and not Path("died").exists():
     Path("died").touch()
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getppid() if word == "die with the worker" else os.getpid(), signal.SIGKILL)
 notebook.save_table(pd.DataFrame({"y": [x * x], "method": ["geodesic"], "word": [word]}), "small.csv")
 ```
 """
@@ -111,3 +111,7 @@ def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None
 
 BUILD = ("geodreg.processes", "_build", "a build", "snakemake", "--nolock", "--rerun-incomplete", "--cores", "1")
 """What ``make book`` calls, before the target."""
+
+NOTEBOOK = Path("book/figures/small.ipynb")
+SMALL = f"{NOTEBOOK}.sha256"
+"""The target that is the executed small page."""

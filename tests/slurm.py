@@ -13,6 +13,7 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "squeue", "sinfo", "sbatch")
 PLACE = Path("/etc/slurm/slurm.conf")  # the only one that steps within a job find
+GPUS = PLACE.with_name("gres.conf")
 CONFIGURATION = """ClusterName=one
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
@@ -24,6 +25,7 @@ SlurmUser=root
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
+GresTypes=gpu
 SelectTypeParameters=CR_Core
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
@@ -36,7 +38,7 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1 State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -66,6 +68,7 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
             folder=folder, host=host, cpus=os.cpu_count(), memory=memory, port=_free_port(), other_port=_free_port()
         )
     )
+    GPUS.write_text("Name=gpu File=/dev/null\n")  # to SLURM a GPU is a device file that it lends
     (folder / "munge.key").write_bytes(os.urandom(128))
     (folder / "munge.key").chmod(0o400)
     environment = dict(os.environ)
@@ -87,6 +90,7 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
         for daemon in daemons:
             daemon.wait(timeout=30)
         PLACE.unlink()
+        GPUS.unlink()
 
 
 def _free_port() -> int:

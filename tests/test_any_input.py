@@ -1,8 +1,11 @@
 """Whatever is passed in: paths whose invariants hold, or one sentence. Never a hang, never a NaN as a success."""
 
+import itertools
 import warnings
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -185,3 +188,22 @@ def test_the_command_line_refuses_nonsense_in_a_sentence(command: str, words: li
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.output.strip()
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ["--mu", "nan"], ["--mu", "-1"], ["--mu", "inf"], ["--noise", "abc"], ["--points", "2"], ["--points", "100000000"],
+        ["--images", "1"], ["--images", "100000000"], ["--pair", "0"], ["--pair", "100000000"], ["--device", "toaster"],
+        ["--out", "strip.bmp"], ["--from", "nothing.png"], ["--model", "circle-gan"], ["--model", "mnist-judge"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_an_interpolation_with_one_odd_option_writes_nothing(odd: list[str], tmp_path: Path) -> None:
+    usual = {"--model": "mnist-vae", "--pair": "1", "--out": str(tmp_path / "strip.png")}
+    options = {**usual, odd[0]: odd[1]}
+    result = CliRunner().invoke(app, ["interpolate", *itertools.chain(*options.items())])
+    assert result.exit_code in (1, 2)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.output.strip()
+    assert not list(tmp_path.iterdir())

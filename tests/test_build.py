@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from geodreg.files import write_sum
+
 ROOT = Path(__file__).parent.parent
 DATA = ["data/models", "data/benchmarks", "data/claims"]
 PARTS = ["Snakefile", "_config.yml", "book", "notebooks", "geodreg", *DATA, "vendor"]
@@ -27,6 +29,7 @@ def tree(tmp_path: Path) -> Path:
         output = tmp_path / "book" / "figures" / f"{source.stem}.ipynb"
         output.parent.mkdir(exist_ok=True)
         output.write_text("{}")
+        write_sum(output)
     (tmp_path / "_build" / "html").mkdir(parents=True)
     (tmp_path / "_build" / "html" / "index.html").write_text("")
     snakemake(tmp_path, "--touch", "--force")

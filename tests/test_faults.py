@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.projects import BUILD, PAGE, call, kill_when, make_project, start
+from geodreg.files import has_its_sum
+from tests.projects import BUILD, NOTEBOOK, PAGE, SMALL, call, kill_when, make_project, start
 
 ROOT = Path(__file__).parent.parent
-SMALL = "book/figures/small.ipynb"
 SLOW = PAGE.replace("wait: float = 0.0", "wait: float = 4.0")
 
 
@@ -56,10 +56,10 @@ def test_a_build_that_is_killed_in_a_notebook_is_finished_by_the_next_one(tmp_pa
     code, output = call(undisturbed, *BUILD, SMALL)
     assert code == 0, output
     kill_when(start(disturbed, *BUILD, SMALL), (disturbed / "book" / "figures" / "started").exists)
-    assert not (disturbed / SMALL).exists()
+    assert not (disturbed / NOTEBOOK).exists()
     code, output = call(disturbed, *BUILD, SMALL)
     assert code == 0, output
-    assert shown(disturbed / SMALL) == shown(undisturbed / SMALL)
+    assert shown(disturbed / NOTEBOOK) == shown(undisturbed / NOTEBOOK)
     one, other = (project / "book" / "figures" for project in (undisturbed, disturbed))
     assert (one / "small.csv").read_bytes() == (other / "small.csv").read_bytes()
     assert {path.name for path in one.iterdir()} == {path.name for path in other.iterdir()}
@@ -76,21 +76,42 @@ def test_two_builds_at_once_leave_one_and_the_other_says_so(tmp_path: Path) -> N
     assert re.search(r"Process \d+ runs a build already; wait until it is done, or stop it\.", output)
     first.communicate(timeout=120)
     assert first.returncode == 0
-    assert (project / SMALL).exists()
+    assert has_its_sum(project / NOTEBOOK)
 
 
-def test_a_page_that_fails_stops_the_build_and_leaves_the_others(tmp_path: Path) -> None:
+def test_a_page_that_fails_stops_the_build_and_leaves_what_was_there(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     (project / "notebooks" / "other.md").write_text(PAGE)
-    both = (SMALL, "book/figures/other.ipynb")
+    other = NOTEBOOK.with_name("other.ipynb")
+    both = (SMALL, f"{other}.sha256")
     assert call(project, *BUILD, *both)[0] == 0
-    before = (project / both[1]).read_bytes()
+    before = [(project / notebook).read_bytes() for notebook in (NOTEBOOK, other)]
     (project / "notebooks" / "small.md").write_text(PAGE.replace('word: str = "a"', 'word: str = "raise"'))
     code, output = call(project, *BUILD, *both)
     assert code == 1
     assert "notebooks/small.md failed in cell 3: RuntimeError: a cell that fails" in output
     assert "Look at it with: jupyter lab book/figures/small.failed.ipynb" in output
-    assert (project / both[1]).read_bytes() == before
+    assert [(project / notebook).read_bytes() for notebook in (NOTEBOOK, other)] == before
+    assert call(project, *BUILD, *both)[0] == 1  # the earlier page does not pass for that of the new source
+    (project / "notebooks" / "small.md").write_text(PAGE)
+    assert call(project, *BUILD, *both)[0] == 0
+    assert not (project / NOTEBOOK).with_suffix(".failed.ipynb").exists()
+
+
+def test_an_executed_page_that_was_damaged_is_made_again_and_the_damaged_one_kept(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    assert call(project, *BUILD, SMALL)[0] == 0
+    before, damaged = shown(project / NOTEBOOK), (project / NOTEBOOK).read_bytes()[:-100]
+    (project / NOTEBOOK).write_bytes(damaged)
+    code, output = call(project, *BUILD, SMALL)
+    assert code == 0, output
+    aside = NOTEBOOK.with_suffix(".changed.ipynb")
+    assert f"{NOTEBOOK} is not what its run wrote (its sha256 differs); it is made again" in output
+    assert (project / aside).read_bytes() == damaged
+    assert shown(project / NOTEBOOK) == before
+    (project / NOTEBOOK).unlink()
+    assert call(project, *BUILD, SMALL)[0] == 0
+    assert shown(project / NOTEBOOK) == before
 
 
 def test_a_full_disk_while_a_notebook_is_written_keeps_the_earlier_one(full_disk: Path, tmp_path: Path) -> None:

@@ -18,23 +18,36 @@ ROOT = Path(__file__).parent.parent
 REASON = missing()
 
 
+SWEEP = """what: A sweep on a cluster
+notebook: small
+list: [{x: 1.0}, {x: 2.0}, {word: die with the worker}]
+results: {table: small.csv, by: method, columns: [y]}
+resources: {minutes: 50, memory_mb: 1500, gpus: 1}
+"""
+
+
 @pytest.mark.skipif(REASON is not None, reason=str(REASON))
-def test_a_sweep_runs_on_slurm_as_on_this_machine(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
+def test_a_sweep_runs_on_slurm_and_a_worker_killed_there_is_tried_again(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", SWEEP)
     shutil.copytree(ROOT / "profiles", project / "profiles")
+    with (project / "profiles" / "slurm" / "config.yaml").open("a") as profile:
+        profile.write("slurm-init-seconds-before-status-checks: 5\n")  # a cluster would mind, this one does not
     (tmp_path / "slurm").mkdir()
     with cluster(tmp_path / "slurm") as environment:
         bin_folder = Path(sys.executable).parent
         run = subprocess.run(
             [sys.executable, "-m", "geodreg", "sweep", "small", "--profile", "profiles/slurm"],
-            cwd=project, capture_output=True, text=True, check=False, timeout=240,
+            cwd=project, capture_output=True, text=True, check=False, timeout=500,
             env={**environment, "PYTHONPATH": str(project), "PATH": f"{bin_folder}:{environment['PATH']}"},
         )  # fmt: skip
         jobs = subprocess.run(["scontrol", "show", "job"], env=environment, capture_output=True, text=True, check=True)
     log = (tmp_path / "slurm" / "slurmd.log").read_text()
     print(log)  # shown by pytest -rP
     assert run.returncode == 0, run.stdout + run.stderr + log
-    assert pd.read_csv(project / "runs" / "sweeps" / "small" / "results.csv")["y"].tolist() == [1.0, 4.0, 9.0]
-    assert len(re.findall(r"Launching batch job \d+", log)) == 3
+    assert pd.read_csv(project / "runs" / "sweeps" / "small" / "results.csv")["y"].tolist() == [1.0, 4.0, 1.0]
+    assert (project / "runs" / "sweeps" / "small" / "word=die-with-the-worker" / "died").exists()
+    assert len(re.findall(r"Launching batch job \d+", log)) == 4
     assert jobs.stdout.count("JobState=COMPLETED") == 3
-    assert jobs.stdout.count("TimeLimit=01:00:00") == 3  # what the sweep asked for
+    assert jobs.stdout.count("JobState=FAILED") == 1
+    for asked in ("TimeLimit=00:50:00", "mem=1500M", "gres/gpu"):  # by the sweep
+        assert len(re.findall(rf"\S*TRES=.*{asked}|{asked}", jobs.stdout)) >= 4, jobs.stdout

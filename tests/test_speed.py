@@ -1,5 +1,8 @@
 """What is read off the benchmark's tables, and that its solvers minimise the same thing."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -145,3 +148,12 @@ def test_the_small_race_counts_fewer_iterations_than_lbfgs() -> None:
 def test_a_missing_table_is_named_with_the_command_that_makes_it() -> None:
     with pytest.raises(BenchmarkError, match=r"There is no absent\.csv .* make it with `make bench`"):
         read_benchmark("absent")
+
+
+def test_a_table_of_the_benchmark_that_was_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(Path(__file__).parent.parent / "data" / "benchmarks", tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("GEODREG_BENCHMARKS", str(tmp_path))
+    assert len(read_benchmark("cost")) > 0
+    (tmp_path / "cost.csv").write_text((tmp_path / "cost.csv").read_text().replace("1", "2", 1))
+    with pytest.raises(BenchmarkError, match=r"cost\.csv was changed: its sha256 is .*; restore it, or make it again"):
+        read_benchmark("cost")

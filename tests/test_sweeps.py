@@ -3,19 +3,21 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
 import yaml
 
+from geodreg.files import has_its_sum
 from geodreg.parameters import PageError, checked, declared
 from geodreg.sweeps.definition import Sweep, SweepError, read_sweep, slug_of, sweep_names
-from tests.projects import SWEEP, call, kill_when, make_project, start
+from tests.projects import BUILD, PAGE, SWEEP, call, kill_when, make_project, start
 
 ROOT = Path(__file__).parent.parent
 LIST = """what: A list
 notebook: small
-list: [{x: 1.0}, {word: raise}, {word: die once}]
+list: [{x: 1.0}, {word: raise}, {word: die once}, {word: die with the worker}]
 results: {table: small.csv, columns: [y]}
 """
 
@@ -122,7 +124,7 @@ def test_a_sweep_is_killed_and_goes_on_with_what_is_missing_and_ends_as_an_undis
     for file in ("results.csv", "index.md", "x=3.0/results.csv", "x=3.0/small.csv", "y.svg"):
         assert (one / file).read_bytes() == (other / file).read_bytes(), file
     assert pd.read_csv(one / "results.csv")["y"].tolist() == [1.0, 4.0, 9.0]
-    note = "".join(json.loads((one / "x=2.0" / "page.ipynb").read_text())["cells"][1]["source"])
+    note = "".join(json.loads((one / "x=2.0" / "x=2.0.ipynb").read_text())["cells"][1]["source"])
     assert "`x` = 2.0 (default 1.0)" in note
     changed = disturbed / "sweeps" / "small.yaml"
     changed.write_text(SWEEP.replace("3.0", "5.0"))
@@ -135,23 +137,65 @@ def test_a_sweep_is_killed_and_goes_on_with_what_is_missing_and_ends_as_an_undis
     assert code == 1
     assert "damaged: x=1.0" in output
     assert "not run" not in output
+    (other / "x=2.0" / "x=2.0.ipynb").unlink()
+    assert executed(sweep_in(disturbed)[1]) == ["x=2.0"]
+
+
+def test_a_rerun_that_fails_keeps_the_earlier_one(tmp_path: Path) -> None:
+    project = make_project(tmp_path, SWEEP.replace("[1.0, 2.0, 3.0]", "[1.0, 2.0]"))
+    assert sweep_in(project)[0] == 0
+    run = project / "runs" / "sweeps" / "small" / "x=1.0"
+    before = {name: (run / name).read_bytes() for name in ("x=1.0.ipynb", "results.csv")}
+    (project / "notebooks" / "small.md").write_text(PAGE.replace('word == "raise"', "x == 1.0"))
+    code, output = sweep_in(project)
+    assert code == 1
+    assert "2 runs: 1 failed, 1 done." in output
+    assert {name: (run / name).read_bytes() for name in before} == before
+    assert pd.read_csv(run.parent / "results.csv")["x"].tolist() == [2.0]
+
+
+def test_a_summary_becomes_a_chapter_of_the_book(tmp_path: Path) -> None:
+    project = make_project(tmp_path, SWEEP.replace("[1.0, 2.0, 3.0]", "[2.0]"))
+    for name in ("_config.yml", "vendor"):
+        (project / name).unlink(missing_ok=True)
+        (project / name).symlink_to(ROOT / name)
+    for file in ("_static", "_templates", "references.bib"):
+        (project / "book" / file).symlink_to(ROOT / "book" / file)
+    (project / "book" / "intro.md").write_text("# A small book\n")
+    build = (*BUILD, "site", "--config", "sweeps=small")
+    code, output = call(project, *build)
+    assert code == 1
+    assert "The sweep small has no summary runs/sweeps/small/index.md; call `make sweep SWEEP=small` first." in output
+    assert sweep_in(project)[0] == 0
+    code, output = call(project, *build)
+    assert code == 0, output
+    site = project / "_build" / "html"
+    chapter = (site / "sweeps" / "small" / "index.html").read_text()
+    for pattern in (r'src="([^"]*y\.svg)"', r'href="([^"]*results\.csv)"', r'href="([^"]*x%?3?D?=?2\.0\.ipynb)"'):
+        found = re.search(pattern, chapter)
+        assert found, pattern
+        assert (site / "sweeps" / "small" / unquote(found[1])).is_file()
+    assert "sweeps/small/index.html" in (site / "intro.html").read_text()
+    assert call(project, *BUILD, "site")[0] == 0
+    assert "sweeps/small" not in (site / "intro.html").read_text()
 
 
 def test_a_worker_that_dies_is_tried_again_and_a_page_that_fails_harms_no_other(tmp_path: Path) -> None:
     project = make_project(tmp_path, LIST)
     code, output = sweep_in(project)
     assert code == 1
-    assert "3 runs: 2 done, 1 failed." in output
+    assert "4 runs: 3 done, 1 failed." in output
     assert "failed: word=raise" in output
     assert "RuntimeError: a cell that fails" in output
     assert re.search(r"small\.md with word = 'raise' failed in cell \d", output)
-    assert "jupyter lab runs/sweeps/small/word=raise/page.failed.ipynb" in output
+    assert "jupyter lab runs/sweeps/small/word=raise/word=raise.failed.ipynb" in output
     folder = project / "runs" / "sweeps" / "small"
-    assert (folder / "word=die-once" / "died").exists()
-    assert (folder / "word=die-once" / "results.csv").exists()
+    for dead in ("word=die-once", "word=die-with-the-worker"):
+        assert (folder / dead / "died").exists()
+        assert has_its_sum(folder / dead / "results.csv")
     page = (folder / "index.md").read_text()
-    assert "[word=raise](word=raise/page.failed.ipynb)" in page
-    assert "[x=1.0](x=1.0/page.ipynb)" in page
+    assert "[word=raise](word=raise/word=raise.failed.ipynb)" in page
+    assert "[x=1.0](x=1.0/x=1.0.ipynb)" in page
 
 
 def test_two_sweeps_of_one_name_at_once_leave_one(tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """The Yale faces: names, sums, files missing, damaged or fetched."""
 
-import functools
-import http.server
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from geodreg.cli import app
 from geodreg.datasets import DataError, data_root, fetch_yale, read_yale, yale, yale_lights, yale_subjects
 from geodreg.models import ModelError
 from geodreg.training.persons import person_model
+from tests.https import serving
 from tests.needs import needs_yale
 
 FIRST = "yaleB22/yaleB22_P00A+000E+00.pgm"
@@ -95,15 +93,12 @@ def test_a_person_without_weights_is_told_how_to_get_them() -> None:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The data root's faces over HTTP, in place of their source."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(data_root() / "yale_b"))
-    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
-        monkeypatch.setattr(yale, "SOURCE", f"http://127.0.0.1:{serving.server_port}/")
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The data root's faces over https, in place of their source."""
+    with serving(data_root() / "yale_b", tmp_path_factory.mktemp("certificates")) as (source, bundle):
+        monkeypatch.setattr(yale, "SOURCE", source)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
         yield
-        serving.shutdown()
 
 
 @needs_yale

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import torch
 import typer
 
-from geodreg.datasets import DataError, find_data_root, verify_mnist, verify_yale
+from geodreg.datasets import DataError, data_root, find_data_root, verify_mnist, verify_yale
 from geodreg.models import ModelError, model_folder, model_path, read_card
 from geodreg.revision import revision
 from geodreg.training.recipes import RECIPES
@@ -47,9 +48,16 @@ def models_state() -> list[tuple[str, bool]]:
     return lines
 
 
-def verify_data() -> list[tuple[str, bool]]:
-    """A line for each data set that is there, and whether it is whole; one that is not there is no fault."""
-    root = find_data_root()
+def verify_data(named: Path | None = None) -> list[tuple[str, bool]]:
+    """A line for each data set that is there, and whether it is whole; one that is not there is no fault.
+
+    Args:
+        named: the data root; default as the pages find it.
+
+    Raises:
+        geodreg.datasets.DataError: if the root that is named is no folder.
+    """
+    root = data_root(named) if named else find_data_root()
     if root is None:
         return [("Data root: none (GEODREG_DATA is not set and there is no data/raw); no page needs one", True)]
     lines = [(f"Data root: {root}", True)]

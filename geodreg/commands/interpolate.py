@@ -10,13 +10,16 @@ import torch
 import typer
 from torch import Tensor
 
+from geodreg.command_group import starting_with
 from geodreg.comparison import NAMES, compare, tabulate_paths
+from geodreg.devices import find_device
 from geodreg.ends import choose_ends
 from geodreg.errors import PlainError
 from geodreg.files import write_whole
 from geodreg.invert import invert
 from geodreg.manifold import LatentManifold
 from geodreg.models.zoo import TrainedModel, load_model
+from geodreg.training.recipes import RECIPES
 
 __all__ = ["interpolate_command"]
 
@@ -29,17 +32,23 @@ class InterpolationError(PlainError):
 
 
 def interpolate_command(
-    model: Annotated[str, typer.Option(help="One of the trained models; `geodreg models` lists them.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="One of the trained models; `geodreg models` lists them.",
+            autocompletion=starting_with(lambda: RECIPES),
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The picture: .png, .svg or .pdf.")],
     pair: Annotated[int | None, typer.Option(help="Number of a pair of the model's figure, from 1.", min=1)] = None,
     first: Annotated[Path | None, typer.Option("--from", help="Picture of the start.", exists=True)] = None,
     last: Annotated[Path | None, typer.Option("--to", help="Picture of the end.", exists=True)] = None,
     mu: Annotated[float, typer.Option(help="Weight of the density.", min=0.0)] = 0.1,
     noise: Annotated[float, typer.Option(help="Standard deviation of the density's noise.", min=0.0)] = 0.0,
-    n_points: Annotated[int, typer.Option("--points", help="Points of a path.", min=3)] = 35,
-    n_images: Annotated[int, typer.Option("--images", help="Images of a strip.", min=2)] = 12,
+    n_points: Annotated[int, typer.Option("--points", help="Points of a path.", min=3, max=10_000)] = 35,
+    n_images: Annotated[int, typer.Option("--images", help="Images of a strip.", min=2, max=100)] = 12,
     seed: Annotated[int, typer.Option(help="Which pairs there are, and of the search for a picture's latents.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:NUMBER.")] = "cpu",
     table: Annotated[Path | None, typer.Option(help="Also write the points of the paths, as CSV.")] = None,
 ) -> None:
     """Draw the paths between two images: strips, lengths, and the NLL on the way."""
@@ -47,12 +56,16 @@ def interpolate_command(
         raise InterpolationError(f"--out is {out}; give it a name that ends with one of {', '.join(FORMATS)}.")
     if (pair is None) == (first is None and last is None) or (first is None) != (last is None):
         raise InterpolationError("Say between what: either --pair NUMBER, or --from PICTURE --to PICTURE.")
+    for file in (out, table):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+    place = find_device(device)
     trained = load_model(model)
-    manifold = LatentManifold(trained.generator.to(device), noise=noise)
+    manifold = LatentManifold(trained.generator.to(place), noise=noise)
     if first is not None and last is not None:
         start, end = ends_from_pictures(trained, manifold, [first, last], seed)
     else:
-        start, end = (z[-1:].to(device) for z in choose_ends(_with_images(trained), int(pair or 1), seed))
+        start, end = (z[-1:].to(place) for z in choose_ends(_with_images(trained), int(pair or 1), seed))
     paths = compare(manifold, start, end, mu=mu, n_points=n_points)
     for method, path in paths.items():
         typer.echo(f"{NAMES[method]}: {path.report()}")

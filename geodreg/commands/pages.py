@@ -12,18 +12,24 @@ from typing import Annotated
 
 import typer
 
+from geodreg.command_group import starting_with
 from geodreg.execution import run_page
 from geodreg.parameters import PageError, declared
 from geodreg.processes import alone
-from geodreg.sweeps.definition import NOTEBOOKS, read_sweep
+from geodreg.sweeps.definition import NOTEBOOKS, page_names, read_sweep, sweep_names
 from geodreg.sweeps.results import Ending
-from geodreg.sweeps.summary import write_summary
+from geodreg.sweeps.summary import INDEX, write_summary
 
 __all__ = ["run_command", "sweep_command"]
 
 
 def run_command(
-    notebook: Annotated[str, typer.Argument(help="A page such as fig3-mnist-gan, or the path of a notebook.")],
+    notebook: Annotated[
+        str,
+        typer.Argument(
+            help="A page such as fig3-mnist-gan, or the path of a notebook.", autocompletion=starting_with(page_names)
+        ),
+    ],
     parameters: Annotated[
         list[str] | None, typer.Option("-p", metavar="NAME VALUE", help="A parameter; as often as needed.")
     ] = None,
@@ -42,12 +48,15 @@ def run_command(
     output = out or Path("runs", "pages", source.stem, "page.ipynb")
     if output.suffix != ".ipynb":
         raise PageError(f"--out is {output}, which is no notebook; give a name that ends with .ipynb.")
-    run_page(source, output, given)
+    run_page(source, output, given, progress=True)
     typer.echo(f"Written: {output}")
 
 
 def sweep_command(
-    name: Annotated[str, typer.Argument(help="Name of a file in sweeps/, without .yaml.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="Name of a file in sweeps/, without .yaml.", autocompletion=starting_with(sweep_names)),
+    ],
     cores: Annotated[int, typer.Option(help="Runs at a time on this machine.", min=1)] = os.cpu_count() or 1,
     profile: Annotated[Path | None, typer.Option(help="Snakemake profile of a cluster.", exists=True)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be run.")] = False,
@@ -65,7 +74,7 @@ def sweep_command(
         endings = write_summary(sweep)
     counts = Counter(endings.values())
     typer.echo(f"{len(runs)} runs: {', '.join(f'{number} {ending}' for ending, number in counts.items())}.")
-    typer.echo(f"Summary: {sweep.folder / 'index.md'}")
+    typer.echo(f"Summary: {sweep.folder / INDEX}")
     for slug, ending in endings.items():
         if ending is not Ending.DONE:
             typer.echo(f"{ending}: {slug}", err=True)
@@ -82,7 +91,7 @@ def find_page(notebook: str) -> Path:
     for path in (Path(notebook), NOTEBOOKS / f"{notebook}.md"):
         if path.is_file():
             return path
-    known = sorted(path.stem for path in NOTEBOOKS.glob("*.md"))
+    known = page_names()
     near = difflib.get_close_matches(notebook, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the pages here are: {', '.join(known) or 'none'}."
     raise PageError(f"There is no page {notebook!r}; {hint}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from geodreg.datasets.download import download
 from geodreg.datasets.root import data_root, verify_checksum
 
 __all__ = ["CHECKSUMS", "Digits", "fetch_mnist", "read_mnist", "verify_mnist"]
@@ -81,19 +82,14 @@ def _mend(root: Path) -> str:
 
 
 def fetch_mnist(root: str | Path) -> Path:
-    """Download the four files with torchvision into ``root/mnist``, unless they are there; check every one.
+    """Download the four files into ``root/mnist``, unless they are there; check every one.
 
     Raises:
-        geodreg.datasets.DataError: if what arrived is damaged.
-        urllib.error.URLError: if the mirror cannot be reached.
+        geodreg.datasets.DataError: if what arrives is damaged.
+        OSError: if the mirror cannot be reached.
     """
     from torchvision.datasets import MNIST
-    from torchvision.datasets.utils import download_url
 
-    mirror = next(url for url in MNIST.mirrors if url.startswith("https://"))
     folder = Path(root) / "mnist"
-    md5 = dict(MNIST.resources)
-    for name, sha256 in CHECKSUMS.items():
-        download_url(mirror + name, str(folder), name, md5[name])
-        verify_checksum(folder / name, sha256, "delete it and fetch again")
+    download(next(url for url in MNIST.mirrors if url.startswith("https://")), CHECKSUMS, folder)
     return folder

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 from geodreg.errors import PlainError
+from geodreg.files import sha256_of
 
 __all__ = ["DataError", "data_root", "find_data_root", "verify_checksum"]
 
@@ -57,7 +57,6 @@ def verify_checksum(path: Path, sha256: str, mend: str) -> None:
     """
     if not path.is_file():
         raise DataError(f"{path} is missing (expected sha256 {sha256}); {mend}.")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(path)
     if found != sha256:
         raise DataError(f"{path} is damaged: its sha256 is {found}, expected {sha256}; {mend}.")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from geodreg.datasets.download import download
 from geodreg.datasets.root import DataError, data_root, verify_checksum
 
 __all__ = [
@@ -132,20 +133,14 @@ def yale_lights() -> tuple[Tensor, Tensor]:
 
 
 def fetch_yale(root: str | Path, subject: str) -> Path:
-    """Download one person's files with pooch into ``root/yale_b``, unless they are there; check every one.
+    """Download one person's files into ``root/yale_b``, unless they are there; check every one.
 
     Raises:
-        geodreg.datasets.DataError: if the subject is not known.
+        geodreg.datasets.DataError: if the subject is not known, or what arrives is damaged.
         OSError: if the source cannot be reached.
-        ValueError: if what arrived is damaged.
     """
-    import pooch
-
     folder = Path(root) / FOLDERS[0]
-    registry = {name: yale_checksums()[name] for name in _files_of(subject)}
-    source = pooch.create(folder, SOURCE, registry=registry, retry_if_failed=2)
-    for name in registry:
-        source.fetch(name)
+    download(SOURCE, {name: yale_checksums()[name] for name in _files_of(subject)}, folder)
     return folder / subject
 
 

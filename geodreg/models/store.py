@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from geodreg.errors import PlainError
+from geodreg.files import sha256_of
 from geodreg.places import places
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def model_path(name: str, file: str, models: Path | None = None) -> Path:
     expected = read_card(name, models)["files"].get(file)
     if expected is None or not path.is_file():
         raise ModelError(f"{path} is missing; restore it, or retrain with `geodreg train {name}`.")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = sha256_of(path)
     if found != expected:
         raise ModelError(
             f"{path} is damaged: its sha256 is {found}, the card says {expected}; "

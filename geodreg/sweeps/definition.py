@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from geodreg.errors import PlainError
 from geodreg.parameters import checked
 
-__all__ = ["FOLDER", "Resources", "Results", "Run", "Sweep", "SweepError", "read_sweep", "sweep_names"]
+__all__ = ["FOLDER", "Resources", "Results", "Run", "Sweep", "SweepError", "page_names", "read_sweep", "sweep_names"]
 
 FOLDER, NOTEBOOKS, OUT = Path("sweeps"), Path("notebooks"), Path("runs/sweeps")
 
@@ -46,11 +46,13 @@ class Resources(_Strict):
     """What one run asks of a cluster.
 
     Attributes:
+        threads: of PyTorch, and processor cores.
         minutes: limit of its time.
         memory_mb: of main memory.
-        gpus: number of GPUs; the page is given ``device: cuda`` by the sweep itself.
+        gpus: number of GPUs; the sweep gives the page ``device: cuda`` among its parameters itself.
     """
 
+    threads: Annotated[int, Field(ge=1)] = 1
     minutes: Annotated[int, Field(ge=1)] = 60
     memory_mb: Annotated[int, Field(ge=500)] = 4000
     gpus: Annotated[int, Field(ge=0)] = 0
@@ -107,7 +109,7 @@ class Sweep(_Strict):
             SweepError: if the page does not exist, or two runs have the same name.
         """
         if not self.source.is_file():
-            known = sorted(path.stem for path in NOTEBOOKS.glob("*.md"))
+            known = ", ".join(page_names())
             raise SweepError(f"sweeps/{self.name}.yaml: there is no notebook {self.notebook!r}; choose one of {known}.")
         if self.grid is not None:
             combinations = itertools.product(*self.grid.values())
@@ -133,6 +135,11 @@ def slug_of(values: dict[str, Any]) -> str:
         'mu=0.1,subject=yaleB22'
     """
     return ",".join(f"{name}={re.sub(r'[^A-Za-z0-9.+-]+', '-', str(value))}" for name, value in values.items())
+
+
+def page_names() -> list[str]:
+    """Names of the pages that there are."""
+    return sorted(path.stem for path in NOTEBOOKS.glob("*.md"))
 
 
 def sweep_names() -> list[str]:

@@ -1,25 +1,35 @@
-"""The commands that Snakemake calls for a sweep."""
+"""The commands that Snakemake calls for a sweep, and for the chapters that sweeps have in the book."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from geodreg.errors import PlainError
+from geodreg.command_group import PlainGroup
+from geodreg.sweeps.book import add_chapters
 from geodreg.sweeps.definition import read_sweep
 from geodreg.sweeps.results import execute
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="The commands behind `make sweep`.")
+app = typer.Typer(cls=PlainGroup, no_args_is_help=True, add_completion=False, help="The commands behind `make sweep`.")
 
 
 @app.command("run")
 def run_command(name: str, slug: str) -> None:
     """Execute one run of a sweep."""
     sweep = read_sweep(name)
-    try:
-        execute(sweep, next(run for run in sweep.runs() if run.slug == slug))
-    except PlainError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    execute(sweep, next(run for run in sweep.runs() if run.slug == slug))
+
+
+@app.command("chapters")
+def chapters_command(
+    book: Annotated[Path, typer.Option(help="Folder of the book.")],
+    toc: Annotated[Path, typer.Option(help="Table of contents to write.")],
+    sweeps: Annotated[list[str] | None, typer.Option("--sweep", help="A sweep that gets a chapter.")] = None,
+) -> None:
+    """Put the summaries of sweeps into the book."""
+    add_chapters(sweeps or [], book, toc)
 
 
 @app.callback()

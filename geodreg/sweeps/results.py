@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geodreg.execution import run_page
-from geodreg.files import write_whole
+from geodreg.files import has_its_sum, sum_file, write_sum, write_whole
 from geodreg.sweeps.definition import Run, Sweep, SweepError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Ending", "ending_of", "execute", "read_results"]
+__all__ = ["RESULTS", "Ending", "ending_of", "execute", "forget_missing", "page_of", "read_results"]
 
-PAGE, RESULTS, SUM = "page.ipynb", "results.csv", "results.csv.sha256"
+RESULTS = "results.csv"
 
 
 class Ending(StrEnum):
@@ -29,40 +27,51 @@ class Ending(StrEnum):
     MISSING = "not run"
 
 
+def page_of(sweep: Sweep, run: Run) -> Path:
+    """The executed notebook of a run."""
+    return sweep.folder / run.slug / f"{run.slug}.ipynb"
+
+
 def execute(sweep: Sweep, run: Run) -> None:
     """Execute one run in its folder: the notebook, the tables it writes, and its results with their sum, last of all.
 
     Raises:
-        geodreg.parameters.PageError: if the page fails; the notebook that failed is kept.
+        geodreg.parameters.PageError: if the page fails; the notebook that failed is kept, and so is an earlier one.
         SweepError: if the page does not write the table that the sweep wants.
     """
     import pandas as pd
 
-    folder = sweep.folder / run.slug
-    folder.mkdir(parents=True, exist_ok=True)
-    run_page(sweep.source, folder / PAGE, run.parameters)
-    table = folder / sweep.results.table
+    page = page_of(sweep, run)
+    table = page.with_name(sweep.results.table)
+    table.unlink(missing_ok=True)  # one of an earlier run would be taken for this one's
+    run_page(sweep.source, page, run.parameters)
     if not table.is_file():
-        written = ", ".join(sorted(path.name for path in folder.glob("*.csv") if path.name != RESULTS)) or "none"
+        written = ", ".join(sorted(path.name for path in page.parent.glob("*.csv") if path.name != RESULTS)) or "none"
         raise SweepError(
             f"{sweep.notebook} has not written {sweep.results.table}; the tables it writes are: {written}."
         )
     results = pd.read_csv(table)
     for name, value in reversed(run.varied.items()):
         results.insert(0, name if name not in results else f"{name} (parameter)", value)
-    content = results.to_csv(index=False).encode()
-    write_whole(folder / RESULTS, content)
-    write_whole(folder / SUM, f"{hashlib.sha256(content).hexdigest()}  {RESULTS}\n".encode())
+    write_whole(page.with_name(RESULTS), results.to_csv(index=False).encode())
+    write_sum(page.with_name(RESULTS))
 
 
 def ending_of(sweep: Sweep, run: Run) -> Ending:
     """How a run ended, as its folder shows."""
-    folder = sweep.folder / run.slug
-    if (folder / PAGE).with_suffix(".failed.ipynb").is_file():
+    page = page_of(sweep, run)
+    results = page.with_name(RESULTS)
+    if page.with_suffix(".failed.ipynb").is_file():
         return Ending.FAILED
-    if not (folder / SUM).is_file() or not (folder / PAGE).is_file():
+    if not all(path.is_file() for path in (page, results, sum_file(results))):
         return Ending.MISSING
-    return Ending.DONE if _content(folder) is not None else Ending.DAMAGED
+    return Ending.DONE if has_its_sum(results) else Ending.DAMAGED
+
+
+def forget_missing(sweep: Sweep, run: Run) -> None:
+    """Remove the sum of a run whose other files are missing, so that it is run again."""
+    if ending_of(sweep, run) is Ending.MISSING:
+        sum_file(page_of(sweep, run).with_name(RESULTS)).unlink(missing_ok=True)
 
 
 def read_results(sweep: Sweep, run: Run) -> pd.DataFrame:
@@ -73,16 +82,7 @@ def read_results(sweep: Sweep, run: Run) -> pd.DataFrame:
     """
     import pandas as pd
 
-    folder = sweep.folder / run.slug
-    content = _content(folder)
-    if content is None:
-        raise SweepError(f"{folder / RESULTS} is damaged; remove {folder} and call `geodreg sweep {sweep.name}` again.")
-    return pd.read_csv(io.BytesIO(content))
-
-
-def _content(folder: Path) -> bytes | None:
-    """The table of results if it has the sum beside it."""
-    if not (folder / RESULTS).is_file():
-        return None
-    content = (folder / RESULTS).read_bytes()
-    return content if hashlib.sha256(content).hexdigest() == (folder / SUM).read_text().split()[0] else None
+    results = page_of(sweep, run).with_name(RESULTS)
+    if not has_its_sum(results):
+        raise SweepError(f"{results} is damaged; remove {results.parent} and call `geodreg sweep {sweep.name}` again.")
+    return pd.read_csv(results)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from geodreg.comparison import LABELS, NAMES
-from geodreg.sweeps.definition import Sweep
-from geodreg.sweeps.results import PAGE, Ending, ending_of, read_results
+from geodreg.files import write_whole
+from geodreg.sweeps.definition import Results, Sweep
+from geodreg.sweeps.results import RESULTS, Ending, ending_of, page_of, read_results
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["write_summary"]
+__all__ = ["INDEX", "write_summary"]
 
-FAILED_PAGE = PAGE.replace(".ipynb", ".failed.ipynb")
+INDEX = "index.md"
 
 
 def write_summary(sweep: Sweep) -> dict[str, Ending]:
@@ -35,22 +36,25 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
     endings = {run.slug: ending_of(sweep, run) for run in runs}
     done = [run for run in runs if endings[run.slug] is Ending.DONE]
     sweep.folder.mkdir(parents=True, exist_ok=True)
-    figures = []
+    shown: list[str] = []
     names = {tuple(run.varied) for run in runs}
     abscissae = list(names.pop()) if len(names) == 1 else ["run"]  # of a list whose runs vary different things
     if done:
         results = pd.concat([read_results(sweep, run).assign(run=run.slug) for run in done], ignore_index=True)
-        results.to_csv(sweep.folder / "results.csv", index=False)
+        write_whole(sweep.folder / RESULTS, results.to_csv(index=False).encode())
+        shown.append("Medians over the rows of that table, in the figures with the range of the middle half:")
+        shown.append(medians(results, abscissae, sweep.results))
         for column in sweep.results.columns:
             figure = plot_results(results, abscissae, column, sweep.results.by)
             figure.savefig(sweep.folder / f"{column}.svg", metadata={"Date": None})
             plt.close(figure)
-            figures.append(f"![{LABELS.get(column, column)} across the sweep]({column}.svg)")
+            shown.append(f"![{LABELS.get(column, column)} across the sweep]({column}.svg)")
     rows = []
     for run in runs:
         ending = endings[run.slug]
-        page = {Ending.DONE: PAGE, Ending.FAILED: FAILED_PAGE}.get(ending)
-        link = f"[{run.slug}]({run.slug}/{page})" if page else run.slug
+        page = page_of(sweep, run)
+        path = {Ending.DONE: page, Ending.FAILED: page.with_suffix(".failed.ipynb")}.get(ending)
+        link = f"[{run.slug}]({path.relative_to(sweep.folder).as_posix()})" if path else run.slug
         rows.append({"Notebook": link, **run.varied, "Ended": str(ending)})
     fixed = ", ".join(f"`{name}` = {value!r}" for name, value in sweep.parameters.items())
     table = pd.DataFrame(rows).astype(object).fillna("").to_markdown(index=False, disable_numparse=True)
@@ -60,12 +64,27 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
         + (f", with {fixed}" if fixed else "")
         + f". Made by `make sweep SWEEP={sweep.name}`; the results of all of them: "
         + ("[results.csv](results.csv)." if done else "none yet."),
-        *figures,
+        *shown,
         "## Runs",
         table,
     ]
-    (sweep.folder / "index.md").write_text("\n\n".join(parts) + "\n")
+    write_whole(sweep.folder / INDEX, ("\n\n".join(parts) + "\n").encode())
     return endings
+
+
+def medians(results: pd.DataFrame, parameters: list[str], wanted: Results) -> str:
+    """Medians of a sweep's columns for each value of the parameters, and of the column that has a line each.
+
+    Args:
+        results: all runs below each other, with a column for each parameter.
+        parameters: those that vary.
+        wanted: what the sweep says of its results.
+    """
+    keys = [*parameters, *([wanted.by] if wanted.by else [])]
+    table = results.groupby(keys, sort=False)[list(wanted.columns)].median().reset_index()
+    if wanted.by:
+        table[wanted.by] = table[wanted.by].replace(NAMES)
+    return str(table.rename(columns=LABELS).astype(object).to_markdown(index=False, floatfmt=".4g"))
 
 
 def plot_results(results: pd.DataFrame, parameters: list[str], column: str, by: str | None) -> Figure:

@@ -1,7 +1,8 @@
-"""Commands whose mistakes are told in a sentence, and parameters as papermill takes them."""
+"""Commands that tell mistakes in a sentence, take parameters as papermill does, and complete words in the shell."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
@@ -9,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from geodreg.errors import PlainError
 
-__all__ = ["ParametersCommand", "PlainGroup"]
+__all__ = ["ParametersCommand", "PlainGroup", "starting_with"]
 
 
 class PlainGroup(TyperGroup):
@@ -37,3 +38,16 @@ class ParametersCommand(TyperCommand):
             elif word == "-p":
                 joined.append(name)
         return super().parse_args(ctx, joined)
+
+
+def starting_with(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """What the shell completes a word to.
+
+    Args:
+        names: gives all that there are, when asked.
+
+    Example:
+        >>> starting_with(lambda: ["mu", "noise", "n_points"])("n")
+        ['noise', 'n_points']
+    """
+    return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
