@@ -1,19 +1,28 @@
 """Whatever is passed in: paths whose invariants hold, or one sentence. Never a hang, never a NaN as a success."""
 
+import io
 import itertools
+import signal
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from geodreg import LatentManifold, Newton, interpolate
 from geodreg.cli import app
+from geodreg.commands.interpolate import InterpolationError, read_picture
+from geodreg.parameters import PageError, checked, declared
 
 EXAMPLES = settings(
     max_examples=450,
@@ -22,6 +31,24 @@ EXAMPLES = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 COMMANDS = settings(max_examples=120, deadline=None, derandomize=True)
+HANG = 60  # seconds; a case takes a tenth of one
+ROOT = Path(__file__).parent.parent
+
+
+@contextmanager
+def no_hang() -> Iterator[None]:
+    """Fail if what is inside does not end."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise AssertionError(f"not done after {HANG} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(HANG)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def mlp(d: int, n: int, *between: nn.Module) -> nn.Sequential:
@@ -44,6 +71,8 @@ def generators(d: int) -> dict[str, object]:
         "square": lambda z: z**2,
         "training dropout": mlp(d, 4, nn.Dropout(0.5)).train(),
         "training batch norm": mlp(d, 4, nn.BatchNorm1d(8)).train(),
+        "batch statistics": mlp(d, 4, nn.BatchNorm1d(8, track_running_stats=False)).eval(),
+        "dropout by function": lambda z: nn.functional.dropout(torch.cat([z, z.sin()], -1), 0.5),
         "random": lambda z: z + torch.randn_like(z),
         "mixes rows": lambda z: z - z.mean(0),
         "detached": lambda z: z.detach().sin(),
@@ -55,7 +84,10 @@ def generators(d: int) -> dict[str, object]:
 
 
 NAMES = list(generators(2))
-REFUSED = {"training dropout", "training batch norm", "random", "detached", "numbers"}
+REFUSED = {
+    *("training dropout", "training batch norm", "batch statistics", "dropout by function", "random"),
+    *("detached", "numbers"),
+}
 
 
 def latents(shape: tuple[int, ...], kind: str, scale: float, seed: int) -> Tensor:
@@ -132,7 +164,7 @@ def test_interpolate_gives_paths_whose_invariants_hold_or_one_sentence(case: dic
         "solver": Newton(max_iterations=30),
     }
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), no_hang():
             warnings.simplefilter("error", RuntimeWarning)
             manifold = LatentManifold(generator, noise=case["noise"])  # type: ignore[arg-type]
             paths = interpolate(manifold, start, end, case["method"], **options)
@@ -183,17 +215,99 @@ def test_the_command_line_refuses_nonsense_in_a_sentence(command: str, words: li
         "data fetch": [f"no-{value}"],
         "nothing": [value],
     }[command]
-    result = CliRunner().invoke(app, [*command.split(), *options, *words])
+    with no_hang():
+        result = CliRunner().invoke(app, [*command.split(), *options, *words])
     assert result.exit_code in (1, 2)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.output.strip()
     assert "Traceback" not in result.output
 
 
+PICTURES = {"png": "PNG", "jpg": "JPEG", "pgm": "PPM", "tif": "TIFF", "gif": "GIF"}
+PIXELS = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "1": np.uint8, "P": np.uint8, "I;16": np.uint16}
+
+
+@st.composite
+def pictures(draw: st.DrawFn) -> bytes:
+    """A picture of any size, depth and format, half of them whole, the others cut off or changed."""
+    mode, ending = draw(st.sampled_from(list(PIXELS))), draw(st.sampled_from(list(PICTURES)))
+    height, width = draw(st.integers(1, 60)), draw(st.integers(1, 60))
+    generator = np.random.default_rng(draw(st.integers(0, 10**6)))
+    channels = {"RGB": (3,), "RGBA": (4,)}.get(mode, ())
+    level = draw(st.sampled_from([1, 2, 256]))  # constant or not
+    pixels = generator.integers(0, level, (height, width, *channels)).astype(PIXELS[mode])
+    image = Image.fromarray(pixels) if mode in ("RGB", "RGBA", "I;16") else Image.fromarray(pixels).convert(mode)
+    file = io.BytesIO()
+    try:
+        image.save(file, PICTURES[ending])
+    except OSError:  # the format does not have this mode
+        image.convert("L").save(file, PICTURES[ending])
+    content = bytearray(file.getvalue())
+    damage = draw(st.sampled_from(["none", "none", "cut", "changed", "words"]))
+    if damage == "cut":
+        del content[draw(st.integers(0, len(content) - 1)) :]
+    if damage == "changed":
+        content[draw(st.integers(0, min(len(content), 60) - 1))] ^= 1 << draw(st.integers(0, 7))
+    return b"not a picture at all" if damage == "words" else bytes(content)
+
+
+@COMMANDS
+@given(pictures(), st.tuples(st.integers(1, 40), st.integers(1, 40)), st.booleans())
+def test_a_picture_is_read_as_grey_values_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, shape: tuple[int, int], ink: bool
+) -> None:
+    file = tmp_path_factory.mktemp("picture") / "picture.png"
+    file.write_bytes(content)
+    try:
+        with no_hang():
+            x = read_picture(file, shape, ink)
+    except InterpolationError as error:
+        event("refused")
+        sentence = str(error)
+        assert sentence.startswith(f"{file} is no picture that can be read (")
+        assert sentence.endswith("give a PNG, JPEG or PGM file.")
+        return
+    event("read")
+    assert x.shape == shape
+    assert x.dtype == torch.float32
+    assert ((x >= 0.0) & (x <= 1.0)).all()
+
+
+TYPES = {"float": float, "int": int, "bool": bool, "str": str, "list": list}
+
+
+@COMMANDS
+@given(
+    st.sampled_from(["fig2-circle", "fig3-mnist-gan", "fig3-yale"]),
+    st.sampled_from(["mu", "n_points", "seed", "noise", "subject", "moo", "retrain", "__builtins__", ""]),
+    st.one_of(
+        *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.binary(max_size=4)),
+        *(st.lists(st.integers(), max_size=3), st.dictionaries(st.text(max_size=2), st.integers(), max_size=2)),
+        st.sampled_from(["0.1", "3", "nan", "-inf", "true", "1e999", "__import__('os')", "0.1\nx = 1"]),
+    ),
+)
+def test_a_parameter_has_the_declared_type_or_is_refused_by_its_name(page: str, name: str, value: object) -> None:
+    source = ROOT / "notebooks" / f"{page}.md"
+    known = declared(source)
+    try:
+        with no_hang():
+            found = checked(source, {name: value})[name]
+    except PageError as error:
+        event("refused")
+        sentence = str(error)
+        assert "\n" not in sentence
+        assert f"has no parameter {name};" in sentence or f"parameter {name} is {value!r}, but it must" in sentence
+        return
+    event("taken")
+    assert type(found) is TYPES[known[name].kind]
+    assert not isinstance(found, float) or np.isfinite(found)
+
+
 @pytest.mark.parametrize(
     "odd",
     [
-        ["--mu", "nan"], ["--mu", "-1"], ["--mu", "inf"], ["--noise", "abc"], ["--points", "2"], ["--points", "100000000"],
+        ["--mu", "nan"], ["--mu", "-1"], ["--mu", "inf"], ["--noise", "abc"],
+        ["--points", "2"], ["--points", "100000000"],
         ["--images", "1"], ["--images", "100000000"], ["--pair", "0"], ["--pair", "100000000"], ["--device", "toaster"],
         ["--out", "strip.bmp"], ["--from", "nothing.png"], ["--model", "circle-gan"], ["--model", "mnist-judge"],
     ],
