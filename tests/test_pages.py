@@ -13,7 +13,7 @@ import pytest
 from geodreg import Status
 from geodreg.execution import run_page
 from geodreg.notebook import ParameterError, check_parameters
-from geodreg.parameters import PageError, pair
+from geodreg.parameters import PageError, checked, pair
 from geodreg.weight import choose_weight
 from tests.needs import needs_yale
 
@@ -42,6 +42,15 @@ def test_every_page_documents_its_parameters_to_papermill(source: Path, tmp_path
     )
     for line in "".join(cell["source"]).splitlines():
         assert "#" in line, f"{line} does not say what it is"
+
+
+def test_the_book_has_a_command_that_reruns_each_page_with_parameters_that_it_has() -> None:
+    text = (ROOT / "book" / "rerun.md").read_text().split("A rerun of each page", 1)[1]
+    rows = dict(re.findall(r"`papermill notebooks/(\S+)\.ipynb out\.ipynb (-p [^`]*)`", text))
+    assert set(rows) == {source.stem for source in SOURCES}
+    for source in SOURCES:
+        given = dict(re.findall(r"-p (\S+) (\S+)", rows[source.stem]))
+        assert checked(source, given), source.stem
 
 
 def test_papermill_reruns_a_page_in_another_folder(tmp_path: Path) -> None:

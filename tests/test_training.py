@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from geodreg.files import FileError
 from geodreg.models import VAE
 from geodreg.models.convolutional import FaceGenerator
 from geodreg.models.mlp import DigitGenerator
@@ -133,6 +134,21 @@ def test_a_checkpoint_of_other_settings_is_not_taken_up(tmp_path: Path) -> None:
     train_circle_gan(CircleGANSettings(steps=20), checkpoint)
     other = CircleGANSettings(steps=20, seed=1)
     assert same(train_circle_gan(other, checkpoint)[0], train_circle_gan(other)[0])
+
+
+@pytest.mark.parametrize("place", [0, 40, -40])
+def test_a_damaged_checkpoint_is_refused(place: int, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "gan.checkpoint"
+    train_circle_gan(CircleGANSettings(steps=4), checkpoint)
+    content = bytearray(checkpoint.read_bytes())
+    content[place] ^= 1
+    checkpoint.write_bytes(content)
+    with pytest.raises(FileError, match=r"gan\.checkpoint is damaged: .* call the same command again to begin anew"):
+        train_circle_gan(CircleGANSettings(steps=8), checkpoint)
+    checkpoint.write_bytes(content[:50])
+    with pytest.raises(FileError, match="is damaged"):
+        train_circle_gan(CircleGANSettings(steps=4), checkpoint)
+    assert checkpoint.read_bytes() == content[:50]
 
 
 def test_a_training_command_killed_on_the_way_goes_on_and_ends_the_same(tmp_path: Path) -> None:

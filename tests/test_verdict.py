@@ -12,16 +12,19 @@ import pandas as pd
 import pytest
 import torch
 from scipy.stats import ttest_1samp
+from typer.testing import CliRunner
 
 from geodreg import LatentManifold, interpolate
 from geodreg.curve import straight
+from geodreg.files import write_sum
 from geodreg.models import load_model
 from geodreg.paths import path_length
 from geodreg.verdict.definitions import ClaimsError, ClaimTest, read_definitions
 from geodreg.verdict.effects import Outcome, Verdict, effect_of, effects_of, verdict_of, wide
+from geodreg.verdict.job import app
 from geodreg.verdict.live import check_live
 from geodreg.verdict.measures import MEASURES, Subject, measure
-from geodreg.verdict.plan import COMMITTED, jobs
+from geodreg.verdict.plan import COMMITTED, jobs, parts_folder
 from geodreg.verdict.presentation import claim_markdown, claims_markdown, effects_table
 from geodreg.verdict.reading import reading_markdown
 from geodreg.verdict.sensitivity import STATEMENTS, acceptance_by_nll, sensitivity
@@ -202,6 +205,21 @@ def test_a_table_that_was_changed_by_hand_is_refused(
     changed.write_text(changed.read_text().replace("1", "2", 1))
     with pytest.raises(ClaimsError, match=f"{file} was changed"):
         read_tables()
+
+
+def test_a_part_that_is_not_what_its_measurement_wrote_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = [parts_folder(8) / found.file for found in jobs(DEFINITIONS, DEFINITIONS.claim(5), seeds=1)]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("seed\n")
+        write_sum(file)
+    files[0].write_text("seed\n1\n")
+    result = CliRunner().invoke(app, ["collect", "--claim", "5", "--pairs", "8", "--seeds", "1"])
+    assert result.exit_code == 1
+    assert result.output == (f"{files[0]} is not what its measurement wrote; remove it and call `make claims` again.\n")
 
 
 def test_tables_of_other_definitions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

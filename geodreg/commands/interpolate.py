@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 import typer
@@ -21,9 +21,13 @@ from geodreg.manifold import LatentManifold
 from geodreg.models.zoo import TrainedModel, load_model
 from geodreg.training.recipes import RECIPES
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 __all__ = ["interpolate_command"]
 
 FORMATS = (".png", ".svg", ".pdf")
+DEEP = "I"  # beginning of Pillow's modes of 16 bits
 LIGHT = 0.5  # mean grey value above which a picture is taken for ink on paper
 
 
@@ -49,7 +53,9 @@ def interpolate_command(
     n_images: Annotated[int, typer.Option("--images", help="Images of a strip.", min=2, max=100)] = 12,
     seed: Annotated[int, typer.Option(help="Which pairs there are, and of the search for a picture's latents.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:NUMBER.")] = "cpu",
-    table: Annotated[Path | None, typer.Option(help="Also write the points of the paths, as CSV.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Also write 100 points of each path, evenly spaced by length, as CSV.")
+    ] = None,
 ) -> None:
     """Draw the paths between two images: strips, lengths, and the NLL on the way."""
     if out.suffix not in FORMATS:
@@ -93,31 +99,47 @@ def ends_from_pictures(
 
 
 def read_picture(path: Path, shape: tuple[int, int], ink: bool) -> Tensor:
-    """A picture in grey values of a given size.
+    """A picture in grey values of a given size, ``(height, width)``, from 0 to 1.
 
     Args:
-        path: any format that Pillow reads.
+        path: any format that Pillow reads; what is transparent is taken for white paper.
         shape: height and width; a picture of another size is resized.
         ink: whether the model has bright ink on dark; a picture of dark ink on a bright ground is turned around then.
+
+    Raises:
+        InterpolationError: if it cannot be read.
     """
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path) as image:
-            grey = image.convert("L")
-    except (UnidentifiedImageError, OSError) as error:
+            grey = _grey(image)
+    except Exception as error:  # noqa: BLE001 - a damaged picture raises whatever its decoder stumbles over
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InterpolationError(
-            f"{path} is no picture that can be read ({error}); give a PNG, JPEG or PGM file."
+            f"{path} is no picture that can be read ({reason}); give a PNG, JPEG or PGM file."
         ) from None
     if grey.size != (shape[1], shape[0]):
         typer.echo(f"{path}: resized from {grey.size[0]} x {grey.size[1]} to {shape[1]} x {shape[0]} pixels.")
         grey = grey.resize((shape[1], shape[0]), Image.Resampling.BOX)
-    x = torch.from_numpy(np.asarray(grey, dtype=np.float32) / 255.0)
+    x = torch.from_numpy(np.array(grey)).clamp(0.0, 1.0)
     if ink and x.mean() > LIGHT:
         typer.echo(f"{path}: taken for dark ink on a bright ground, and turned around.")
         x = 1.0 - x
     return x
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Grey values from 0 to 1 in floating point, of 8 or 16 bits, on white where the picture is transparent."""
+    from PIL import Image
+
+    if image.mode.startswith(DEEP):  # convert would cut all values off at 255
+        return image.convert("F").point(lambda value: value / 65535.0)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image.convert("L").convert("F").point(lambda value: value / 255.0)
 
 
 def _with_images(model: TrainedModel) -> TrainedModel:

@@ -54,8 +54,17 @@ def model_folder(name: str, models: Path | None = None) -> Path:
 
 
 def read_card(name: str, models: Path | None = None) -> dict[str, Any]:
-    """The model card: architecture, settings, data and their sums, losses, measures, versions, command."""
-    return json.loads((model_folder(name, models) / CARD).read_text())
+    """The model card: architecture, settings, data and their sums, losses, measures, versions, command.
+
+    Raises:
+        ModelError: if it is missing, or is no card.
+    """
+    path = model_folder(name, models) / CARD
+    try:
+        card = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ModelError(f"{path} is damaged ({error}); restore it, or retrain with `geodreg train {name}`.") from None
+    return card
 
 
 def model_path(name: str, file: str, models: Path | None = None) -> Path:
@@ -89,10 +98,22 @@ def read_table(name: str, file: str, models: Path | None = None) -> pd.DataFrame
 
 
 def read_weights(name: str, module: nn.Module, models: Path | None = None) -> None:
-    """Load a model's checked weights into a module of its architecture, without pickle."""
+    """Load a model's checked weights into a module of its architecture, without pickle.
+
+    Raises:
+        ModelError: as :func:`model_path`, and if the file holds no such weights.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_model
 
-    load_model(module, model_path(name, WEIGHTS, models))
+    path = model_path(name, WEIGHTS, models)
+    try:
+        load_model(module, path)
+    except (SafetensorError, RuntimeError) as error:
+        raise ModelError(
+            f"{path} holds no weights of this architecture ({str(error).splitlines()[0]}); "
+            f"restore it, or retrain with `geodreg train {name}`."
+        ) from None
 
 
 def write_model(

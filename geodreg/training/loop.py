@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import time
 from collections.abc import Iterator, Mapping
@@ -13,9 +14,11 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from geodreg.files import write_whole
+from geodreg.files import FileError, write_whole
 
 __all__ = ["Run", "Stateful"]
+
+DIGEST = hashlib.sha256().digest_size  # bytes at the beginning of a checkpoint: the SHA-256 of all others
 
 
 class Stateful(Protocol):
@@ -59,7 +62,11 @@ class Run:
     seconds: float = 0.0
 
     def steps(self, total: int, save_every: int) -> Iterator[int]:
-        """Numbers of the steps left to do, with a progress bar on a terminal; saved after every ``save_every``."""
+        """Numbers of the steps left to do, with a progress bar on a terminal; saved after every ``save_every``.
+
+        Raises:
+            geodreg.files.FileError: if the checkpoint is damaged, or cannot be written.
+        """
         self._restore()
         began, before = time.perf_counter(), self.seconds
         with tqdm(total=total, initial=self.done, desc=self.title, mininterval=1.0, disable=None) as bar:
@@ -100,14 +107,22 @@ class Run:
             "chance": self.chance.get_state(),
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
         }
-        content = io.BytesIO()
-        torch.save(state, content)
-        write_whole(self.path, content.getvalue())
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        content = buffer.getvalue()
+        write_whole(self.path, hashlib.sha256(content).digest() + content)
 
     def _restore(self) -> None:
         if self.path is None or not self.path.is_file():
             return
-        state = torch.load(self.path, weights_only=True)
+        file = self.path.read_bytes()
+        digest, content = file[:DIGEST], file[DIGEST:]
+        if hashlib.sha256(content).digest() != digest:
+            raise FileError(
+                f"{self.path} is damaged: its sha256 is not the one at its beginning; "
+                "remove it, and call the same command again to begin anew."
+            )
+        state = torch.load(io.BytesIO(content), weights_only=True)
         if state["settings"] != repr(dict(self.settings)):
             return
         self.done, self.seconds = state["done"], state["seconds"]

@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
-from geodreg.errors import PlainError
-from geodreg.files import write_whole
+from geodreg.command_group import PlainGroup
+from geodreg.files import has_its_sum, write_sum, write_whole
 from geodreg.models.store import read_card
 from geodreg.models.zoo import load_model
-from geodreg.verdict.definitions import read_definitions
+from geodreg.verdict.definitions import ClaimsError, read_definitions
 from geodreg.verdict.effects import effects_of, verdict_of
 from geodreg.verdict.measures import Subject, measure
 from geodreg.verdict.plan import COMMITTED, Job, jobs, limited, out_folder, parts_folder
 from geodreg.verdict.presentation import effects_table
 from geodreg.verdict.store import write_tables
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="The commands behind `make claims`.")
+app = typer.Typer(cls=PlainGroup, no_args_is_help=True, add_completion=False, help="The commands behind `make claims`.")
 
 Pairs = Annotated[int | None, typer.Option(help="Pairs of each model, at most.", min=1)]
 Seeds = Annotated[int | None, typer.Option(help="Training seeds or persons of each model, at most.", min=1)]
@@ -26,7 +26,7 @@ Seeds = Annotated[int | None, typer.Option(help="Training seeds or persons of ea
 
 @app.command("measure")
 def measure_command(table: str, model: str, label: str, out: Path, pairs: Pairs = None) -> None:
-    """Measure one table of one model, and write it to OUT."""
+    """Measure one table of one model, and write it to OUT, with its sum beside it."""
     definitions, _ = read_definitions()
     size = limited(definitions.sizes[model], pairs, None)
     job = Job(table, model, label)
@@ -35,6 +35,7 @@ def measure_command(table: str, model: str, label: str, out: Path, pairs: Pairs 
     rows = measure(table, Subject(model, trained, label, size.pairs, size.samples, settings))
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, rows.to_csv(index=False).encode())
+    write_sum(out)
 
 
 @app.command("collect")
@@ -52,6 +53,8 @@ def collect_command(
     sums = {}
     for job in jobs(definitions, chosen, seeds):
         file = parts_folder(pairs) / job.file
+        if not has_its_sum(file):
+            raise ClaimsError(f"{file} is not what its measurement wrote; remove it and call `make claims` again.")
         tables.setdefault(job.table, []).append(pd.read_csv(file, dtype={"seed": str}))
         if job.model in COMMITTED:
             sums[f"{job.model} {job.label}"] = read_card(job.model, job.models)["files"]["weights.safetensors"]
@@ -67,14 +70,5 @@ def collect_command(
     typer.echo(f"\nWritten: {out}")
 
 
-def main() -> None:
-    """Run a command; a mistake that a sentence explains is told in one."""
-    try:
-        app(standalone_mode=True)
-    except PlainError as error:
-        typer.echo(str(error), err=True)
-        raise SystemExit(1) from None
-
-
 if __name__ == "__main__":
-    main()
+    app()
