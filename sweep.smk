@@ -1,16 +1,15 @@
 # `make sweep SWEEP=name`: every run of sweeps/name.yaml through papermill, each into a folder of its own. What a run depends on is
-# its parameters, the page, the module, and the models and tables that the page's header names.
-import json
+# its parameters, the page, the module, and the models and tables that the page's header names. `geodreg sweep` writes the
+# files of parameters before it calls this; each job of a cluster reads this file again, while others are at work.
 import sys
 from pathlib import Path
 
 import yaml
 
 from geodreg.sweeps.definition import read_sweep
-from geodreg.sweeps.results import forget_missing
 
 SWEEP = read_sweep(config["sweep"])
-RUNS = {run.slug: run for run in SWEEP.runs()}
+SLUGS = [run.slug for run in SWEEP.runs()]
 FOLDER = SWEEP.folder
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
 
@@ -22,17 +21,9 @@ def needed():
     return sorted(map(str, [*models, *tables]))
 
 
-for run in RUNS.values():  # written only where they differ, so that a changed value runs what it changes
-    wanted, file = json.dumps(run.parameters, indent=1) + "\n", FOLDER / run.slug / "parameters.json"
-    if not file.is_file() or file.read_text() != wanted:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(wanted)
-    forget_missing(SWEEP, run)
-
-
 rule runs:
     input:
-        expand(f"{FOLDER}/{{slug}}/results.csv.sha256", slug=RUNS),
+        expand(f"{FOLDER}/{{slug}}/results.csv.sha256", slug=SLUGS),
 
 
 rule run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,7 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
     """
     import nbformat
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
@@ -64,6 +66,11 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
             raise PageError(
                 f"{source}{_with(values)} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n{look}"
             ) from None
+        except DeadKernelError:
+            raise PageError(
+                f"{source}{_with(values)} did not end: its process was killed, most often because the memory was full; "
+                "call it again with less to do, or with more memory."
+            ) from None
         _write_notebook(nbformat.read(executed, as_version=4), output, source)
 
 
@@ -71,11 +78,26 @@ def differences(known: Mapping[str, Parameter], values: Mapping[str, Any]) -> st
     """What a rerun says of itself: the parameters that it changes, with their defaults, as Markdown.
 
     Example:
-        >>> differences({"mu": Parameter("mu", "float", "0.1", "weight")}, {"mu": 0.5})
+        >>> known = {"mu": Parameter("mu", "float", "0.1", "weight"), "seed": Parameter("seed", "int", "0", "")}
+        >>> differences(known, {"mu": 0.5, "seed": 0})
         '**A rerun with other parameters:** `mu` = 0.5 (default 0.1). Everything else is as on the page.'
     """
-    changed = ", ".join(f"`{name}` = {value!r} (default {known[name].default})" for name, value in values.items())
-    return f"**A rerun with other parameters:** {changed}. Everything else is as on the page."
+    changed = [
+        f"`{name}` = {value!r} (default {known[name].default})"
+        for name, value in values.items()
+        if value != _literal(known[name].default)
+    ]
+    if not changed:
+        return "**A rerun with the page's own parameters.**"
+    return f"**A rerun with other parameters:** {', '.join(changed)}. Everything else is as on the page."
+
+
+def _literal(text: str) -> object:
+    """The value that a literal stands for; whatever else a default may be differs from every value."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return object()
 
 
 def _announce(notebook: Path, note: str) -> None:

@@ -98,6 +98,15 @@ def test_a_page_that_fails_stops_the_build_and_leaves_what_was_there(tmp_path: P
     assert not (project / NOTEBOOK).with_suffix(".failed.ipynb").exists()
 
 
+def test_a_page_whose_process_is_killed_is_told_in_a_sentence(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    code, output = call(project, "geodreg", "run", "small", "-p", "word", "die once", "--out", "out/page.ipynb")
+    assert code == 1
+    assert "small.md with word = 'die once' did not end: its process was killed, most often because the" in output
+    assert "Traceback" not in output
+    assert not (project / "out" / "page.ipynb").exists()
+
+
 def test_an_executed_page_that_was_damaged_is_made_again_and_the_damaged_one_kept(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     assert call(project, *BUILD, SMALL)[0] == 0

@@ -17,7 +17,7 @@ from geodreg.execution import run_page
 from geodreg.parameters import PageError, declared
 from geodreg.processes import alone
 from geodreg.sweeps.definition import NOTEBOOKS, page_names, read_sweep, sweep_names
-from geodreg.sweeps.results import Ending
+from geodreg.sweeps.results import Ending, prepare
 from geodreg.sweeps.summary import INDEX, write_summary
 
 __all__ = ["run_command", "sweep_command"]
@@ -67,9 +67,10 @@ def sweep_command(
     command = [sys.executable, "-m", "snakemake", "--snakefile", "sweep.smk", "--config", f"sweep={name}"]
     command += ["--profile", str(profile)] if profile else ["--cores", str(cores)]
     command += ["--keep-going", "--retries", "1", "--rerun-incomplete", "--nolock", "--quiet", "host", "reason"]
-    if dry_run:
-        raise typer.Exit(subprocess.run([*command, "--dry-run"], check=False).returncode)  # noqa: S603
     with alone(sweep.folder, f"the sweep {name}"):
+        prepare(sweep)
+        if dry_run:
+            raise typer.Exit(subprocess.run([*command, "--dry-run"], check=False).returncode)  # noqa: S603
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own command
         endings = write_summary(sweep)
     counts = Counter(endings.values())

@@ -131,10 +131,11 @@ def slug_of(values: dict[str, Any]) -> str:
     """A file name made of parameters.
 
     Example:
-        >>> slug_of({"mu": 0.1, "subject": "yaleB22"})
-        'mu=0.1,subject=yaleB22'
+        >>> slug_of({"mu": 0.1, "subject": "yaleB22"}), slug_of({})
+        ('mu=0.1,subject=yaleB22', 'defaults')
     """
-    return ",".join(f"{name}={re.sub(r'[^A-Za-z0-9.+-]+', '-', str(value))}" for name, value in values.items())
+    words = [f"{name}={re.sub(r'[^A-Za-z0-9.+-]+', '-', str(value))}" for name, value in values.items()]
+    return ",".join(words) or "defaults"
 
 
 def page_names() -> list[str]:

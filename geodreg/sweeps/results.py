@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,9 @@ from geodreg.sweeps.definition import Run, Sweep, SweepError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RESULTS", "Ending", "ending_of", "execute", "forget_missing", "page_of", "read_results"]
+__all__ = ["RESULTS", "Ending", "ending_of", "execute", "page_of", "prepare", "read_results"]
 
-RESULTS = "results.csv"
+RESULTS, PARAMETERS = "results.csv", "parameters.json"
 
 
 class Ending(StrEnum):
@@ -68,10 +69,19 @@ def ending_of(sweep: Sweep, run: Run) -> Ending:
     return Ending.DONE if has_its_sum(results) else Ending.DAMAGED
 
 
-def forget_missing(sweep: Sweep, run: Run) -> None:
-    """Remove the sum of a run whose other files are missing, so that it is run again."""
-    if ending_of(sweep, run) is Ending.MISSING:
-        sum_file(page_of(sweep, run).with_name(RESULTS)).unlink(missing_ok=True)
+def prepare(sweep: Sweep) -> None:
+    """Write the parameters of each run, and remove the sum of one whose other files are missing, which runs it again.
+
+    It is for the time before a sweep is run; a file of parameters is written only where it differs, so that a changed
+    value runs what it changes.
+    """
+    for run in sweep.runs():
+        wanted, file = (json.dumps(run.parameters, indent=1) + "\n").encode(), page_of(sweep, run).with_name(PARAMETERS)
+        if not file.is_file() or file.read_bytes() != wanted:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, wanted)
+        if ending_of(sweep, run) is Ending.MISSING:
+            sum_file(page_of(sweep, run).with_name(RESULTS)).unlink(missing_ok=True)
 
 
 def read_results(sweep: Sweep, run: Run) -> pd.DataFrame:
