@@ -55,6 +55,9 @@ def test_a_grid_has_all_combinations_and_a_list_what_it_lists(monkeypatch: pytes
 
 def test_names_of_runs_are_names_of_files() -> None:
     assert slug_of({"path": "../../etc/passwd; rm -rf /"}) == "path=..-..-etc-passwd-rm--rf-"
+    long = [slug_of({"path": f"{'a' * 300}{end}"}) for end in "bc"]
+    assert long[0] != long[1]
+    assert {len(slug) for slug in long} == {200}
 
 
 @pytest.mark.parametrize(

@@ -129,11 +129,13 @@ def test_augmentations_are_the_identity_at_zero_and_let_gradients_through() -> N
     assert (images.grad != 0).any()
 
 
-def test_a_checkpoint_of_other_settings_is_not_taken_up(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_settings_is_neither_taken_up_nor_overwritten(tmp_path: Path) -> None:
     checkpoint = tmp_path / "gan.checkpoint"
     train_circle_gan(CircleGANSettings(steps=20), checkpoint)
-    other = CircleGANSettings(steps=20, seed=1)
-    assert same(train_circle_gan(other, checkpoint)[0], train_circle_gan(other)[0])
+    before = checkpoint.read_bytes()
+    with pytest.raises(FileError, match=r"of a training with other settings \(seed=0\), .* at 20 of its steps; go on"):
+        train_circle_gan(CircleGANSettings(steps=20, seed=1), checkpoint)
+    assert checkpoint.read_bytes() == before
 
 
 @pytest.mark.parametrize("place", [0, 40, -40])

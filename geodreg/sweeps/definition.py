@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from geodreg.parameters import checked
 __all__ = ["FOLDER", "Resources", "Results", "Run", "Sweep", "SweepError", "page_names", "read_sweep", "sweep_names"]
 
 FOLDER, NOTEBOOKS, OUT = Path("sweeps"), Path("notebooks"), Path("runs/sweeps")
+LONGEST_SLUG = 200  # characters; a file's name has at most 255 bytes, and a suffix or two are added
 
 
 class SweepError(PlainError):
@@ -128,14 +130,15 @@ class Sweep(_Strict):
 
 
 def slug_of(values: dict[str, Any]) -> str:
-    """A file name made of parameters.
+    """A file name made of parameters; the end of a very long one is replaced by a sum of all of it.
 
     Example:
         >>> slug_of({"mu": 0.1, "subject": "yaleB22"}), slug_of({})
         ('mu=0.1,subject=yaleB22', 'defaults')
     """
     words = [f"{name}={re.sub(r'[^A-Za-z0-9.+-]+', '-', str(value))}" for name, value in values.items()]
-    return ",".join(words) or "defaults"
+    slug = ",".join(words) or "defaults"
+    return slug if len(slug) <= LONGEST_SLUG else f"{slug[: LONGEST_SLUG - 9]}-{zlib.crc32(slug.encode()):08x}"
 
 
 def page_names() -> list[str]:

@@ -41,7 +41,7 @@ class Run:
 
     Attributes:
         title: for the progress bar.
-        settings: what decides the run; a checkpoint of other settings is not taken up.
+        settings: what decides the run; a checkpoint of other settings is neither taken up nor overwritten.
         parts: modules, optimisers and schedules by name.
         chance: the run's only source of chance.
         path: checkpoint file; None for a run that is not saved.
@@ -65,7 +65,7 @@ class Run:
         """Numbers of the steps left to do, with a progress bar on a terminal; saved after every ``save_every``.
 
         Raises:
-            geodreg.files.FileError: if the checkpoint is damaged, or cannot be written.
+            geodreg.files.FileError: if the checkpoint is damaged or of other settings, or cannot be written.
         """
         self._restore()
         began, before = time.perf_counter(), self.seconds
@@ -99,7 +99,7 @@ class Run:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         state = {
-            "settings": repr(dict(self.settings)),
+            "settings": dict(self.settings),
             "done": self.done,
             "seconds": self.seconds,
             "curve": self.curve,
@@ -123,8 +123,13 @@ class Run:
                 "remove it, and call the same command again to begin anew."
             )
         state = torch.load(io.BytesIO(content), weights_only=True)
-        if state["settings"] != repr(dict(self.settings)):
-            return
+        if (its := state["settings"]) != dict(self.settings):
+            names = [name for name in {**its, **self.settings} if its.get(name) != self.settings.get(name)]
+            others = (f"{name}={its.get(name)}" for name in names)
+            raise FileError(
+                f"{self.path} is of a training with other settings ({', '.join(others)}), which stopped at "
+                f"{state['done']} of its {self.title.split()[-1]}; go on with those, or remove it to begin anew."
+            )
         self.done, self.seconds = state["done"], state["seconds"]
         self.curve, self.milestones = state["curve"], state["milestones"]
         self.chance.set_state(state["chance"])
