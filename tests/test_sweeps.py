@@ -99,6 +99,8 @@ def test_a_sweep_with_a_wrong_parameter_runs_nothing(parameters: dict[str, objec
     [
         ({"grid": None}, "either a grid or a list"),
         ({"gird": {}}, "gird"),
+        ({"grid": {"x": []}}, "has no run"),
+        ({"grid": None, "list": []}, "has no run"),
         ({"notebook": "smal"}, "there is no notebook 'smal'"),
         ({"results": {"table": "other.csv", "columns": ["y"]}}, "small has not written other.csv"),
     ],

@@ -108,7 +108,7 @@ class Sweep(_Strict):
 
         Raises:
             geodreg.parameters.PageError: for a parameter that the page does not have, or of another type.
-            SweepError: if the page does not exist, or two runs have the same name.
+            SweepError: if the page does not exist, two runs have the same name, or there is none.
         """
         if not self.source.is_file():
             known = ", ".join(page_names())
@@ -126,6 +126,8 @@ class Sweep(_Strict):
             if slug in found:
                 raise SweepError(f"sweeps/{self.name}.yaml has two runs {slug}; leave one of them out.")
             found[slug] = Run(slug, values, {**known_types, **values})
+        if not found:
+            raise SweepError(f"sweeps/{self.name}.yaml has no run; give its list, or each name in its grid, a value.")
         return tuple(found.values())
 
 

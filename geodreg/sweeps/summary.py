@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from geodreg.comparison import LABELS, NAMES
 from geodreg.files import write_whole
-from geodreg.sweeps.definition import Results, Sweep
+from geodreg.sweeps.definition import Results, Run, Sweep
 from geodreg.sweeps.results import RESULTS, Ending, ending_of, page_of, read_results
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
     done = [run for run in runs if endings[run.slug] is Ending.DONE]
     sweep.folder.mkdir(parents=True, exist_ok=True)
     shown: list[str] = []
-    names = {tuple(run.varied) for run in runs}
-    abscissae = list(names.pop()) if len(names) == 1 else ["run"]  # of a list whose runs vary different things
+    abscissae = distinguishing(runs)
     if done:
         results = pd.concat([read_results(sweep, run).assign(run=run.slug) for run in done], ignore_index=True)
         write_whole(sweep.folder / RESULTS, results.to_csv(index=False).encode())
@@ -46,7 +45,7 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
         shown.append(medians(results, abscissae, sweep.results))
         for column in sweep.results.columns:
             figure = plot_results(results, abscissae, column, sweep.results.by)
-            figure.savefig(sweep.folder / f"{column}.svg", metadata={"Date": None})
+            figure.savefig(sweep.folder / f"{column}.svg", metadata={"Date": None}, bbox_inches="tight")
             plt.close(figure)
             shown.append(f"![{LABELS.get(column, column)} across the sweep]({column}.svg)")
     rows = []
@@ -72,6 +71,18 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
     return endings
 
 
+def distinguishing(runs: tuple[Run, ...]) -> list[str]:
+    """The parameters that every run has, if no two runs agree in all of them; otherwise the runs' own names.
+
+    Example:
+        >>> distinguishing((Run("a", {"subject": "a"}, {}), Run("b", {"subject": "b", "retrain": True}, {})))
+        ['subject']
+    """
+    shared = [name for name in runs[0].varied if all(name in run.varied for run in runs)]
+    places = {tuple(str(run.varied[name]) for name in shared) for run in runs}
+    return shared if shared and len(places) == len(runs) else ["run"]
+
+
 def medians(results: pd.DataFrame, parameters: list[str], wanted: Results) -> str:
     """Medians of a sweep's columns for each value of the parameters, and of the column that has a line each.
 
@@ -90,19 +101,24 @@ def medians(results: pd.DataFrame, parameters: list[str], wanted: Results) -> st
 def plot_results(results: pd.DataFrame, parameters: list[str], column: str, by: str | None) -> Figure:
     """Medians of a column, with the range of its middle half, against the first parameter; a panel for each other one.
 
+    Values that are numbers are joined by a line; words have no order.
+
     Args:
         results: all runs below each other, with a column for each parameter.
         parameters: those that vary; the first is the abscissa.
         column: what is drawn.
         by: column whose values get a line each.
     """
+    import matplotlib.pyplot as plt
     import seaborn as sns
+    from pandas.api.types import is_numeric_dtype
 
     from geodreg.plotting.style import METHOD_STYLE, use_house_style
 
     use_house_style()
     lines = 1 if by is None else len(set(results[by]))
-    data = results.astype({parameters[0]: str}) if results[parameters[0]].dtype == object else results
+    is_number = is_numeric_dtype(results[parameters[0]])
+    data = results if is_number else results.astype({parameters[0]: str})
     palette = None
     if by is not None:
         is_method = set(data[by]) <= set(METHOD_STYLE)
@@ -113,7 +129,10 @@ def plot_results(results: pd.DataFrame, parameters: list[str], column: str, by: 
         data, x=parameters[0], y=column, hue=by, col=parameters[1] if len(parameters) > 1 else None,
         row=parameters[2] if len(parameters) > 2 else None, kind="point", estimator="median", errorbar=("pi", 50),
         dodge=0.25 if lines > 1 else False, palette=palette, height=3.2, aspect=1.5,
-        linewidth=1.5, markersize=4,
+        linewidth=1.5, markersize=4, linestyle="-" if is_number else "none",
     )  # fmt: skip
+    if not is_number:
+        for axes in grid.axes.flat:  # names of runs are long
+            plt.setp(axes.get_xticklabels(), rotation=20, ha="right", rotation_mode="anchor")
     grid.set_ylabels(LABELS.get(column, column))
     return grid.figure
