@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 from typing import Any
@@ -23,13 +22,9 @@ from benchmarks.provenance import record
 from benchmarks.sizes import OUT
 from geodreg import LatentManifold, MatrixFree, Newton, interpolate, log_volume_estimate, log_volume_gradient_estimate
 from tests.generators import latents, random_convolutional, random_decoder
+from tests.peak_memory import peak_memory
 
 MU, SMALL_POINTS = 0.03, 15
-
-
-def peak() -> float:
-    """Largest resident memory of this process so far, in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def small() -> pd.DataFrame:
@@ -69,7 +64,7 @@ def large(n_points: int, n_probes: int, n_lanczos: int, budget: float) -> dict[s
     generator = random_convolutional([128, 64, 32, 16, 8], latent_dim=512)
     manifold = LatentManifold(generator, noise=0.1)
     start, end = latents(2, 512, seed=0, dtype=torch.float32)
-    before = peak()
+    before = peak_memory()
     solver = MatrixFree(n_probes=n_probes, n_lanczos=n_lanczos, memory=budget)
     geodesic = interpolate(manifold, start, end, "geodesic", n_points=n_points, solver=solver)
     paths = interpolate(manifold, start, end, mu=MU, n_points=n_points, solver=solver, geodesic=geodesic)
@@ -89,7 +84,7 @@ def large(n_points: int, n_probes: int, n_lanczos: int, budget: float) -> dict[s
         "evaluations": paths.evaluations.item(),
         "seconds": paths.seconds,
         "before_gib": before,
-        "peak_gib": peak(),
+        "peak_gib": peak_memory(),
         "log_volume": volume.value.item(),
         "log_volume_error": volume.standard_error.item(),
         "truncation": volume.truncation.item(),
