@@ -23,7 +23,7 @@ export MALLOC_TRIM_THRESHOLD_ := 2147483648
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 # One at a time in a checkout, which a process that was killed does not block, as Snakemake's own locks would be.
-SNAKEMAKE = python -m geodreg.processes _build "a build" snakemake --quiet host reason --nolock --rerun-incomplete --cores $(CORES)
+SNAKEMAKE = python -m geodreg.workspace.locks _build "a build" snakemake --quiet host reason --nolock --rerun-incomplete --cores $(CORES)
 
 .PHONY: book test bench claims sweep audit notebooks lab serve lock clean
 
@@ -54,7 +54,7 @@ claims: SIZE = $(foreach name,claim pairs seeds,$(if $($(shell echo $(name) | tr
 claims: $(READY)
 	$(SNAKEMAKE) --snakefile claims.smk --rerun-triggers input \
 	  $(if $(strip $(SIZE)),--config $(SIZE))
-	python -m geodreg.verdict.job collect $(addprefix --,$(SIZE))
+	python -m geodreg.commands.claims_job collect $(addprefix --,$(SIZE))
 
 sweep: $(READY)
 	geodreg sweep $(SWEEP) --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))

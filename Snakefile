@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from geodreg.execution import forget_changed
-from geodreg.sweeps.book import summary_of
+from geodreg.book.execution import forget_changed
+from geodreg.book.sweeps.chapters import summary_of
 
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
 PROSE = sorted(str(path) for pattern in ("*.md", "*.yml", "*.bib", "_static/*", "_templates/*") for path in Path("book").glob(pattern))
@@ -57,8 +57,8 @@ rule site:
     message:
         "Building the site"
     shell:
-        "python -m geodreg.provenance {params.notebooks} --out book/_generated/provenance.md"
-        " && python -m geodreg.sweeps.job chapters --book book --toc _build/toc.yml {params.sweeps}"
+        "python -m geodreg.book.provenance {params.notebooks} --out book/_generated/provenance.md"
+        " && python -m geodreg.commands.sweep_job chapters --book book --toc _build/toc.yml {params.sweeps}"
         " && jupyter-book build book --toc $PWD/_build/toc.yml --all -W -n --keep-going"
 
 
@@ -74,7 +74,7 @@ rule page:
     message:
         "Executing {input.source}"
     shell:
-        "OMP_NUM_THREADS={threads} python -m geodreg.execution {input.source} book/figures/{wildcards.page}.ipynb"
+        "OMP_NUM_THREADS={threads} python -m geodreg.book.execution {input.source} book/figures/{wildcards.page}.ipynb"
 
 
 use rule page as long_page with:    # the pages that take longest start first
@@ -94,7 +94,7 @@ rule paired:
     message:
         "Writing {output}"
     shell:
-        "python -m geodreg.execution --pair {input} {output}"
+        "python -m geodreg.book.execution --pair {input} {output}"
 
 
 rule notebooks:

@@ -1,7 +1,7 @@
 # `make claims`: every table of every model that a claim needs, each made once; a run that was stopped goes on where it was.
 # Config: claim (a number; default all), pairs and seeds (fewer of them than the definitions have).
-from geodreg.verdict.definitions import read_definitions
-from geodreg.verdict.plan import TRAINED_MODELS, Job, jobs, parts_folder
+from geodreg.paper.verdict.definitions import read_definitions
+from geodreg.paper.verdict.plan import TRAINED_MODELS, Job, jobs, parts_folder
 
 definitions, _ = read_definitions()
 claim, pairs, seeds = (int(config[name]) if name in config else None for name in ("claim", "pairs", "seeds"))
@@ -32,7 +32,7 @@ rule measure:
     message:
         "Measuring {wildcards.table} on {wildcards.model}, {wildcards.label}"
     shell:
-        "OMP_NUM_THREADS={threads} python -m geodreg.verdict.job measure"
+        "OMP_NUM_THREADS={threads} python -m geodreg.commands.claims_job measure"
         " {wildcards.table} {wildcards.model} {wildcards.label} {output} {params.size}"
 
 

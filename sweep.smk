@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from geodreg.sweeps.definition import read_sweep
+from geodreg.book.sweeps.definition import read_sweep
 
 SWEEP = read_sweep(config["sweep"])
 SLUGS = [run.slug for run in SWEEP.runs()]
@@ -44,4 +44,4 @@ rule run:
     message:
         f"Running {SWEEP.name}: {{wildcards.slug}}"
     shell:
-        "OMP_NUM_THREADS={threads} {sys.executable:q} -m geodreg.sweeps.job run {SWEEP.name} {wildcards.slug:q}"
+        "OMP_NUM_THREADS={threads} {sys.executable:q} -m geodreg.commands.sweep_job run {SWEEP.name} {wildcards.slug:q}"

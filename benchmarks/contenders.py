@@ -22,7 +22,7 @@ from torch import Tensor
 from benchmarks.problems import Problem
 from benchmarks.sizes import SIZES
 from geodreg import Algorithm1, Newton, Status
-from geodreg.curve import chord_length
+from geodreg.geometry.curve import chord_length
 
 __all__ = ["Adam", "Contender", "Lbfgs", "Ours", "PaperAlgorithm", "Run"]
 

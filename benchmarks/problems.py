@@ -11,10 +11,10 @@ from torch import Tensor
 
 from benchmarks.sizes import N_POINTS
 from geodreg import LatentManifold, interpolate
-from geodreg.curve import straight
-from geodreg.ends import choose_ends
+from geodreg.geometry.curve import straight
 from geodreg.models import load_model
-from geodreg.objective import PathObjective
+from geodreg.objectives.dense import PathObjective
+from geodreg.paper.endpoints import choose_ends
 from tests.generators import latents, random_decoder
 
 __all__ = ["NOISE", "Problem", "model_problem", "plain_problem", "random_problem", "regularised_problem"]

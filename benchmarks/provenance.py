@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.sizes import OUT
-from geodreg.files import sha256_of
-from geodreg.revision import revision
+from geodreg.workspace.files import sha256_of
+from geodreg.workspace.revision import revision
 
 __all__ = ["COMMIT", "record"]
 

@@ -21,7 +21,7 @@ from benchmarks.problems import NOISE, Problem, model_problem, plain_problem, re
 from benchmarks.provenance import record
 from benchmarks.sizes import GAP, OUT, SIZES
 from geodreg import GraphStart, LatentManifold, Newton, Status, interpolate
-from geodreg.curve import straight
+from geodreg.geometry.curve import straight
 from geodreg.models import load_model
 from tests.generators import latents, random_decoder
 

@@ -1,15 +1,22 @@
 """Geodesic and density-regularised interpolation on the manifold of any PyTorch generator.
 
-The geometry is in :mod:`geodreg.manifold` and :mod:`geodreg.curve`, the solvers in :mod:`geodreg.solvers`, and the
-front door is :func:`interpolate`. Distances, means and the maps between points and tangent vectors are in
-:mod:`geodreg.riemannian`. What needs more than torch, NumPy and SciPy is imported where it is used.
+The geometry is in :mod:`geodreg.geometry.manifold` and :mod:`geodreg.geometry.curve`, the solvers in
+:mod:`geodreg.solvers`, and the front door is :func:`interpolate`. Distances, means and the maps between points and
+tangent vectors are in :mod:`geodreg.riemannian`. What needs more than torch, NumPy and SciPy is imported where it is
+used.
 """
 
-from geodreg.interpolate import interpolate
-from geodreg.invert import Inversion, invert
-from geodreg.manifold import LatentManifold
-from geodreg.paths import Paths, Profile
-from geodreg.report import Report
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.geometry.stochastic_volume import (
+    GradientEstimate,
+    VolumeEstimate,
+    log_volume_estimate,
+    log_volume_gradient_estimate,
+)
+from geodreg.interpolation.interpolate import interpolate
+from geodreg.interpolation.invert import Inversion, invert
+from geodreg.interpolation.paths import Paths, Profile
+from geodreg.interpolation.report import Report
 from geodreg.riemannian import (
     Distances,
     FrechetMean,
@@ -22,12 +29,6 @@ from geodreg.riemannian import (
     parallel_transport,
 )
 from geodreg.solvers import Algorithm1, GraphStart, MatrixFree, Newton, Status
-from geodreg.stochastic_volume import (
-    GradientEstimate,
-    VolumeEstimate,
-    log_volume_estimate,
-    log_volume_gradient_estimate,
-)
 
 __all__ = [
     "Algorithm1",

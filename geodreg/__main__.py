@@ -1,5 +1,5 @@
 """``python -m geodreg`` is the command ``geodreg``."""
 
-from geodreg.cli import app
+from geodreg.commands.cli import app
 
 app(prog_name="geodreg")

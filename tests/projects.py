@@ -109,7 +109,7 @@ def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None
     process.communicate()
 
 
-BUILD = ("geodreg.processes", "_build", "a build", "snakemake", "--nolock", "--rerun-incomplete", "--cores", "1")
+BUILD = ("geodreg.workspace.locks", "_build", "a build", "snakemake", "--nolock", "--rerun-incomplete", "--cores", "1")
 """What ``make book`` calls, before the target."""
 
 NOTEBOOK = Path("book/figures/small.ipynb")

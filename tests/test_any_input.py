@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from geodreg import LatentManifold, Newton, interpolate
-from geodreg.cli import app
+from geodreg.book.parameters import PageError, checked, declared
+from geodreg.commands.cli import app
 from geodreg.commands.interpolate import InterpolationError, read_picture
-from geodreg.parameters import PageError, checked, declared
 
 EXAMPLES = settings(
     max_examples=450,

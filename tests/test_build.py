@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from geodreg.files import write_sum
+from geodreg.workspace.files import write_sum
 
 ROOT = Path(__file__).parent.parent
 DATA = ["data/models", "data/benchmarks", "data/claims"]
@@ -72,7 +72,7 @@ ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "speed", "site"} | BEHIN
         (["data/models/circle-gan/weights.safetensors"], {"fig1-mismatch", "claims", "limits", "site"}),
         (["data/benchmarks/races.csv"], {"speed", "limits", "site"}),
         (["data/claims/weights.csv"], {"claims", "limits", "site"}),
-        (["geodreg/curve.py"], ALL),
+        (["geodreg/geometry/curve.py"], ALL),
     ],
 )
 def test_a_change_reruns_what_depends_on_it_and_only_that(tree: Path, changed: list[str], expected: set[str]) -> None:

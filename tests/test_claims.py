@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from geodreg import LatentManifold
-from geodreg.claims import figure_3_claims, figure_4_claims
-from geodreg.comparison import paired_differences
-from geodreg.weight import choose_weight, compare_weights
+from geodreg.paper.comparison import paired_differences
+from geodreg.paper.figure_claims import figure_3_claims, figure_4_claims
+from geodreg.paper.weight import choose_weight, compare_weights
 from tests.generators import latents, random_decoder
 
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from geodreg.cli import app
+from geodreg.commands.cli import app
 from geodreg.commands.interpolate import read_picture
 from geodreg.models.zoo import load_model
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from geodreg.files import has_its_sum
+from geodreg.workspace.files import has_its_sum
 from tests.projects import BUILD, NOTEBOOK, PAGE, SMALL, call, kill_when, make_project, start
 
 ROOT = Path(__file__).parent.parent

@@ -8,9 +8,9 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
 from geodreg import LatentManifold
-from geodreg.activations import DERIVATIVES
-from geodreg.forward_mode import NoRuleError, values_and_tangents
-from geodreg.manifold import tangents_by_torch
+from geodreg.derivatives.activations import DERIVATIVES
+from geodreg.derivatives.forward_mode import NoRuleError, values_and_tangents
+from geodreg.geometry.manifold import tangents_by_torch
 from geodreg.models import load_model
 from tests.generators import cylinder, latents, random_decoder, sphere, swiss_roll
 

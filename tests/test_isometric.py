@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from geodreg import LatentManifold, Newton, interpolate
-from geodreg.isometric import has_wide_end
+from geodreg.geometry.isometric import has_wide_end
 from tests.generators import latents, random_decoder
 
 

@@ -6,7 +6,7 @@ import torch
 from geodreg.datasets import read_mnist
 from geodreg.datasets.fakes import SEEN_FAKES, UNSEEN_FAKES
 from geodreg.models import ModelError, load_judge, load_model, read_card, read_table
-from geodreg.realism import (
+from geodreg.paper.realism import (
     FeatureStatistics,
     acceptance_table,
     accepted_share,

@@ -8,9 +8,9 @@ import torch
 from geodreg import interpolate
 from geodreg.datasets import yale_lights
 from geodreg.datasets.lambert import OBJECTS, LambertScene, light_direction, sphere
-from geodreg.ends import choose_lights
-from geodreg.lambertian import cumulated_energy, exact_lengths, harmonic_shares
-from geodreg.reference import cone_distances, grid_distances
+from geodreg.paper.endpoints import choose_lights
+from geodreg.paper.grid_reference import cone_distances, grid_distances
+from geodreg.paper.lambertian import cumulated_energy, exact_lengths, harmonic_shares
 from tests.generators import sphere as unit_sphere
 
 

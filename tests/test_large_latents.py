@@ -18,11 +18,11 @@ from geodreg import (
     log_volume_estimate,
     log_volume_gradient_estimate,
 )
-from geodreg.conjugate_gradients import conjugate_gradients
-from geodreg.jacobian_products import GIB, Linearization, bytes_of_row
-from geodreg.lanczos import lanczos, log_quadrature
-from geodreg.objective import PathObjective
-from geodreg.stochastic_volume import MatrixFreeManifold, StochasticVolume
+from geodreg.derivatives.jacobian_products import GIB, Linearization, bytes_of_row
+from geodreg.geometry.stochastic_volume import MatrixFreeManifold, StochasticVolume
+from geodreg.linear_algebra.conjugate_gradients import conjugate_gradients
+from geodreg.linear_algebra.lanczos import lanczos, log_quadrature
+from geodreg.objectives.dense import PathObjective
 from tests.generators import latents, random_convolutional, random_decoder, sphere
 
 D = 6
@@ -281,7 +281,7 @@ def test_matrix_free_manifold_never_makes_a_jacobian(monkeypatch: pytest.MonkeyP
     def refuse(*_: Any) -> None:
         pytest.fail("a Jacobian was made")
 
-    monkeypatch.setattr("geodreg.manifold.LatentManifold.pushforward_part", refuse)
+    monkeypatch.setattr("geodreg.geometry.manifold.LatentManifold.pushforward_part", refuse)
     start, end = latents(2, D, seed=1)
     paths = interpolate(model(), start, end, mu=0.05, n_points=5, solver="matrix-free")
     assert paths.resample(4).nll.isfinite().all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from geodreg import LatentManifold, interpolate
-from geodreg.metrics import (
+from geodreg.paper.metrics import (
     condition_numbers,
     cosine_dissimilarity,
     distance_from_segment,

@@ -10,13 +10,13 @@ import torch
 from typer.testing import CliRunner
 
 from geodreg import LatentManifold
-from geodreg.cli import app
+from geodreg.commands.cli import app
 from geodreg.datasets import read_mnist, read_yale
-from geodreg.ends import choose_ends, codes_of
-from geodreg.folds import folded_share
-from geodreg.metrics import condition_numbers, high_frequency_ratios
 from geodreg.models import VAE, ModelError, load_judge, load_model, model_folder, read_card
 from geodreg.models.store import write_model
+from geodreg.paper.endpoints import choose_ends, codes_of
+from geodreg.paper.folds import folded_share
+from geodreg.paper.metrics import condition_numbers, high_frequency_ratios
 from geodreg.training import recipes
 from geodreg.training.vae import negative_elbo
 from tests.needs import needs_mnist, needs_yale

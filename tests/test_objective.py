@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from geodreg import LatentManifold
-from geodreg.block_tridiagonal import BlockTridiagonal
-from geodreg.objective import PathObjective
+from geodreg.linear_algebra.block_tridiagonal import BlockTridiagonal
+from geodreg.objectives.dense import PathObjective
 from tests.generators import latents, random_decoder
 
 

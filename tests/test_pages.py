@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from geodreg import Status
-from geodreg.execution import run_page
-from geodreg.notebook import ParameterError, check_parameters
-from geodreg.parameters import PageError, checked, pair
-from geodreg.weight import choose_weight
+from geodreg.book.execution import run_page
+from geodreg.book.notebook import ParameterError, check_parameters
+from geodreg.book.parameters import PageError, checked, pair
+from geodreg.paper.weight import choose_weight
 from tests.needs import needs_yale
 
 ROOT = Path(__file__).parent.parent

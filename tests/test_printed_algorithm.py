@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from geodreg import Algorithm1, LatentManifold, interpolate
-from geodreg.printed_algorithm import course, length_gradient_error, normal_balance, step_sweep
+from geodreg.paper.printed_algorithm import course, length_gradient_error, normal_balance, step_sweep
 from tests.generators import latents, random_decoder, sphere
 
 ENDS = torch.tensor([[-2.0, 1.0]]).double(), torch.tensor([[2.0, 1.0]]).double()

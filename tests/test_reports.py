@@ -8,9 +8,9 @@ from torch import Tensor
 
 import geodreg
 from geodreg import LatentManifold, Newton, interpolate
-from geodreg.curve import straight
-from geodreg.memory import bytes_per_pair, pairs_at_once
-from geodreg.objective import PathObjective
+from geodreg.geometry.curve import straight
+from geodreg.interpolation.memory import bytes_per_pair, pairs_at_once
+from geodreg.objectives.dense import PathObjective
 from tests.generators import latents, random_decoder
 
 

@@ -13,7 +13,8 @@ from benchmarks.problems import Problem, random_problem, regularised_problem
 from benchmarks.race import hold
 from benchmarks.tables import tables
 from geodreg import LatentManifold
-from geodreg.speed import (
+from geodreg.paper.speed.claims import claims
+from geodreg.paper.speed.tables import (
     BenchmarkError,
     PowerLaw,
     fit_power,
@@ -26,7 +27,6 @@ from geodreg.speed import (
     time_to_gap,
     work_ratio,
 )
-from geodreg.speed_claims import claims
 from tests.generators import latents, random_decoder
 
 SIZES = (2, 16, 8)

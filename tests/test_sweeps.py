@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from geodreg.files import has_its_sum
-from geodreg.parameters import PageError, checked, declared
-from geodreg.sweeps.definition import Sweep, SweepError, read_sweep, slug_of, sweep_names
+from geodreg.book.parameters import PageError, checked, declared
+from geodreg.book.sweeps.definition import Sweep, SweepError, read_sweep, slug_of, sweep_names
+from geodreg.workspace.files import has_its_sum
 from tests.projects import BUILD, PAGE, SWEEP, call, kill_when, make_project, start
 
 ROOT = Path(__file__).parent.parent

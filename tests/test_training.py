@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from geodreg.files import FileError
 from geodreg.models import VAE
 from geodreg.models.convolutional import FaceGenerator
 from geodreg.models.mlp import DigitGenerator
@@ -22,6 +21,7 @@ from geodreg.training.folding import fold_batch_norms
 from geodreg.training.judge import JudgeSettings, train_judge
 from geodreg.training.loop import Run
 from geodreg.training.vae import VAESettings, train_vae
+from geodreg.workspace.files import FileError
 
 
 class Killed(Exception):

@@ -15,21 +15,21 @@ from scipy.stats import ttest_1samp
 from typer.testing import CliRunner
 
 from geodreg import LatentManifold, interpolate
-from geodreg.curve import straight
-from geodreg.files import write_sum
+from geodreg.commands.claims_job import app
+from geodreg.geometry.curve import straight
+from geodreg.interpolation.paths import path_length
 from geodreg.models import load_model
-from geodreg.paths import path_length
-from geodreg.verdict.definitions import ClaimsError, ClaimTest, read_definitions
-from geodreg.verdict.effects import Outcome, Verdict, effect_of, effects_of, verdict_of, wide
-from geodreg.verdict.job import app
-from geodreg.verdict.live import check_live
-from geodreg.verdict.measures import MEASURES, Subject, measure
-from geodreg.verdict.plan import COMMITTED, jobs, parts_folder
-from geodreg.verdict.presentation import claim_markdown, claims_markdown, effects_table
-from geodreg.verdict.reading import reading_markdown
-from geodreg.verdict.sensitivity import STATEMENTS, acceptance_by_nll, sensitivity
-from geodreg.verdict.shortest import shorten
-from geodreg.verdict.store import read_provenance, read_tables
+from geodreg.paper.verdict.definitions import ClaimsError, ClaimTest, read_definitions
+from geodreg.paper.verdict.effects import Outcome, Verdict, effect_of, effects_of, verdict_of, wide
+from geodreg.paper.verdict.live import check_live
+from geodreg.paper.verdict.measures import MEASURES, Subject, measure
+from geodreg.paper.verdict.plan import COMMITTED, jobs, parts_folder
+from geodreg.paper.verdict.presentation import claim_markdown, claims_markdown, effects_table
+from geodreg.paper.verdict.reading import reading_markdown
+from geodreg.paper.verdict.sensitivity import STATEMENTS, acceptance_by_nll, sensitivity
+from geodreg.paper.verdict.shortest import shorten
+from geodreg.paper.verdict.store import read_provenance, read_tables
+from geodreg.workspace.files import write_sum
 from tests.generators import sphere
 
 ROOT = Path(__file__).parent.parent

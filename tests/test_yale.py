@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from geodreg.cli import app
+from geodreg.commands.cli import app
 from geodreg.datasets import DataError, data_root, fetch_yale, read_yale, yale, yale_lights, yale_subjects
 from geodreg.models import ModelError
 from geodreg.training.persons import person_model

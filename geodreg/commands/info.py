@@ -11,8 +11,8 @@ import typer
 
 from geodreg.datasets import DataError, data_root, find_data_root, verify_mnist, verify_yale
 from geodreg.models import ModelError, model_folder, model_path, read_card
-from geodreg.revision import revision
 from geodreg.training.recipes import RECIPES
+from geodreg.workspace.revision import revision
 
 __all__ = ["info_command", "models_state", "verify_data"]
 

@@ -10,16 +10,16 @@ import torch
 import typer
 from torch import Tensor
 
-from geodreg.command_group import starting_with
-from geodreg.comparison import NAMES, compare, tabulate_paths
-from geodreg.devices import find_device
-from geodreg.ends import choose_ends
+from geodreg.commands.command_group import starting_with
 from geodreg.errors import PlainError
-from geodreg.files import write_whole
-from geodreg.invert import invert
-from geodreg.manifold import LatentManifold
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.invert import invert
 from geodreg.models.zoo import TrainedModel, load_model
+from geodreg.paper.comparison import NAMES, compare, tabulate_paths
+from geodreg.paper.endpoints import choose_ends
 from geodreg.training.recipes import RECIPES
+from geodreg.workspace.devices import find_device
+from geodreg.workspace.files import write_whole
 
 if TYPE_CHECKING:
     from PIL import Image

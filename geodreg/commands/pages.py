@@ -12,13 +12,13 @@ from typing import Annotated
 
 import typer
 
-from geodreg.command_group import starting_with
-from geodreg.execution import run_page
-from geodreg.parameters import PageError, declared
-from geodreg.processes import alone
-from geodreg.sweeps.definition import NOTEBOOKS, page_names, read_sweep, sweep_names
-from geodreg.sweeps.results import Ending, prepare
-from geodreg.sweeps.summary import INDEX, write_summary
+from geodreg.book.execution import run_page
+from geodreg.book.parameters import PageError, declared
+from geodreg.book.sweeps.definition import NOTEBOOKS, page_names, read_sweep, sweep_names
+from geodreg.book.sweeps.results import Ending, prepare
+from geodreg.book.sweeps.summary import INDEX, write_summary
+from geodreg.commands.command_group import starting_with
+from geodreg.workspace.locks import alone
 
 __all__ = ["run_command", "sweep_command"]
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from geodreg.errors import PlainError
-from geodreg.files import sha256_of
+from geodreg.workspace.files import sha256_of
 
 __all__ = ["DataError", "data_root", "find_data_root", "verify_checksum"]
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from geodreg.errors import PlainError
-from geodreg.files import sha256_of
-from geodreg.places import places
+from geodreg.workspace.files import sha256_of
+from geodreg.workspace.places import places
 
 if TYPE_CHECKING:
     import pandas as pd

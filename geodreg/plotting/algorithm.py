@@ -20,7 +20,7 @@ def plot_course(course: pd.DataFrame) -> Figure:
     """Spacing, and NLL at the points and along the path, over the iterations, a line for each pair.
 
     Args:
-        course: from :func:`geodreg.printed_algorithm.course`, with the weight as a column ``mu``.
+        course: from :func:`geodreg.paper.printed_algorithm.course`, with the weight as a column ``mu``.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.2))
     for mu, pair in course[["mu", "pair"]].drop_duplicates().to_numpy():
@@ -46,7 +46,7 @@ def plot_steps(steps: pd.DataFrame) -> Figure:
     """Largest angle over the step, a mark for each pair; the limit dashed, and the zigzag that it predicts beyond.
 
     Args:
-        steps: from :func:`geodreg.printed_algorithm.step_sweep`, with a column ``model``.
+        steps: from :func:`geodreg.paper.printed_algorithm.step_sweep`, with a column ``model``.
     """
     import seaborn as sns
 

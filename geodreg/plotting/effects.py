@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from geodreg.plotting.style import DATA_COLOR, MODEL_COLOR
 
 if TYPE_CHECKING:
-    from geodreg.verdict.effects import Effect
+    from geodreg.paper.verdict.effects import Effect
 
 __all__ = ["plot_effects"]
 

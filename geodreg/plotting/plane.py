@@ -15,9 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 from torch import Tensor
 
-from geodreg.comparison import NAMES
-from geodreg.manifold import LatentManifold
-from geodreg.paths import Paths
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.paths import Paths
+from geodreg.paper.comparison import NAMES
 from geodreg.plotting.style import BACKGROUND, DATA_COLOR, METHOD_STYLE, MODEL_COLOR
 
 __all__ = [

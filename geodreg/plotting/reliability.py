@@ -17,7 +17,7 @@ __all__ = ["plot_reliability"]
 
 
 def plot_reliability(table: pd.DataFrame) -> Figure:
-    """Share correct against confidence, from :func:`geodreg.realism.reliability_table`."""
+    """Share correct against confidence, from :func:`geodreg.paper.realism.reliability_table`."""
     figure, axes = plt.subplots(figsize=(4.2, 4.0), layout="constrained")
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
     area = 25 * np.log10(table["images"] + 1)

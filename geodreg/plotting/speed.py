@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from geodreg.models import zoo
+from geodreg.paper.speed.tables import OURS, PowerLaw, readable
 from geodreg.plotting.style import MODEL_COLOR
-from geodreg.speed import OURS, PowerLaw, readable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +41,8 @@ def plot_time_to_gap(times: pd.DataFrame, ratios: pd.DataFrame) -> Figure:
     A solver that reaches the gap on some pairs only is drawn hollow; one that never does stands at the right.
 
     Args:
-        times: from :func:`geodreg.speed.time_to_gap`; of the kinds ``"plain"`` and ``"regularised"``.
-        ratios: from :func:`geodreg.speed.speedups`.
+        times: from :func:`geodreg.paper.speed.tables.time_to_gap`; of the kinds ``"plain"`` and ``"regularised"``.
+        ratios: from :func:`geodreg.paper.speed.tables.speedups`.
     """
     parts = [times[times["kind"] == kind] for kind in TITLES]
     heights = [len(_rows(part)) for part in parts]

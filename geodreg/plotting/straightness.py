@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from geodreg.comparison import NAMES
-from geodreg.metrics import cosine_dissimilarity
-from geodreg.paths import Paths
+from geodreg.interpolation.paths import Paths
+from geodreg.paper.comparison import NAMES
+from geodreg.paper.metrics import cosine_dissimilarity
 from geodreg.plotting.style import METHOD_STYLE
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def plot_references(table: pd.DataFrame) -> Figure:
     """Lengths on exact renderers over the distance of the ends, pair by pair, next to references.
 
     Args:
-        table: rows of :func:`geodreg.lambertian.exact_lengths` with columns ``object`` and ``manifold`` added.
+        table: rows of :func:`geodreg.paper.lambertian.exact_lengths` with columns ``object`` and ``manifold`` added.
     """
     objects, manifolds = table["object"].unique(), table["manifold"].unique()
     figure, grid = plt.subplots(

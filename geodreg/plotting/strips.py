@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
-from geodreg.comparison import NAMES
-from geodreg.paths import Paths
+from geodreg.interpolation.paths import Paths
+from geodreg.paper.comparison import NAMES
 from geodreg.plotting.style import HATCHES, METHOD_STYLE
 
 __all__ = ["plot_interpolations", "plot_nine"]

@@ -36,7 +36,7 @@ def plot_weights(table: pd.DataFrame, chosen: Mapping[str, float]) -> Figure:
     """Gain in density and cost in length over the weight, a curve for each model.
 
     Args:
-        table: rows of :func:`geodreg.weight.compare_weights` with a column ``model`` added.
+        table: rows of :func:`geodreg.paper.weight.compare_weights` with a column ``model`` added.
         chosen: weight chosen for each model.
     """
     figure, axes = plt.subplots(1, 2, figsize=(9.0, 3.3), layout="constrained")

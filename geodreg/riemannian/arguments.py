@@ -8,8 +8,8 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from geodreg.arguments import check_generator
-from geodreg.manifold import LatentManifold
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.arguments import check_generator
 
 __all__ = ["as_manifold", "check_geometry", "check_latents", "check_tangent", "check_whole"]
 
@@ -82,6 +82,6 @@ def check_geometry(manifold: LatentManifold, z: Tensor) -> None:
     """Refuse a generator that does not take latents ``(..., d)``; where the prior is positive plays no part.
 
     Raises:
-        ValueError: as :func:`geodreg.arguments.check_generator`.
+        ValueError: as :func:`geodreg.interpolation.arguments.check_generator`.
     """
     check_generator(LatentManifold(manifold.generator), z.reshape(-1, z.shape[-1]), twice=False)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import floyd_warshall
 from torch import Tensor
 
-from geodreg.interpolate import interpolate
-from geodreg.manifold import LatentManifold
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.interpolate import interpolate
 from geodreg.riemannian.arguments import as_manifold, check_latents, check_whole
 from geodreg.solvers import GraphStart, Solver, Status
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geodreg.errors import PlainError
-from geodreg.paths import Paths
+from geodreg.interpolation.paths import Paths
 
 __all__ = ["GeodesicError", "check_converged"]
 

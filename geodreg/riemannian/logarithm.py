@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from geodreg.curve import refine
-from geodreg.interpolate import interpolate
-from geodreg.manifold import LatentManifold
-from geodreg.paths import Paths
+from geodreg.geometry.curve import refine
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.interpolate import interpolate
+from geodreg.interpolation.paths import Paths
 from geodreg.riemannian.arguments import as_manifold
 from geodreg.riemannian.failure import check_converged
 from geodreg.riemannian.tangent import from_basis, tangent_basis

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from geodreg.arguments import check_ends
-from geodreg.interpolate import interpolate
-from geodreg.manifold import LatentManifold
-from geodreg.paths import Paths
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.arguments import check_ends
+from geodreg.interpolation.interpolate import interpolate
+from geodreg.interpolation.paths import Paths
 from geodreg.riemannian.arguments import as_manifold, check_latents, check_whole
 from geodreg.riemannian.exponential import exponential_map
 from geodreg.riemannian.failure import GeodesicError, check_converged

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from geodreg.manifold import LatentManifold
+from geodreg.geometry.manifold import LatentManifold
 from geodreg.riemannian.failure import GeodesicError
 
 __all__ = ["from_basis", "tangent_basis", "to_basis"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from geodreg.manifold import LatentManifold
+from geodreg.geometry.manifold import LatentManifold
 from geodreg.riemannian.arguments import as_manifold, check_geometry, check_latents, check_tangent, check_whole
 from geodreg.riemannian.failure import GeodesicError
 from geodreg.riemannian.tangent import from_basis, tangent_basis, to_basis

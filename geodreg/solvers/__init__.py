@@ -5,7 +5,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from geodreg.objective import PathObjective
+from geodreg.objectives.dense import PathObjective
 from geodreg.solvers.algorithm1 import Algorithm1
 from geodreg.solvers.matrix_free import MatrixFree
 from geodreg.solvers.newton import Newton

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from geodreg.curve import chord_length
-from geodreg.manifold import log_volume_of
-from geodreg.objective import PathObjective
+from geodreg.geometry.curve import chord_length
+from geodreg.geometry.manifold import log_volume_of
+from geodreg.objectives.dense import PathObjective
 from geodreg.solvers.solution import Solution, Status
 
 __all__ = ["Algorithm1"]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from geodreg.manifold import LatentManifold
-from geodreg.matrix_free_objective import MatrixFreeObjective
-from geodreg.objective import PathObjective
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.geometry.stochastic_volume import MatrixFreeManifold, StochasticVolume
+from geodreg.objectives.dense import PathObjective
+from geodreg.objectives.matrix_free import MatrixFreeObjective
 from geodreg.solvers.descent import descend
 from geodreg.solvers.solution import Solution
-from geodreg.stochastic_volume import MatrixFreeManifold, StochasticVolume
 
 __all__ = ["MatrixFree"]
 

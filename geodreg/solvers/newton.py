@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from geodreg.curve import along
-from geodreg.objective import DenseTrial, PathObjective
+from geodreg.geometry.curve import along
+from geodreg.objectives.dense import DenseTrial, PathObjective
 from geodreg.solvers.descent import descend
 from geodreg.solvers.solution import Solution
 

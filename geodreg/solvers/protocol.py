@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 from torch import Tensor
 
-from geodreg.manifold import LatentManifold
+from geodreg.geometry.manifold import LatentManifold
 
 __all__ = ["Objective", "Place", "Trial"]
 

@@ -12,8 +12,8 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from geodreg.curve import along, chord_length, chord_norms, equal_length_positions, refine, straight
-from geodreg.manifold import LatentManifold
+from geodreg.geometry.curve import along, chord_length, chord_norms, equal_length_positions, refine, straight
+from geodreg.geometry.manifold import LatentManifold
 
 __all__ = ["GraphStart"]
 

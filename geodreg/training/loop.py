@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from geodreg.files import FileError, write_whole
+from geodreg.workspace.files import FileError, write_whole
 
 __all__ = ["Run", "Stateful"]
 
@@ -65,7 +65,7 @@ class Run:
         """Numbers of the steps left to do, with a progress bar on a terminal; saved after every ``save_every``.
 
         Raises:
-            geodreg.files.FileError: if the checkpoint is damaged or of other settings, or cannot be written.
+            geodreg.workspace.files.FileError: if the checkpoint is damaged or of other settings, or cannot be written.
         """
         self._restore()
         began, before = time.perf_counter(), self.seconds

@@ -14,14 +14,14 @@ from torch import Tensor
 from geodreg.datasets.lambert import face
 from geodreg.datasets.mnist import CHECKSUMS, Digits, read_mnist
 from geodreg.datasets.yale import Faces, read_yale, yale_checksums, yale_lights
-from geodreg.folds import folded_share
-from geodreg.invert import invert
-from geodreg.manifold import LatentManifold
-from geodreg.metrics import condition_numbers, high_frequency_ratios
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.invert import invert
 from geodreg.models.judge import Judge
 from geodreg.models.mlp import VAE, DigitGenerator
 from geodreg.models.zoo import load_judge
-from geodreg.realism import FeatureStatistics, acceptance_table, expected_calibration_error, reliability_table
+from geodreg.paper.folds import folded_share
+from geodreg.paper.metrics import condition_numbers, high_frequency_ratios
+from geodreg.paper.realism import FeatureStatistics, acceptance_table, expected_calibration_error, reliability_table
 from geodreg.training.cards import Order, table_bytes
 from geodreg.training.circle_gan import CircleGANSettings, train_circle_gan
 from geodreg.training.digit_gan import DigitGANSettings, train_digit_gan

@@ -1,0 +1,1 @@
+"""How pages are run and recorded: parameters, execution, provenance, sweeps; no mathematics."""

@@ -1,0 +1,65 @@
+"""Summaries of sweeps as chapters of the book: ``make book SWEEPS="mu seed"``."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from geodreg.book.sweeps.definition import Sweep, SweepError, read_sweep
+from geodreg.book.sweeps.summary import INDEX
+from geodreg.workspace.files import write_whole
+
+__all__ = ["add_chapters", "summary_of"]
+
+FOLDER, CAPTION = "sweeps", "Sweeps"
+NOTEBOOK_LINK = re.compile(r"\]\(([^)]+\.ipynb)\)")
+
+
+def summary_of(name: str) -> Path:
+    """The summary of a sweep.
+
+    Raises:
+        SweepError: if there is no such sweep, or it was not run.
+    """
+    path = read_sweep(name).folder / INDEX
+    if not path.is_file():
+        raise SweepError(f"The sweep {name} has no summary {path}; call `make sweep SWEEP={name}` first.")
+    return path
+
+
+def add_chapters(names: Sequence[str], book: Path, toc: Path) -> None:
+    """Copy summaries, with what they show and link to, into the book, and write a table of contents that has them.
+
+    Chapters of an earlier call go.
+
+    Args:
+        names: of sweeps, each run and summed up.
+        book: folder of the book; the chapters go into its folder ``sweeps``.
+        toc: the table of contents to write; without names it is the book's own.
+
+    Raises:
+        SweepError: as :func:`summary_of`.
+    """
+    summaries = {name: summary_of(name) for name in names}
+    shutil.rmtree(book / FOLDER, ignore_errors=True)
+    for name, summary in summaries.items():
+        _copy(read_sweep(name), summary, book / FOLDER / name)
+    contents = yaml.safe_load((book / "_toc.yml").read_text())
+    if names:
+        chapters = [{"file": f"{FOLDER}/{name}/{Path(INDEX).stem}"} for name in names]
+        contents["parts"].append({"caption": CAPTION, "chapters": chapters})
+    toc.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(toc, yaml.safe_dump(contents, sort_keys=False).encode())
+
+
+def _copy(sweep: Sweep, summary: Path, out: Path) -> None:
+    for file in (*sweep.folder.glob("*.svg"), *sweep.folder.glob("*.csv"), *sweep.folder.glob("*/*.ipynb")):
+        target = out / file.relative_to(sweep.folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    # A notebook is to be downloaded; without the prefix the site would look for a page of it.
+    (out / INDEX).write_text(NOTEBOOK_LINK.sub(r"](path:\1)", summary.read_text()))

@@ -1,0 +1,99 @@
+"""What a run of a sweep leaves behind, and how the runs of a sweep ended."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geodreg.book.execution import run_page
+from geodreg.book.sweeps.definition import Run, Sweep, SweepError
+from geodreg.workspace.files import has_its_sum, sum_file, write_sum, write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["RESULTS", "Ending", "ending_of", "execute", "page_of", "prepare", "read_results"]
+
+RESULTS, PARAMETERS = "results.csv", "parameters.json"
+
+
+class Ending(StrEnum):
+    """How a run ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    DAMAGED = "damaged"
+    MISSING = "not run"
+
+
+def page_of(sweep: Sweep, run: Run) -> Path:
+    """The executed notebook of a run."""
+    return sweep.folder / run.slug / f"{run.slug}.ipynb"
+
+
+def execute(sweep: Sweep, run: Run) -> None:
+    """Execute one run in its folder: the notebook, the tables it writes, and its results with their sum, last of all.
+
+    Raises:
+        geodreg.book.parameters.PageError: if the page fails; the notebook that failed is kept, and so is an earlier
+            one.
+        SweepError: if the page does not write the table that the sweep wants.
+    """
+    import pandas as pd
+
+    page = page_of(sweep, run)
+    table = page.with_name(sweep.results.table)
+    table.unlink(missing_ok=True)  # one of an earlier run would be taken for this one's
+    run_page(sweep.source, page, run.parameters)
+    if not table.is_file():
+        written = ", ".join(sorted(path.name for path in page.parent.glob("*.csv") if path.name != RESULTS)) or "none"
+        raise SweepError(
+            f"{sweep.notebook} has not written {sweep.results.table}; the tables it writes are: {written}."
+        )
+    results = pd.read_csv(table)
+    for name, value in reversed(run.varied.items()):
+        results.insert(0, name if name not in results else f"{name} (parameter)", value)
+    write_whole(page.with_name(RESULTS), results.to_csv(index=False).encode())
+    write_sum(page.with_name(RESULTS))
+
+
+def ending_of(sweep: Sweep, run: Run) -> Ending:
+    """How a run ended, as its folder shows."""
+    page = page_of(sweep, run)
+    results = page.with_name(RESULTS)
+    if page.with_suffix(".failed.ipynb").is_file():
+        return Ending.FAILED
+    if not all(path.is_file() for path in (page, results, sum_file(results))):
+        return Ending.MISSING
+    return Ending.DONE if has_its_sum(results) else Ending.DAMAGED
+
+
+def prepare(sweep: Sweep) -> None:
+    """Write the parameters of each run, and remove the sum of one whose other files are missing, which runs it again.
+
+    It is for the time before a sweep is run; a file of parameters is written only where it differs, so that a changed
+    value runs what it changes.
+    """
+    for run in sweep.runs():
+        wanted, file = (json.dumps(run.parameters, indent=1) + "\n").encode(), page_of(sweep, run).with_name(PARAMETERS)
+        if not file.is_file() or file.read_bytes() != wanted:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, wanted)
+        if ending_of(sweep, run) is Ending.MISSING:
+            sum_file(page_of(sweep, run).with_name(RESULTS)).unlink(missing_ok=True)
+
+
+def read_results(sweep: Sweep, run: Run) -> pd.DataFrame:
+    """The results of a run, after their sum was checked.
+
+    Raises:
+        SweepError: if they are damaged.
+    """
+    import pandas as pd
+
+    results = page_of(sweep, run).with_name(RESULTS)
+    if not has_its_sum(results):
+        raise SweepError(f"{results} is damaged; remove {results.parent} and call `geodreg sweep {sweep.name}` again.")
+    return pd.read_csv(results)

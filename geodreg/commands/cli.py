@@ -1,0 +1,108 @@
+"""The command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from geodreg.commands.command_group import ParametersCommand, PlainGroup, starting_with
+from geodreg.commands.info import info_command, models_state, verify_data
+from geodreg.commands.interpolate import interpolate_command
+from geodreg.commands.pages import run_command, sweep_command
+from geodreg.datasets import DataError, fetch_mnist, fetch_yale
+from geodreg.training.recipes import RECIPES, train
+
+DATA = ("mnist", "yale")
+
+app = typer.Typer(cls=PlainGroup, no_args_is_help=True, add_completion=True)
+data = typer.Typer(no_args_is_help=True, help="The public data sets.")
+app.add_typer(data, name="data")
+app.command("interpolate", epilog="Example: geodreg interpolate --model mnist-gan --pair 3 --mu 0.03 --out strip.png")(
+    interpolate_command
+)
+app.command("run", cls=ParametersCommand, epilog="Example: geodreg run fig3-mnist-gan -p mu 0.1 -p n_pairs 4")(
+    run_command
+)
+app.command("sweep", epilog="Example: geodreg sweep mu --cores 2")(sweep_command)
+app.command("info", epilog="Example: geodreg info")(info_command)
+
+
+@app.callback()
+def main() -> None:
+    """Geodesic interpolation in deep generative models.
+
+    Exit code 0: done; 1: not done, for the reason in the last sentence; 2: a command or an option that is not there.
+    """
+
+
+@app.command("train", epilog="Example: geodreg train mnist-vae --data-root data/raw")
+def train_command(
+    model: Annotated[
+        str, typer.Argument(help=f"One of {', '.join(RECIPES)}.", autocompletion=starting_with(lambda: RECIPES))
+    ],
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, batches and samples.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data, for the VAE.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates, for all others.", min=1)] = None,
+    subject: Annotated[str | None, typer.Option(help="Whose faces, for yale-dcgan, such as yaleB22.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting, as NAME=VALUE, such as latent_dim=16.")
+    ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder that holds mnist/ and yale_b/; default $GEODREG_DATA or data/raw.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of models, the model gets one of its own in it.")] = Path(
+        "data/models"
+    ),
+) -> None:
+    """Train one of the book's models, and write its weights and its card."""
+    own = {"seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
+    folder = train(model, out, data_root, **{**dict(map(_setting, settings or [])), **own})
+    typer.echo(f"Written: {folder}")
+
+
+@app.command("models", epilog="Example: geodreg models")
+def models_command() -> None:
+    """List the trained models, each file checked against its card."""
+    _tell(models_state())
+
+
+@data.command("fetch", epilog="Example: geodreg data fetch yale --subject yaleB20 --root data/raw")
+def fetch(
+    name: Annotated[str, typer.Argument(help="mnist or yale", autocompletion=starting_with(lambda: DATA))],
+    root: Annotated[Path, typer.Option(help="The data root.", envvar="GEODREG_DATA")] = Path("data/raw"),
+    subject: Annotated[str, typer.Option(help="Whose faces, for yale.")] = "yaleB22",
+) -> None:
+    """Download a data set into a data root and check its sums."""
+    if name not in DATA:
+        raise DataError(f"There is no data set {name!r} to fetch; choose {' or '.join(DATA)}.")
+    try:
+        typer.echo(f"Ready: {fetch_mnist(root) if name == 'mnist' else fetch_yale(root, subject)}")
+    except OSError as error:
+        raise DataError(f"{name} could not be fetched: {error}") from None
+
+
+@data.command("verify", epilog="Example: geodreg data verify --root data/raw")
+def verify(
+    root: Annotated[Path | None, typer.Option(help="The data root; default $GEODREG_DATA or data/raw.")] = None,
+) -> None:
+    """Check every file of the data sets below the data root against its sum."""
+    _tell(verify_data(root))
+
+
+def _tell(lines: list[tuple[str, bool]]) -> None:
+    """Write each line, and fail if one of them is bad."""
+    for line, good in lines:
+        typer.echo(line, err=not good)
+    if not all(good for _, good in lines):
+        raise typer.Exit(1)
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """Name and value of ``NAME=VALUE``, the value read as YAML."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ValueError(f"{text!r} is no setting; write NAME=VALUE, such as latent_dim=16.")
+    return name.strip(), yaml.safe_load(value)

@@ -1,0 +1,242 @@
+"""Arguments of the front door: each is accepted, or refused with one sentence that says how to mend it."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+
+from geodreg.geometry.manifold import LatentManifold, tangents_by_torch
+from geodreg.interpolation.paths import Paths
+from geodreg.solvers import Algorithm1, GraphStart, MatrixFree, Newton, Solver
+
+__all__ = ["check_ends", "check_generator", "check_init", "check_settings", "check_solver"]
+
+SAME = 1e-3  # relative; a generator may compute in less precision than it returns
+DIRECTIONS = 16  # that the derivatives are tried in; a large Jacobian would not fit into memory
+METHODS = ("straight", "geodesic", "geodreg")
+STARTS = ("straight", "graph", "best")
+SOLVERS: dict[str, Solver] = {"newton": Newton(), "algorithm1": Algorithm1(), "matrix-free": MatrixFree()}
+
+
+def check_settings(method: object, mu: object, n_points: object, interval: object) -> None:
+    """Refuse an unknown method and numbers out of range.
+
+    Raises:
+        ValueError: always with the value given and the values allowed.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; choose one of {', '.join(map(repr, METHODS))}.")
+    if not (isinstance(mu, Real) and math.isfinite(mu) and float(mu) >= 0):
+        raise ValueError(f"mu is {mu!r}; pass a finite number, zero or positive (the paper uses 0.003 to 0.1).")
+    if not (isinstance(n_points, Integral) and int(n_points) >= 3):
+        raise ValueError(f"n_points is {n_points!r}; a path needs a whole number of points, at least 3.")
+    if interval != "unit-speed" and not (
+        isinstance(interval, Real) and math.isfinite(interval) and float(interval) > 0
+    ):
+        raise ValueError(f"interval is {interval!r}; pass 'unit-speed' or a positive number.")
+
+
+def check_solver(solver: str | Solver) -> Solver:
+    """The solver that is meant.
+
+    Raises:
+        ValueError: if a name is unknown, or an object has no method ``solve``.
+    """
+    if isinstance(solver, str) and solver in SOLVERS:
+        return SOLVERS[solver]
+    if isinstance(solver, str) or not hasattr(solver, "solve"):
+        names = ", ".join(map(repr, SOLVERS))
+        raise ValueError(f"solver is {solver!r}; choose one of {names}, or pass an object with a method solve.")
+    return solver
+
+
+def check_init(init: str | GraphStart | Tensor, start: Tensor, end: Tensor, n_points: int) -> None:
+    """Refuse start curves that are unknown, of another shape, or that do not join the ends.
+
+    Raises:
+        ValueError: in each of these cases.
+    """
+    if isinstance(init, Tensor):
+        shape = (*start.shape[:-1], n_points, start.shape[-1])
+        if init.shape != shape:
+            raise ValueError(f"init has shape {tuple(init.shape)}; curves for these ends have shape {shape}.")
+        if init.dtype != start.dtype or init.device != start.device:
+            raise ValueError(
+                f"init is {init.dtype} on {init.device}; these ends are {start.dtype} on {start.device}, pass the same."
+            )
+        if not (torch.allclose(init[..., 0, :], start) and torch.allclose(init[..., -1, :], end)):
+            raise ValueError("init does not join the ends; its first points must be start and its last points end.")
+    elif not (isinstance(init, GraphStart) or init in STARTS):
+        raise ValueError(
+            f"init is {init!r}; choose 'straight', 'graph' or 'best', or pass a GraphStart or curves (..., K, d)."
+        )
+
+
+def check_geodesic(geodesic: Paths | None, start: Tensor, end: Tensor, n_points: int) -> None:
+    """Refuse plain geodesics that are not what they are taken for.
+
+    Raises:
+        ValueError: if they are by another method, of another shape, or between other ends.
+    """
+    if geodesic is None:
+        return
+    shape = (*start.shape[:-1], n_points, start.shape[-1])
+    if geodesic.method != "geodesic" or geodesic.z.shape != shape:
+        raise ValueError(
+            f"geodesic holds paths by {geodesic.method!r} of shape {tuple(geodesic.z.shape)}; "
+            f"pass what method='geodesic' gave for these ends, of shape {shape}."
+        )
+    if not (torch.equal(geodesic.z[..., 0, :], start) and torch.equal(geodesic.z[..., -1, :], end)):
+        raise ValueError("geodesic is between other ends; pass what method='geodesic' gave for these.")
+
+
+def check_ends(manifold: LatentManifold, start: Tensor, end: Tensor, needs_density: bool) -> None:
+    """Refuse ends that do not match each other, the generator or the prior.
+
+    Raises:
+        TypeError: if an end is not a floating-point tensor.
+        ValueError: if shapes, dtypes or devices differ, if an end is not finite or outside of the prior's support, if
+            the density is minus infinity everywhere, and as :func:`check_generator`.
+    """
+    for name, value in (("start", start), ("end", end)):
+        if not (isinstance(value, Tensor) and value.is_floating_point()):
+            kind = f"a tensor of {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+            raise TypeError(f"{name} is {kind}; pass a floating-point tensor of latents (..., d).")
+    for what in ("shape", "dtype", "device"):
+        if getattr(start, what) != getattr(end, what):
+            raise ValueError(
+                f"start and end differ in {what}: {_of(start, what)} and {_of(end, what)}; pass two latents that match."
+            )
+    if start.ndim == 0 or start.numel() == 0:
+        raise ValueError(f"start has shape {tuple(start.shape)}; pass at least one latent, (..., d).")
+    if not (start.isfinite().all() and end.isfinite().all()):
+        raise ValueError("start or end holds a NaN or an infinity; pass finite latents.")
+    ends = torch.stack([start, end]).detach().clone().reshape(-1, start.shape[-1])
+    x = check_generator(manifold, ends, twice=needs_density)
+    if needs_density and manifold.noise == 0.0 and x[0].numel() < start.shape[-1]:
+        raise ValueError(
+            f"The generator takes {start.shape[-1]} latents to {x[0].numel()} numbers, so its density is singular "
+            "everywhere; pass a LatentManifold with noise > 0."
+        )
+
+
+def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
+    """Refuse a generator or a prior that does not fit latents ``(n, d)``, and return the generator's data ``(n, ...)``.
+
+    Args:
+        manifold: the model.
+        z: latents to try it on.
+        twice: whether the log-volume will be differentiated too.
+
+    Raises:
+        ValueError: if the generator is in training mode and would change or draw at random, does not take the latents,
+            does not return one finite data point for each, mixes them, or cannot be differentiated; if the prior has
+            another size, or the latents are outside of its support.
+    """
+    _check_mode(manifold)
+    try:
+        with torch.no_grad():
+            x = manifold.generator(z)
+            alone = manifold.generator(z[:1])
+    except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
+        raise ValueError(
+            f"The generator does not take latents of shape {tuple(z.shape)}, {z.dtype}, on {z.device} "
+            f"({_first_line(error)}); pass ends of its latent size, dtype and device."
+        ) from error
+    if not (isinstance(x, Tensor) and x.is_floating_point() and x.ndim >= 2 and len(x) == len(z)):
+        kind = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        raise ValueError(
+            f"The generator returns {kind} for latents {tuple(z.shape)}; "
+            "it must return floating-point data of shape (n, D) or with more dimensions."
+        )
+    if not x.isfinite().all():
+        raise ValueError("The generator returns NaN or infinity at start or end; no path can be measured there.")
+    rounding = max(SAME, torch.finfo(x.dtype).eps ** 0.5) * x.abs().max()
+    if (x[:1] - alone).abs().max() > rounding:
+        raise ValueError(
+            "The generator gives another result for a latent alone than among others; "
+            "it must compute each row by itself and without chance (call .eval() on a module)."
+        )
+    _check_derivatives(manifold, z[:1], twice)
+    try:
+        inside = manifold.in_support(z)
+        manifold.log_prior(z)
+    except Exception as error:  # whatever it is, it is the prior's, and the sentence quotes it
+        raise ValueError(
+            f"The prior does not take latents of size {z.shape[-1]} on {z.device} ({_first_line(error)}); "
+            "pass a distribution over vectors of that size, or over one coordinate."
+        ) from error
+    if not inside.all():
+        raise ValueError("start or end lies outside of the prior's support; pass latents that the prior can draw.")
+    return x
+
+
+def _check_mode(manifold: LatentManifold) -> None:
+    module = manifold.generator
+    if not isinstance(module, nn.Module):
+        return
+    for part in module.modules():
+        if part.training and isinstance(part, _DropoutNd | _NormBase):
+            raise ValueError(
+                f"The generator is in training mode, where its {type(part).__name__} draws at random or mixes "
+                "the batch; call .eval() on it first."
+            )
+
+
+def _check_derivatives(manifold: LatentManifold, z: Tensor, twice: bool) -> None:
+    """Compare what differentiation finds with what a small step does, where the former finds nothing at all."""
+    some = _directions(z)
+
+    def along(t: Tensor) -> Tensor:
+        return manifold.generate_flat(z.detach() + t @ some)
+
+    try:
+        point = torch.zeros(1, len(some), dtype=z.dtype, device=z.device, requires_grad=True)
+        moved = torch.full_like(point, torch.finfo(z.dtype).eps ** 0.25).requires_grad_()
+        with torch.enable_grad():
+            x, columns = tangents_by_torch(along, point)
+            there, columns_there = tangents_by_torch(along, moved)
+            # Where the generator is odd or even a derivative may vanish by right, but not beside that place as well.
+            gradient = _gradient(columns_there.square().sum(), moved) if twice else None
+    except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
+        raise ValueError(
+            f"The generator cannot be differentiated by torch.func.jvp ({_first_line(error)}); "
+            "write it with differentiable torch operations, and in evaluation mode."
+        ) from error
+    tolerance = torch.finfo(x.dtype).eps ** 0.5
+    changed = (there - x).abs().max() > tolerance * x.abs().max()
+    bent = (columns_there - columns).abs().max() > tolerance * columns.abs().max()
+    if (changed and not columns.any()) or (bent and gradient is not None and not gradient.any()):
+        raise ValueError(
+            "The generator's derivative is zero although its value changes; "
+            "it must not detach its input or compute under torch.no_grad()."
+        )
+
+
+def _directions(z: Tensor) -> Tensor:
+    """Directions to try the derivatives in, ``(r, d)`` for latents ``(n, d)``: all, or some at random if d is large."""
+    d = z.shape[-1]
+    if d <= DIRECTIONS:
+        return torch.eye(d, dtype=z.dtype, device=z.device)
+    return torch.randn(DIRECTIONS, d, generator=torch.Generator().manual_seed(0), device="cpu").to(z) / DIRECTIONS**0.5
+
+
+def _gradient(value: Tensor, point: Tensor) -> Tensor:
+    if not value.requires_grad:
+        return torch.zeros_like(point)
+    (gradient,) = torch.autograd.grad(value, point, allow_unused=True, materialize_grads=True)
+    return gradient
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _of(tensor: Tensor, what: str) -> object:
+    value = getattr(tensor, what)
+    return tuple(value) if what == "shape" else value

@@ -1,0 +1,205 @@
+"""What interpolation returns: paths, and what can be read off them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from geodreg.geometry.curve import along, chord_norms, equal_length_positions, refine
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.report import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Paths", "Profile", "join", "path_length"]
+
+CONTEXT = ("manifold", "method", "mu", "seconds")  # what all paths of a batch share
+PART = 2**25  # numbers in data space that are measured together
+SUB_POINTS = 8  # cuts of a chord when length is measured along the path
+
+
+def path_length(manifold: LatentManifold, z: Tensor) -> Tensor:
+    """Length in data space of paths that are piecewise linear in latent space: ``(..., K, d)`` to ``(...)``.
+
+    Every chord is cut in eight, so what lies between two points counts. Only some of the paths are in data space at a
+    time.
+    """
+    batch, paths = z.shape[:-2], z.reshape(-1, *z.shape[-2:])
+    with torch.no_grad():
+        n_numbers = SUB_POINTS * z.shape[-2] * manifold.generate_flat(paths[0, :1]).shape[-1]  # of one path
+        lengths = [
+            chord_norms(manifold.generate_flat(refine(part, SUB_POINTS))).sum(-1)
+            for part in paths.split(max(1, PART // n_numbers))
+        ]
+    return torch.cat(lengths).reshape(batch)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Points at equal distances along paths; leading dimensions ``...`` are the batch of the paths.
+
+    Attributes:
+        arc_length: distance from the start in data space, ``(..., n)``.
+        z: latents, ``(..., n, d)``.
+        x: data, ``(..., n, *data_shape)``.
+        nll: negative log-density, ``(..., n)``, in nats.
+        tangent: unit tangent in data space, flattened, ``(..., n, D)``; zero where the path stands still.
+    """
+
+    arc_length: Tensor
+    z: Tensor
+    x: Tensor
+    nll: Tensor
+    tangent: Tensor
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Interpolations between pairs of latents; leading dimensions ``...`` are the batch of the ends.
+
+    A path is piecewise linear in latent space between its ``K`` points. ``z``, ``x``, ``nll`` and the chords are those
+    of the points; ``length`` and :meth:`resample` are of the path between them.
+
+    Attributes:
+        manifold: the model.
+        method: ``"straight"``, ``"geodesic"`` or ``"geodreg"``.
+        mu: weight of the density, zero unless the method is ``"geodreg"``.
+        seconds: that the whole batch took.
+        z: latents, ``(..., K, d)``.
+        x: data, ``(..., K, *data_shape)``.
+        nll: negative log-density at the points, ``(..., K)``, in nats.
+        interval: length ``T`` of the parameter interval, ``(...)``.
+        length: length of the path in data space, ``(...)``.
+        chord_length: length of the polyline through ``x``, ``(...)``.
+        energy: chord energy, ``(...)``.
+        objective: energy plus regulariser, ``(...)``.
+        gap: longest chord over mean chord, ``(...)``; 1 is even spacing.
+        converged: whether the solve came to rest at a minimum, a local one at least, ``(...)``.
+        iterations: of the solver, ``(...)``.
+        evaluations: of the objective, ``(...)``; one with fewer points counts for as much as its share of points.
+        gradient_norm: norm of the objective's gradient with respect to the latents at the end of the solve, ``(...)``;
+            NaN where there was none.
+        status: why the solver stopped, an array of the strings of :class:`~geodreg.Status`, ``(...)``.
+        history: what the solver watched, after each iteration, ``(..., iterations + 1)``.
+    """
+
+    manifold: LatentManifold
+    method: str
+    mu: float
+    seconds: float
+    z: Tensor
+    x: Tensor
+    nll: Tensor
+    interval: Tensor
+    length: Tensor
+    chord_length: Tensor
+    energy: Tensor
+    objective: Tensor
+    gap: Tensor
+    converged: Tensor
+    iterations: Tensor
+    evaluations: Tensor
+    gradient_norm: Tensor
+    status: NDArray[np.object_]
+    history: Tensor
+
+    def __getitem__(self, index: int | slice | Tensor) -> Paths:
+        """Some of the paths, by the first dimension of the batch."""
+        numbers = index.cpu().numpy() if isinstance(index, Tensor) else index
+        return self._each(
+            lambda values: values[index] if isinstance(values, Tensor) else np.asarray(values[numbers], dtype=object)
+        )
+
+    def flatten(self) -> Paths:
+        """The same paths with one dimension of batch, ``(P,)``."""
+        n = self.status.size
+        return self._each(lambda values: values.reshape(n, *values.shape[self.status.ndim :]))
+
+    def unflatten(self, batch: torch.Size) -> Paths:
+        """The same paths, of batch ``(P,)``, with a batch of another shape."""
+        return self._each(lambda values: values.reshape((*batch, *values.shape[1:])))
+
+    def _each(self, change: Callable[[Any], Any]) -> Paths:
+        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in CONTEXT}
+        return replace(self, **{name: change(values) for name, values in parts.items()})
+
+    def report(self) -> Report:
+        """What the solver says about each path, for reading: ``print(paths.report())``."""
+        return Report.of(self)
+
+    @torch.no_grad()  # the graph of all points would be kept for nothing where weights ask for a gradient
+    def resample(self, n: int = 100) -> Profile:
+        """The paths at ``n`` points, evenly spaced by arc length in data space.
+
+        Raises:
+            ValueError: if ``n`` is below 2.
+        """
+        if n < 2:
+            raise ValueError(f"n is {n}; a path is sampled at 2 points or more.")
+        fine = refine(self.z, SUB_POINTS)
+        norms = chord_norms(self.manifold.generate_flat(fine).detach())
+        positions = equal_length_positions(norms, n)
+        z = along(fine, positions)
+        chord = positions.floor().clamp(max=norms.shape[-1] - 1)
+        direction = along(fine, chord + 1) - along(fine, chord)  # of the chord of z that the point is on
+        x, nll, pushed = self.manifold.moving(z, direction)
+        fractions = positions.new_tensor(range(n)) / (n - 1)
+        return Profile(
+            arc_length=(norms.sum(-1, keepdim=True) * fractions).to(z.dtype),
+            z=z,
+            x=x.detach(),
+            nll=nll.detach(),
+            tangent=normalize(pushed.detach(), dim=-1),
+        )
+
+    def to_frame(self, n: int | None = None) -> pd.DataFrame:
+        """The paths as a table, one row a point: the solver's own points, or ``n`` points evenly spaced by arc length.
+
+        Columns: ``method``, ``mu``, ``pair`` (running number in the batch), ``point``, ``nll``, the latents
+        ``z0, z1, ...``, and ``arc_length`` for evenly spaced points.
+        """
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        if n is None:
+            z, nll = self.z, self.nll
+        else:
+            profile = self.resample(n)
+            z, nll = profile.z, profile.nll
+            columns["arc_length"] = profile.arc_length.flatten().cpu().numpy()
+        n_points, d = z.shape[-2:]
+        n_pairs = z.shape[:-2].numel()
+        latents = z.reshape(-1, d).cpu().numpy()
+        return pd.DataFrame(
+            {
+                "method": self.method,
+                "mu": self.mu,
+                "pair": np.repeat(np.arange(n_pairs), n_points),
+                "point": np.tile(np.arange(n_points), n_pairs),
+                **columns,
+                "nll": nll.flatten().cpu().numpy(),
+                **{f"z{i}": latents[:, i] for i in range(d)},
+            }
+        )
+
+
+def join(groups: Sequence[Paths]) -> Paths:
+    """Paths of several groups of pairs, ``(P,)`` each, as one batch; shorter histories repeat their last value."""
+    if len(groups) == 1:
+        return groups[0]
+    n_columns = max(group.history.shape[1] for group in groups)
+    joined: dict[str, Any] = {}
+    for name in (field.name for field in fields(Paths) if field.name not in CONTEXT):
+        parts = [getattr(group, name) for group in groups]
+        if name == "history":
+            parts = [torch.cat([part, part[:, -1:].expand(-1, n_columns - part.shape[1])], dim=1) for part in parts]
+        joined[name] = np.concatenate(parts) if name == "status" else torch.cat(parts)
+    return replace(groups[0], **joined)

@@ -1,0 +1,88 @@
+"""What a solver says about each path, for reading."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geodreg.geometry.curve import chord_norms
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from geodreg.interpolation.paths import Paths
+
+__all__ = ["Report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a solver says about each of ``P`` paths; printed, it is a table of medians and ranges.
+
+    Attributes:
+        title: method, number of paths and of points, seconds.
+        energy: chord energy.
+        density: the regulariser; both add up to the objective.
+        objective: what was minimised.
+        gradient_norm: norm of its gradient with respect to the latents, where the solve stopped; NaN if none was taken.
+        gap: longest chord over mean chord.
+        speed_variation: standard deviation of the chords' lengths over their mean.
+        evaluations: of the objective; one with fewer points counts for as much as its share of points.
+        status: why the solver stopped.
+    """
+
+    title: str
+    energy: NDArray[np.float64]
+    density: NDArray[np.float64]
+    objective: NDArray[np.float64]
+    gradient_norm: NDArray[np.float64]
+    gap: NDArray[np.float64]
+    speed_variation: NDArray[np.float64]
+    evaluations: NDArray[np.float64]
+    status: NDArray[np.object_]
+
+    @staticmethod
+    def of(paths: Paths) -> Report:
+        """The report on paths of any batch shape."""
+        flat = paths.flatten()
+        chords = chord_norms(flat.x.flatten(2))
+        variation = chords.std(-1, correction=0) / chords.mean(-1).clamp_min(1e-300)
+        weight = f", mu {paths.mu:g}" if paths.method == "geodreg" else ""
+        n_paths, n_points = flat.z.shape[:2]
+        columns = {
+            "energy": flat.energy,
+            "density": flat.objective - flat.energy,
+            "objective": flat.objective,
+            "gradient_norm": flat.gradient_norm,
+            "gap": flat.gap,
+            "speed_variation": variation,
+            "evaluations": flat.evaluations,
+        }
+        return Report(
+            title=f"{n_paths} by {paths.method}{weight}, {n_points} points, {paths.seconds:.3g} s",
+            **{name: values.double().cpu().numpy() for name, values in columns.items()},
+            status=flat.status,
+        )
+
+    def __str__(self) -> str:
+        lines = [self.title, f"{'':16} {'median':>10} {'least':>10} {'most':>10}"]
+        for name in self._numbers():
+            values = getattr(self, name)
+            values = values[np.isfinite(values)]
+            shown = [np.median(values), values.min(), values.max()] if values.size else [np.nan] * 3
+            lines.append(f"{name.replace('_', ' '):16} " + " ".join(f"{value:10.4g}" for value in shown))
+        counts = Counter(str(status) for status in self.status).most_common()
+        return "\n".join([*lines, *(f"{count:6d}  {status}" for status, count in counts)])
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each path."""
+        import pandas as pd
+
+        return pd.DataFrame({**{name: getattr(self, name) for name in self._numbers()}, "status": self.status})
+
+    def _numbers(self) -> list[str]:
+        return [field.name for field in fields(self) if field.name not in ("title", "status")]

@@ -1,0 +1,1 @@
+"""Linear algebra that knows nothing of generators: block-tridiagonal systems, conjugate gradients, Lanczos."""

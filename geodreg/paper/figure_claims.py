@@ -1,0 +1,116 @@
+"""What the paper says about its figures, next to what was measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geodreg.paper.comparison import paired_differences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["figure_3_aims", "figure_3_claims", "figure_4_claims"]
+
+Claim = tuple[str, str, bool]
+"""Statement, measured value in words, and whether it holds."""
+
+
+def figure_3_claims(table: pd.DataFrame) -> list[Claim]:
+    """The paper's statements about lengths and densities; one holds if it does in more than half of the pairs.
+
+    Args:
+        table: from :func:`~geodreg.paper.comparison.summarise`, with the share ``accepted`` by a judge if there is one.
+    """
+    length, nll = (_columns(table, name) for name in ("length", "nll_mean"))
+    shortest = length.idxmin(axis=1) == "geodesic"
+    thinner = paired_differences(table, "nll_mean", "geodesic", "straight")
+    denser = paired_differences(table, "nll_mean", "straight", "geodreg")
+    densest = nll.idxmin(axis=1) == "geodreg"
+    claims = [
+        (
+            "The geodesic is the shortest of the three",
+            f"in {shortest.mean():.0%} of {len(length)} pairs; StraightZ is longer by "
+            f"{(length['straight'] / length['geodesic'] - 1).median():.0%}, "
+            f"GeodReg by {(length['geodreg'] / length['geodesic'] - 1).median():.0%} (medians)",
+            shortest.mean() > 0.5,
+        ),
+        (
+            "It passes through lower density than the straight line",
+            f"in {thinner['share']:.0%} of pairs; mean NLL higher by {_interval(thinner, 'nats')}",
+            thinner["share"] > 0.5,
+        ),
+        (
+            "The regularised path has the highest density of the three",
+            f"in {densest.mean():.0%} of pairs; mean NLL below StraightZ's in {denser['share']:.0%}, "
+            f"by {_interval(denser, 'nats')}",
+            densest.mean() > 0.5,
+        ),
+    ]
+    if "accepted" in table:
+        better = paired_differences(table, "accepted", "geodreg", "straight")
+        worse = paired_differences(table, "accepted", "straight", "geodesic")
+        claims += [
+            (
+                "More of its images are accepted by the judge than of the straight line's",
+                f"in {better['share']:.0%} of pairs; share larger by {_interval(better)}",
+                better["share"] > 0.5,
+            ),
+            (
+                "and fewer of the geodesic's",
+                f"in {worse['share']:.0%} of pairs; share smaller by {_interval(worse)}",
+                worse["share"] > 0.5,
+            ),
+        ]
+    return claims
+
+
+def figure_3_aims(table: pd.DataFrame) -> list[Claim]:
+    """What must come out with the default weight, more than the paper says; the columns are those of Figure 3."""
+    length = _columns(table, "length")
+    shortest = length.idxmin(axis=1) == "geodesic"
+    denser = paired_differences(table, "nll_mean", "straight", "geodreg")
+    solved = table.loc[table["method"] != "straight", "converged"]
+    return [
+        (
+            "The regularised path is denser than StraightZ in at least 80 % of pairs",
+            f"in {denser['share']:.0%}",
+            denser["share"] >= 0.8,
+        ),
+        ("The geodesic is the shortest in all", f"in {shortest.mean():.0%}", bool(shortest.all())),
+        ("Every solve converged; if not, the next table says why", f"{solved.mean():.0%}", bool(solved.all())),
+    ]
+
+
+def figure_4_claims(table: pd.DataFrame) -> list[Claim]:
+    """The paper's statements about Figure 4; the columns are those of Figure 3 and ``excess``."""
+    excess = _columns(table, "excess")
+    order = (excess["geodesic"] < excess["geodreg"]) & (excess["geodreg"] < excess["straight"])
+    farther = paired_differences(table, "excess", "geodreg", "geodesic")
+    nearer = paired_differences(table, "excess", "straight", "geodreg")
+    return [
+        (
+            "Lengths and dissimilarities are in the order Geod, GeodReg, StraightZ",
+            f"in {order.sum()} of {len(order)} pairs",
+            order.mean() > 0.5,
+        ),
+        (
+            "GeodReg deviates from the straight line more than Geod",
+            f"in {farther['share']:.0%} of pairs; excess length larger by {_interval(farther, digits=3)}",
+            farther["share"] > 0.5,
+        ),
+        (
+            "GeodReg deviates from it less than StraightZ",
+            f"in {nearer['share']:.0%} of pairs; excess length smaller by {_interval(nearer, digits=3)}",
+            nearer["share"] > 0.5,
+        ),
+    ]
+
+
+def _columns(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """One column of a summary, a row for each pair and a column for each method."""
+    return table.pivot_table(index="pair", columns="method", values=name)
+
+
+def _interval(difference: dict[str, float], unit: str = "", digits: int = 2) -> str:
+    median, low, high = (f"{difference[key]:.{digits}f}" for key in ("median", "low", "high"))
+    return f"{median} {unit}".strip() + f" (median; 95 % interval {low} to {high})"

@@ -1,0 +1,183 @@
+"""What the paper's Algorithm 1 minimises: its forces beside those of the printed loss, and its course."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from geodreg.geometry.curve import chord_length, chord_norms
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.interpolate import interpolate
+from geodreg.interpolation.paths import Paths
+from geodreg.solvers import Algorithm1
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Forces", "course", "forces", "largest_angle", "length_gradient_error", "normal_balance", "step_sweep"]
+
+
+@dataclass(frozen=True)
+class Forces:
+    """What acts on the interior points of polylines, in double precision.
+
+    Attributes:
+        bend: difference of consecutive unit chords :math:`a_k`, ``(P, K-2, D)``.
+        tangents: pushed latent directions, ``(P, K-2, d, D)``.
+        pulled: :math:`J^T a`, a covector, ``(P, K-2, d)``.
+        density: gradient of the NLL, a covector too, ``(P, K-2, d)``.
+    """
+
+    bend: Tensor
+    tangents: Tensor
+    pulled: Tensor
+    density: Tensor
+
+    def raised(self, covector: Tensor) -> Tensor:
+        r"""The vector :math:`g^{-1} c` of a covector ``(P, K-2, d)``, pushed to data space: ``(P, K-2, D)``."""
+        metric = self.tangents @ self.tangents.mT
+        return self.pushed(torch.linalg.solve(metric, covector.unsqueeze(-1)).squeeze(-1))
+
+    def pushed(self, vector: Tensor) -> Tensor:
+        """A latent vector ``(P, K-2, d)`` in data space, ``(P, K-2, D)``."""
+        return (vector.unsqueeze(-2) @ self.tangents).squeeze(-2)
+
+
+def forces(manifold: LatentManifold, z: Tensor) -> Forces:
+    """The forces on polylines ``(P, K, d)``."""
+    interior = z[:, 1:-1].detach().requires_grad_()
+    (density,) = torch.autograd.grad(manifold.nll(interior).sum(), interior)
+    with torch.no_grad():
+        tangents = manifold.pushforward(interior.flatten(0, 1))[1].unflatten(0, interior.shape[:2]).double()
+        chords = normalize(manifold.generate_flat(z).double().diff(dim=1), dim=-1)
+    bend = chords.diff(dim=1)
+    return Forces(bend, tangents, (tangents @ bend.unsqueeze(-1)).squeeze(-1), density.double())
+
+
+def length_gradient_error(manifold: LatentManifold, z: Tensor) -> float:
+    """How far :math:`J^T a` is from minus the gradient of the polyline's length, relative to that.
+
+    Args:
+        manifold: the model.
+        z: polylines ``(P, K, d)``.
+    """
+    interior = z[:, 1:-1].detach().requires_grad_()
+    curve = torch.cat([z[:, :1], interior, z[:, -1:]], dim=1)
+    (gradient,) = torch.autograd.grad(chord_length(manifold.generate_flat(curve)).sum(), interior)
+    return ((forces(manifold, z).pulled + gradient).norm() / gradient.norm()).item()
+
+
+def normal_balance(paths: Paths, mu: float) -> pd.DataFrame:
+    r"""At the points of minimisers of the printed loss, how its two forces balance across the curve.
+
+    A minimiser bends, across the curve, as :math:`J g^{-1} \nabla \mathrm{nll}` pushes it. Algorithm 1 has
+    :math:`J \nabla \mathrm{nll}` there, a covector's numbers taken for a vector's.
+
+    Args:
+        paths: regularised paths ``(P,)`` by the default solver.
+        mu: their weight.
+
+    Returns:
+        one row a point: ``pair``, ``raised`` and ``unraised``, the cosines between the bend and either push, all of
+        them across the curve; and ``ratio``, the weight at which Algorithm 1 would balance there with the raised push,
+        over ``mu`` times the mean chord.
+    """
+    import pandas as pd
+
+    acting = forces(paths.manifold, paths.z)
+    x = paths.x.flatten(2).double()
+    along = normalize(x[:, 2:] - x[:, :-2], dim=-1)
+
+    def across(vector: Tensor) -> Tensor:
+        return vector - (vector * along).sum(-1, keepdim=True) * along
+
+    bend, raised = across(acting.raised(acting.pulled)), across(acting.raised(acting.density))
+    unraised = across(acting.pushed(acting.density))
+    weight = (bend * raised).sum(-1) / raised.square().sum(-1)
+    mean_chord = chord_norms(x).mean(-1, keepdim=True)
+    columns = {
+        "raised": torch.cosine_similarity(bend, raised, dim=-1),
+        "unraised": torch.cosine_similarity(bend, unraised, dim=-1),
+        "ratio": weight / (mu * mean_chord),
+    }
+    table = pd.DataFrame({name: values.flatten().numpy() for name, values in columns.items()})
+    table.insert(0, "pair", [pair for pair in range(len(x)) for _ in range(x.shape[1] - 2)])
+    return table
+
+
+def course(manifold: LatentManifold, start: Tensor, end: Tensor, mu: float, iterations: Sequence[int]) -> pd.DataFrame:
+    """Algorithm 1 with its default step, looked at on the way.
+
+    Args:
+        manifold: the model.
+        start: ``(P, d)``.
+        end: ``(P, d)``.
+        mu: weight of the density, in the algorithm's sense; zero for the plain geodesic.
+        iterations: at which to look, increasing.
+
+    Returns:
+        a row for each look and pair: ``iteration``, ``pair``, ``gap`` (longest chord over mean chord), ``length`` of
+        the path between the points too, ``nll_points`` (mean over the solver's points), ``nll_path`` (mean over equal
+        arc length), ``status``.
+    """
+    import pandas as pd
+
+    method = "geodreg" if mu > 0.0 else "geodesic"
+    rows = []
+    for pair in range(len(start)):
+        ends = start[pair], end[pair]
+        path, done = interpolate(manifold, *ends, "straight"), 0
+        eta = path.chord_length.item() / (4 * (path.z.shape[0] - 1))
+        for iteration in iterations:
+            solver = Algorithm1(eta=eta, max_iterations=iteration - done)
+            path = interpolate(manifold, *ends, method, mu=mu, solver=solver, init=path.z)
+            along = path.resample(100).nll.mean().item()
+            numbers = path.gap.item(), path.length.item(), path.nll.mean().item(), along
+            rows.append((iteration, pair, *numbers, str(path.status)))
+            done = iteration
+    columns = ["iteration", "pair", "gap", "length", "nll_points", "nll_path", "status"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def step_sweep(
+    manifold: LatentManifold, start: Tensor, end: Tensor, shares: Sequence[float], iterations: int, n_points: int = 35
+) -> pd.DataFrame:
+    """Algorithm 1 without density at several steps, as shares of the limit of stability in flat space.
+
+    Args:
+        manifold: the model.
+        start: ``(P, d)``.
+        end: ``(P, d)``.
+        shares: of half of the start curve's mean chord.
+        iterations: limit.
+        n_points: points of a path.
+
+    Returns:
+        a row for each share and pair: ``share``, ``pair``, ``angle`` (the largest between neighbours, in degrees).
+    """
+    import pandas as pd
+
+    tables = []
+    for share in shares:
+        solver = Algorithm1(share=share, max_iterations=iterations)
+        path = interpolate(manifold, start, end, "geodesic", n_points=n_points, solver=solver)
+        angle = largest_angle(path.x.flatten(2))
+        tables.append(pd.DataFrame({"share": share, "pair": range(len(angle)), "angle": angle.numpy()}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def largest_angle(x: Tensor) -> Tensor:
+    """Largest angle between neighbouring chords in degrees, ``(P, K, D)`` to ``(P,)``.
+
+    Example:
+        >>> largest_angle(torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [2.0, 2.0]]]))
+        tensor([90.], dtype=torch.float64)
+    """
+    chords = x.diff(dim=1).double()
+    cosine = torch.cosine_similarity(chords[:, 1:], chords[:, :-1], dim=-1)
+    return cosine.clamp(-1.0, 1.0).acos().rad2deg().amax(-1)
