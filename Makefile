@@ -35,6 +35,7 @@ test: $(READY)
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	OMP_NUM_THREADS=1 pytest -n $(CORES)
 
 # The same threads for everybody. SciPy's own BLAS gets one, or its threads and PyTorch's fight and SciPy loses most.

@@ -14,7 +14,7 @@ from geodreg import LatentManifold, interpolate
 from geodreg.geometry.curve import straight
 from geodreg.models import load_model
 from geodreg.objectives.dense import PathObjective
-from geodreg.paper.endpoints import choose_ends
+from geodreg.paper.endpoints import choose_endpoints
 from tests.generators import latents, random_decoder
 
 __all__ = ["NOISE", "Problem", "model_problem", "plain_problem", "random_problem", "regularised_problem"]
@@ -152,5 +152,5 @@ def random_problem(sizes: tuple[int, ...], gain: float, seed: int, n_pairs: int 
 def model_problem(name: str, n_pairs: int, dtype: torch.dtype = torch.float32) -> Problem:
     """Plain geodesics on one of the book's models, between ends chosen as on its pages."""
     model = load_model(name)
-    start, end = (z.to(dtype) for z in choose_ends(model, n_pairs, SEED))
+    start, end = (z.to(dtype) for z in choose_endpoints(model, n_pairs, SEED))
     return plain_problem(name, 0.0, LatentManifold(model.generator.to(dtype), noise=NOISE), start, end)

@@ -14,7 +14,7 @@ from geodreg.commands.cli import app
 from geodreg.datasets import read_mnist, read_yale
 from geodreg.models import VAE, ModelError, load_judge, load_model, model_folder, read_card
 from geodreg.models.store import write_model
-from geodreg.paper.endpoints import choose_ends, codes_of
+from geodreg.paper.endpoints import choose_endpoints, codes_of
 from geodreg.paper.folds import folded_share
 from geodreg.paper.metrics import condition_numbers, high_frequency_ratios
 from geodreg.training import recipes
@@ -156,12 +156,12 @@ def test_codes_of_the_rendered_faces_are_those_of_the_renderer(name: str, shadow
 def test_ends_are_random_but_the_same_for_a_seed_and_more_pairs_begin_with_the_same() -> None:
     for name in ("mnist-vae", "mnist-gan", "yale-dcgan"):
         model = load_model(name)
-        few, many = choose_ends(model, 3, seed=0), choose_ends(model, 9, seed=0)
+        few, many = choose_endpoints(model, 3, seed=0), choose_endpoints(model, 9, seed=0)
         assert torch.equal(few[0], many[0][:3])
         assert torch.equal(few[1], many[1][:3])
-        assert not torch.equal(few[0], choose_ends(model, 3, seed=1)[0])
+        assert not torch.equal(few[0], choose_endpoints(model, 3, seed=1)[0])
     judge, model = load_judge(), load_model("mnist-gan")
-    start, end = (model.generator(z) for z in choose_ends(model, 9, seed=0))
+    start, end = (model.generator(z) for z in choose_endpoints(model, 9, seed=0))
     assert judge.accepts(start).all()
     assert (judge.classify(start) != judge.classify(end)).all()
 

@@ -16,7 +16,7 @@ from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.invert import invert
 from geodreg.models.zoo import TrainedModel, load_model
 from geodreg.paper.comparison import NAMES, compare, tabulate_paths
-from geodreg.paper.endpoints import choose_ends
+from geodreg.paper.endpoints import choose_endpoints
 from geodreg.training.recipes import RECIPES
 from geodreg.workspace.devices import find_device
 from geodreg.workspace.files import write_whole
@@ -71,7 +71,7 @@ def interpolate_command(
     if first is not None and last is not None:
         start, end = ends_from_pictures(trained, manifold, [first, last], seed)
     else:
-        start, end = (z[-1:].to(place) for z in choose_ends(_with_images(trained), int(pair or 1), seed))
+        start, end = (z[-1:].to(place) for z in choose_endpoints(_with_images(trained), int(pair or 1), seed))
     paths = compare(manifold, start, end, mu=mu, n_points=n_points)
     for method, path in paths.items():
         typer.echo(f"{NAMES[method]}: {path.report()}")

@@ -14,7 +14,7 @@ from geodreg.geometry.manifold import LatentManifold, tangents_by_torch
 from geodreg.interpolation.paths import Paths
 from geodreg.solvers import Algorithm1, GraphStart, MatrixFree, Newton, Solver
 
-__all__ = ["check_ends", "check_generator", "check_init", "check_settings", "check_solver"]
+__all__ = ["check_endpoints", "check_generator", "check_init", "check_settings", "check_solver"]
 
 SAME = 1e-3  # relative; a generator may compute in less precision than it returns
 DIRECTIONS = 16  # that the derivatives are tried in; a large Jacobian would not fit into memory
@@ -95,7 +95,7 @@ def check_geodesic(geodesic: Paths | None, start: Tensor, end: Tensor, n_points:
         raise ValueError("geodesic is between other ends; pass what method='geodesic' gave for these.")
 
 
-def check_ends(manifold: LatentManifold, start: Tensor, end: Tensor, needs_density: bool) -> None:
+def check_endpoints(manifold: LatentManifold, start: Tensor, end: Tensor, needs_density: bool) -> None:
     """Refuse ends that do not match each other, the generator or the prior.
 
     Raises:

@@ -14,7 +14,7 @@ from torch import Tensor
 from geodreg.geometry.curve import chord_energy, chord_length, gap, straight
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
-from geodreg.interpolation.arguments import check_ends, check_geodesic, check_init, check_settings, check_solver
+from geodreg.interpolation.arguments import check_endpoints, check_geodesic, check_init, check_settings, check_solver
 from geodreg.interpolation.memory import pairs_at_once
 from geodreg.interpolation.paths import Paths, join, path_length
 from geodreg.interpolation.progress import progress_bar
@@ -100,7 +100,7 @@ def interpolate(
     if isinstance(chosen, MatrixFree) and memory is not None:
         chosen = replace(chosen, memory=memory)
     manifold = _as_seen_by(chosen, manifold)
-    check_ends(manifold, start, end, needs_density=method == "geodreg" and mu > 0.0)
+    check_endpoints(manifold, start, end, needs_density=method == "geodreg" and mu > 0.0)
     check_init(init, start, end, n_points)
     check_geodesic(geodesic, start, end, n_points)
 

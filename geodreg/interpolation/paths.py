@@ -133,7 +133,24 @@ class Paths:
 
     def report(self) -> Report:
         """What the solver says about each path, for reading: ``print(paths.report())``."""
-        return Report.of(self)
+        flat = self.flatten()
+        chords = chord_norms(flat.x.flatten(2))
+        weight = f", mu {self.mu:g}" if self.method == "geodreg" else ""
+        n_paths, n_points = flat.z.shape[:2]
+        columns = {
+            "energy": flat.energy,
+            "density": flat.objective - flat.energy,
+            "objective": flat.objective,
+            "gradient_norm": flat.gradient_norm,
+            "gap": flat.gap,
+            "speed_variation": chords.std(-1, correction=0) / chords.mean(-1).clamp_min(1e-300),
+            "evaluations": flat.evaluations,
+        }
+        return Report(
+            title=f"{n_paths} by {self.method}{weight}, {n_points} points, {self.seconds:.3g} s",
+            **{name: values.double().cpu().numpy() for name, values in columns.items()},
+            status=flat.status,
+        )
 
     @torch.no_grad()  # the graph of all points would be kept for nothing where weights ask for a gradient
     def resample(self, n: int = 100) -> Profile:

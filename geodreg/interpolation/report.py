@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geodreg.geometry.curve import chord_norms
-
 if TYPE_CHECKING:
     import pandas as pd
-
-    from geodreg.interpolation.paths import Paths
 
 __all__ = ["Report"]
 
@@ -44,29 +40,6 @@ class Report:
     speed_variation: NDArray[np.float64]
     evaluations: NDArray[np.float64]
     status: NDArray[np.object_]
-
-    @staticmethod
-    def of(paths: Paths) -> Report:
-        """The report on paths of any batch shape."""
-        flat = paths.flatten()
-        chords = chord_norms(flat.x.flatten(2))
-        variation = chords.std(-1, correction=0) / chords.mean(-1).clamp_min(1e-300)
-        weight = f", mu {paths.mu:g}" if paths.method == "geodreg" else ""
-        n_paths, n_points = flat.z.shape[:2]
-        columns = {
-            "energy": flat.energy,
-            "density": flat.objective - flat.energy,
-            "objective": flat.objective,
-            "gradient_norm": flat.gradient_norm,
-            "gap": flat.gap,
-            "speed_variation": variation,
-            "evaluations": flat.evaluations,
-        }
-        return Report(
-            title=f"{n_paths} by {paths.method}{weight}, {n_points} points, {paths.seconds:.3g} s",
-            **{name: values.double().cpu().numpy() for name, values in columns.items()},
-            status=flat.status,
-        )
 
     def __str__(self) -> str:
         lines = [self.title, f"{'':16} {'median':>10} {'least':>10} {'most':>10}"]

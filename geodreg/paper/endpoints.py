@@ -11,7 +11,7 @@ from geodreg.models.mlp import DigitGenerator
 from geodreg.models.zoo import TrainedModel, load_judge
 from geodreg.paper.comparison import random_pairs
 
-__all__ = ["choose_ends", "choose_lights", "choose_ring_ends", "codes_at", "codes_of"]
+__all__ = ["choose_endpoints", "choose_lights", "choose_ring_endpoints", "codes_at", "codes_of"]
 
 SAMPLES_A_PAIR = 40  # prior samples for each pair of the circle GAN
 N_CANDIDATES = 1000  # prior samples among which the GAN's ends are chosen, as many as there are codes of the VAE
@@ -22,7 +22,7 @@ def codes_of(model: TrainedModel, file: str) -> Tensor:
     return torch.tensor(model.table(file).filter(regex=r"^z\d").to_numpy(), dtype=torch.float32)
 
 
-def choose_ends(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tensor, Tensor]:
+def choose_endpoints(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tensor, Tensor]:
     """Random pairs of latents of one of the book's models; more pairs with the same seed begin with the same ones.
 
     On the VAE they are codes of test digits of different classes. On the MNIST GAN, which has no codes, they are prior
@@ -52,7 +52,7 @@ def choose_ends(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tensor, T
     return start, end
 
 
-def choose_ring_ends(manifold: LatentManifold, n_pairs: int, seed: int) -> tuple[Tensor, Tensor]:
+def choose_ring_endpoints(manifold: LatentManifold, n_pairs: int, seed: int) -> tuple[Tensor, Tensor]:
     """Random pairs of latents of a circle GAN that are mapped close to the circle, with the hole between them.
 
     They are prior samples at a radius of 0.8 to 1.2 in data space, those of a pair at least 120 degrees apart there.

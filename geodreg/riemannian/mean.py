@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from geodreg.geometry.manifold import LatentManifold
-from geodreg.interpolation.arguments import check_ends
+from geodreg.interpolation.arguments import check_endpoints
 from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.paths import Paths
 from geodreg.riemannian.arguments import as_manifold, check_latents, check_whole
@@ -116,7 +116,7 @@ def frechet_mean(
     check_whole("max_iterations", max_iterations, least=1)
     if isinstance(init, Tensor):
         raise TypeError("init is a tensor; the geodesics' start moves, so choose 'straight', 'graph' or a GraphStart.")
-    check_ends(manifold, points, points, needs_density=False)
+    check_endpoints(manifold, points, points, needs_density=False)
     first = _medoid(manifold, points, shares) if start is None else _first_guess(start, points)
 
     def look(z: Tensor, curves: str | GraphStart | Tensor) -> _State:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 __all__ = ["loss_curves", "sample_grid"]
 
+SAME_ALWAYS = {"svg.hashsalt": "geodreg", "svg.fonttype": "path"}
+
 
 def sample_grid(images: Tensor, low: float = 0.0, high: float = 1.0, ink: bool = False) -> bytes:
     """Images ``(n, h, w)`` in rows of eight, as PNG.
@@ -33,16 +35,15 @@ def loss_curves(curve: Mapping[str, Sequence[float]]) -> bytes:
     """The columns of a training curve over its first one, as SVG that is the same on every run."""
     import matplotlib.pyplot as plt
 
-    from geodreg.plotting import use_house_style
-
-    use_house_style()
     (along, position), *columns = curve.items()
-    figure, axes = plt.subplots(figsize=(6.0, 2.6), layout="constrained")
-    for name, values in columns:
-        axes.plot(position, values, label=name, linewidth=1.0)
-    axes.set(xlabel=along, ylabel="loss")
-    axes.legend(frameon=False)
     file = io.BytesIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    plt.close(figure)
+    with plt.style.context(["default", SAME_ALWAYS]):
+        figure, axes = plt.subplots(figsize=(6.0, 2.6), layout="constrained")
+        for name, values in columns:
+            axes.plot(position, values, label=name, linewidth=1.0)
+        axes.set(xlabel=along, ylabel="loss")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+        figure.savefig(file, format="svg", metadata={"Date": None})
+        plt.close(figure)
     return file.getvalue()

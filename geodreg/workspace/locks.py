@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from geodreg.errors import PlainError
 
@@ -50,22 +48,15 @@ def alone(folder: Path, what: str) -> Iterator[None]:
         yield
 
 
-def main(
-    folder: Annotated[Path, typer.Argument(help="Folder to hold.")],
-    what: Annotated[str, typer.Argument(help="What runs, for the message to others.")],
-    command: Annotated[list[str], typer.Argument(help="The command.")],
-) -> None:
-    """Run a command while holding a folder."""
+def main(folder: str, what: str, *command: str) -> int:
+    """Run a command while holding a folder, and return its exit code."""
     try:
-        with alone(folder, what):
-            code = subprocess.run(command, check=False).returncode  # noqa: S603 - the caller's own command
+        with alone(Path(folder), what):
+            return subprocess.run(command, check=False).returncode  # noqa: S603 - the caller's own command
     except BusyError as error:
-        typer.echo(str(error), err=True)
-        code = 1
-    raise typer.Exit(code)
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False)
-    app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(main)
-    app()
+    sys.exit(main(*sys.argv[1:]))

@@ -18,7 +18,7 @@ from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.paths import Paths
 from geodreg.models.zoo import TrainedModel, load_judge
 from geodreg.paper.comparison import compare, summarise
-from geodreg.paper.endpoints import choose_ends, choose_ring_ends
+from geodreg.paper.endpoints import choose_endpoints, choose_ring_endpoints
 from geodreg.paper.metrics import excess_length
 from geodreg.paper.printed_algorithm import largest_angle
 from geodreg.paper.realism import FeatureStatistics, accepted_share, frechet_distance, nearest_distance
@@ -71,9 +71,9 @@ class Subject:
         """The same pairs for every table, but for one that asks for others."""
         seed = self.settings.ends_seed if seed is None else seed
         if self.name == RING:
-            return choose_ring_ends(self.manifold, self.pairs, seed)
+            return choose_ring_endpoints(self.manifold, self.pairs, seed)
         assert self.model is not None  # noqa: S101
-        return choose_ends(self.model, self.pairs, seed)
+        return choose_endpoints(self.model, self.pairs, seed)
 
 
 def measure(table: str, subject: Subject) -> pd.DataFrame:
