@@ -40,7 +40,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from geodreg import notebook
+from geodreg.book import notebook
 
 notebook.begin(globals())
 ```
