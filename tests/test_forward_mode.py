@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from geodreg import LatentManifold
 from geodreg.derivatives.activations import DERIVATIVES
 from geodreg.derivatives.forward_mode import NoRuleError, values_and_tangents
-from geodreg.geometry.manifold import tangents_by_torch
+from geodreg.derivatives.rungs import tangents_by_vmap
 from geodreg.models import load_model
 from tests.generators import cylinder, latents, random_decoder, sphere, swiss_roll
 
@@ -59,7 +59,7 @@ def _with_statistics(*layers: nn.Module) -> nn.Module:
 def test_rules_give_what_torch_gives_and_can_be_differentiated(name: str) -> None:
     d, make = NETWORKS[name]
     generator, z = make(), latents(5, d, 1).requires_grad_()
-    found, expected = values_and_tangents(generator, z), tangents_by_torch(generator, z)
+    found, expected = values_and_tangents(generator, z), tangents_by_vmap(generator, z)
     for one, other in zip(found, expected, strict=True):
         assert torch.allclose(one, other, atol=1e-12)
     weights = torch.randn(expected[1].shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -129,8 +129,9 @@ def test_second_derivatives_of_the_density_are_those_of_torch() -> None:
     one, other = (LatentManifold(f, noise=0.1) for f in (net, lambda z: net(z) + 0.0 * z.atan().sum(-1, keepdim=True)))
     z = latents(1, 3, 5)[0]
     hessians = [torch.autograd.functional.hessian(lambda p, m=m: m.nll(p), z) for m in (one, other)]
-    assert one._by_layers
-    assert not other._by_layers
+    assert one.ladder.rung is not None
+    assert other.ladder.rung is not None
+    assert (one.ladder.rung.name, other.ladder.rung.name) == ("layers", "vmap")
     assert torch.allclose(hessians[0], hessians[1], atol=1e-9)
 
 

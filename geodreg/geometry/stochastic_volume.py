@@ -263,6 +263,7 @@ class MatrixFreeManifold(LatentManifold):
 
     def __init__(self, exact: LatentManifold, volume: StochasticVolume) -> None:
         super().__init__(exact.generator, exact.prior, exact.noise)
+        self.function, self.ladder = exact.function, exact.ladder
         self.exact = exact
         self.volume = volume
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
-from geodreg.geometry.manifold import LatentManifold, tangents_by_torch
+from geodreg.derivatives.rungs import tangents_by_vmap
+from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.paths import Paths
 from geodreg.solvers import Algorithm1, GraphStart, MatrixFree, Newton, Solver
 
@@ -199,8 +200,8 @@ def _check_derivatives(manifold: LatentManifold, z: Tensor, twice: bool) -> None
         point = torch.zeros(1, len(some), dtype=z.dtype, device=z.device, requires_grad=True)
         moved = torch.full_like(point, torch.finfo(z.dtype).eps ** 0.25).requires_grad_()
         with torch.enable_grad():
-            x, columns = tangents_by_torch(along, point)
-            there, columns_there = tangents_by_torch(along, moved)
+            x, columns = tangents_by_vmap(along, point)
+            there, columns_there = tangents_by_vmap(along, moved)
             # Where the generator is odd or even a derivative may vanish by right, but not beside that place as well.
             gradient = _gradient(columns_there.square().sum(), moved) if twice else None
     except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
