@@ -12,6 +12,8 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from geodreg.derivatives.rungs import tangents_by_vmap
 from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.density_checks import check_ambient, check_density
+from geodreg.interpolation.latent_shapes import refuse_other_shape
 from geodreg.interpolation.paths import Paths
 from geodreg.solvers import Algorithm1, MatrixFree, Newton, Solver, Start
 
@@ -19,7 +21,7 @@ __all__ = ["check_endpoints", "check_generator", "check_init", "check_settings",
 
 SAME = 1e-3  # relative; a generator may compute in less precision than it returns
 DIRECTIONS = 16  # that the derivatives are tried in; a large Jacobian would not fit into memory
-METHODS = ("straight", "geodesic", "geodreg")
+METHODS = ("straight", "slerp", "geodesic", "geodreg")
 STARTS = ("straight", "graph", "best")
 SOLVERS: dict[str, Solver] = {"newton": Newton(), "algorithm1": Algorithm1(), "matrix-free": MatrixFree()}
 
@@ -34,8 +36,8 @@ def check_settings(method: object, mu: object, n_points: object, interval: objec
         raise ValueError(f"method is {method!r}; choose one of {', '.join(map(repr, METHODS))}.")
     if not (isinstance(mu, Real) and math.isfinite(mu) and float(mu) >= 0):
         raise ValueError(f"mu is {mu!r}; pass a finite number, zero or positive (the paper uses 0.003 to 0.1).")
-    if not (isinstance(n_points, Integral) and int(n_points) >= 3):
-        raise ValueError(f"n_points is {n_points!r}; a path needs a whole number of points, at least 3.")
+    if n_points != "auto" and not (isinstance(n_points, Integral) and int(n_points) >= 3):
+        raise ValueError(f"n_points is {n_points!r}; a path needs a whole number of points, at least 3, or 'auto'.")
     if interval != "unit-speed" and not (
         isinstance(interval, Real) and math.isfinite(interval) and float(interval) > 0
     ):
@@ -124,10 +126,17 @@ def check_endpoints(manifold: LatentManifold, start: Tensor, end: Tensor, needs_
     if not (start.isfinite().all() and end.isfinite().all()):
         raise ValueError("start or end holds a NaN or an infinity; pass finite latents.")
     ends = torch.stack([start, end]).detach().clone().reshape(-1, start.shape[-1])
-    x = check_generator(manifold, ends, twice=needs_density)
-    if needs_density and manifold.noise == 0.0 and x[0].numel() < start.shape[-1]:
+    pushed_forward = needs_density and manifold.density is None
+    try:
+        check_generator(manifold, ends, twice=pushed_forward)
+    except ValueError as error:
+        if error.__cause__ is not None:  # that the generator raised
+            refuse_other_shape(manifold, start.shape, ends)
+        raise
+    n_numbers = manifold.data_size(ends)
+    if pushed_forward and manifold.noise == 0.0 and n_numbers < start.shape[-1]:
         raise ValueError(
-            f"The generator takes {start.shape[-1]} latents to {x[0].numel()} numbers, so its density is singular "
+            f"The generator takes {start.shape[-1]} latents to {n_numbers} numbers, so its density is singular "
             "everywhere; pass a LatentManifold with noise > 0."
         )
 
@@ -148,12 +157,13 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
     _check_mode(manifold)
     try:
         with torch.no_grad():
-            x = manifold.generator(z)
-            alone = manifold.generator(z[:1])
+            x = manifold.function(z)
+            alone = manifold.function(z[:1])
     except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
         raise ValueError(
             f"The generator does not take latents of shape {tuple(z.shape)}, {z.dtype}, on {z.device} "
-            f"({_first_line(error)}); pass ends of its latent size, dtype and device."
+            f"({_first_line(error)}); pass ends of its latent size, dtype and device, and "
+            "LatentManifold(generator, latent_shape=...) if its latents are no vectors."
         ) from error
     if not (isinstance(x, Tensor) and x.is_floating_point() and x.ndim >= 2 and len(x) == len(z)):
         kind = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
@@ -169,25 +179,15 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
             "The generator gives another result for a latent alone than among others; "
             "it must compute each row by itself and without chance (call .eval() on a module)."
         )
+    check_ambient(manifold, x, z)
     _check_derivatives(manifold, z[:1], twice)
-    try:
-        inside = manifold.in_support(z)
-        manifold.log_prior(z)
-    except Exception as error:  # whatever it is, it is the prior's, and the sentence quotes it
-        raise ValueError(
-            f"The prior does not take latents of size {z.shape[-1]} on {z.device} ({_first_line(error)}); "
-            "pass a distribution over vectors of that size, or over one coordinate."
-        ) from error
-    if not inside.all():
-        raise ValueError("start or end lies outside of the prior's support; pass latents that the prior can draw.")
+    check_density(manifold, z)
     return x
 
 
 def _check_mode(manifold: LatentManifold) -> None:
-    module = manifold.generator
-    if not isinstance(module, nn.Module):
-        return
-    for part in module.modules():
+    modules = [each for each in (manifold.generator, manifold.ambient) if isinstance(each, nn.Module)]
+    for part in (part for module in modules for part in module.modules()):
         if part.training and isinstance(part, _DropoutNd | _NormBase):
             raise ValueError(
                 f"The generator is in training mode, where its {type(part).__name__} draws at random or mixes "

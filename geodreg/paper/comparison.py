@@ -62,7 +62,7 @@ def summarise(
     tables = []
     for method, path in paths.items():
         profile = path.resample(n)
-        ends = path.x.flatten(path.z.ndim - 1)[..., [0, -1], :].double()
+        ends = path.measured[..., [0, -1], :].double()
         columns = {
             "length": path.length,
             "chord": (ends[..., 1, :] - ends[..., 0, :]).norm(dim=-1),
