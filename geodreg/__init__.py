@@ -6,6 +6,7 @@ tangent vectors are in :mod:`geodreg.riemannian`. What needs more than torch, Nu
 used.
 """
 
+from geodreg.geometry.ambient import fisher_rao_bernoulli, fisher_rao_logits, stacked
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import (
     GradientEstimate,
@@ -13,6 +14,7 @@ from geodreg.geometry.stochastic_volume import (
     log_volume_estimate,
     log_volume_gradient_estimate,
 )
+from geodreg.interpolation.chain import Chain, chain
 from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.invert import Inversion, invert
 from geodreg.interpolation.paths import Paths, Profile
@@ -23,6 +25,7 @@ from geodreg.riemannian import (
     GeodesicError,
     exponential_map,
     frechet_mean,
+    geodesic_distance,
     geodesic_distances,
     initial_velocity,
     logarithm_map,
@@ -32,6 +35,7 @@ from geodreg.solvers import Algorithm1, GraphStart, MatrixFree, Newton, Status
 
 __all__ = [
     "Algorithm1",
+    "Chain",
     "Distances",
     "FrechetMean",
     "GeodesicError",
@@ -46,8 +50,12 @@ __all__ = [
     "Report",
     "Status",
     "VolumeEstimate",
+    "chain",
     "exponential_map",
+    "fisher_rao_bernoulli",
+    "fisher_rao_logits",
     "frechet_mean",
+    "geodesic_distance",
     "geodesic_distances",
     "initial_velocity",
     "interpolate",
@@ -56,5 +64,6 @@ __all__ = [
     "log_volume_gradient_estimate",
     "logarithm_map",
     "parallel_transport",
+    "stacked",
 ]
 __version__ = "0.1.0"

@@ -1,5 +1,6 @@
 """Riemannian geometry of a generator's manifold: exponential map, logarithm, parallel transport, distances, means."""
 
+from geodreg.riemannian.differentiable import geodesic_distance
 from geodreg.riemannian.distances import Distances, geodesic_distances
 from geodreg.riemannian.exponential import exponential_map
 from geodreg.riemannian.failure import GeodesicError
@@ -13,6 +14,7 @@ __all__ = [
     "GeodesicError",
     "exponential_map",
     "frechet_mean",
+    "geodesic_distance",
     "geodesic_distances",
     "initial_velocity",
     "logarithm_map",
