@@ -133,6 +133,20 @@ class LatentManifold:
             self._narrow = narrow, manifold
         return self._narrow[1]
 
+    def of_data(self) -> LatentManifold:
+        """The same manifold with lengths measured in data space; it is this one where there is no ambient map."""
+        if self.ambient is None:
+            return self
+        density = None if self.density is None else self.density.source
+        return LatentManifold(
+            self.generator,
+            self.prior,
+            self.noise,
+            density=density,
+            latent_shape=self.latent_shape,
+            derivatives=self.ladder.wanted,
+        )
+
     def without_density(self) -> LatentManifold:
         """The same metric with the standard prior and without noise, which are positive everywhere."""
         return LatentManifold(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from geodreg.geometry.curve import refine
 from geodreg.interpolation.paths import Paths
 
-__all__ = ["FIRST_POINTS", "MOST_POINTS", "first_number", "refined_start"]
+__all__ = ["FIRST_POINTS", "MOST_POINTS", "first_number", "next_number"]
 
 FIRST_POINTS, MOST_POINTS = 35, 273  # of n_points="auto"; the first one is the paper's, doubled three times at most
 
@@ -21,9 +20,7 @@ def first_number(n_points: int | str, init: object, geodesic: Paths | None) -> i
     return init.shape[-2] if isinstance(init, Tensor) and init.ndim >= 2 and init.shape[-2] >= 3 else FIRST_POINTS
 
 
-def refined_start(paths: Paths) -> Tensor | None:
-    """Start curves ``(..., 2K-1, d)`` with a point between any two, if a path swings out and that many are allowed."""
+def next_number(paths: Paths) -> int | None:
+    """Number of points to go on with, a point between any two, if a path swings out and that many are allowed."""
     n_points = 2 * paths.z.shape[paths.status.ndim] - 1
-    if n_points > MOST_POINTS or not paths.swings.any():
-        return None
-    return refine(paths.flat_latents, 2)
+    return n_points if n_points <= MOST_POINTS and bool(paths.swings.any()) else None

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geodreg.geometry.curve import chord_energy, chord_length, gap, slerp, straight
+from geodreg.geometry.curve import chord_energy, chord_length, gap, refine, slerp, straight
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
 from geodreg.interpolation.arguments import check_endpoints, check_geodesic, check_init, check_settings, check_solver
-from geodreg.interpolation.between_points import first_number, refined_start
+from geodreg.interpolation.between_points import first_number, next_number
 from geodreg.interpolation.density_checks import warn_of_kinks
 from geodreg.interpolation.latent_shapes import as_given, flat_endpoints, flat_latents
 from geodreg.interpolation.memory import pairs_at_once
@@ -72,8 +72,9 @@ def interpolate(
         end: latents of the same dtype and device; the batches broadcast, so one start may have many ends.
         method: one of the four.
         mu: weight of the density, for ``"geodreg"`` only; the paper's range is 0.003 to 0.1.
-        n_points: number ``K`` of points of each path, ends included, at least 3. ``"auto"`` is 35, and 69, 137 or at most
-            273 for the whole batch where a path is more than a hundredth longer than the polyline through its points.
+        n_points: number ``K`` of points of each path, ends included, at least 3. ``"auto"`` is 35, and for the
+            whole batch 69, 137 and at last 273 where a path is more than a hundredth longer than the polyline through its
+            points; each time it is solved anew.
         interval: length ``T`` of the parameter interval. With ``"unit-speed"`` it is the length of the pair's plain
             geodesic (found from the straight start), as the paper asks, and for the other methods the
             length of the path itself; 1.0 is the other usual convention.
@@ -122,6 +123,8 @@ def interpolate(
     n = first_number(n_points, curves, known)
     check_init(curves, start, end, n)
     check_geodesic(known, start, end, n)
+    if isinstance(curves, GraphStart) or (isinstance(curves, str) and curves != "straight"):
+        seen.sample_prior(1, start, seed=0)  # a prior that cannot be sampled is refused now
     if needs_density:
         warn_of_kinks(manifold, torch.stack([start, end]).detach().reshape(-1, start.shape[-1]), _budget(chosen))
 
@@ -129,10 +132,12 @@ def interpolate(
     weight = float(mu) if method == "geodreg" else 0.0
     task = _Task(seen, start, end, method, weight, interval, chosen, memory, progress)
     paths = task.paths(n, curves, known)
-    while n_points == "auto" and (refined := refined_start(paths)) is not None:
-        before, paths = paths, task.paths(refined.shape[-2], refined, None)
-        cost = before.evaluations * before.z.shape[before.status.ndim] / refined.shape[-2]
-        paths = replace(paths, evaluations=paths.evaluations + cost)
+    while n_points == "auto" and (more := next_number(paths)) is not None:
+        # From the same start again: where a path cut short between its points, it lies in a bad basin.
+        curves = refine(curves, 2) if isinstance(curves, Tensor) else curves
+        spent, n = paths.evaluations * n / more, more
+        paths = task.paths(n, curves, None)
+        paths = replace(paths, evaluations=paths.evaluations + spent)
     return replace(paths, z=as_given(manifold, paths.z, is_shaped), seconds=time.perf_counter() - began)
 
 
