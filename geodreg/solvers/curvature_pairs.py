@@ -3,69 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
 __all__ = ["CurvaturePairs"]
 
+USABLE = 1e-10  # least cosine between a step and the change of gradient along it
 
+
+@dataclass(frozen=True)
 class CurvaturePairs:
     """Steps and changes of gradient of the last iterations, of every problem of a batch by itself.
 
     A problem without a usable pair in some iteration has the weight zero there, so it is skipped in its
     own recursion and in nobody else's (Nocedal and Wright, algorithm 7.4).
 
-    Args:
+    Attributes:
         limit: number of iterations that are kept.
+        weights: 1 / <step, change> of each problem and iteration, ``(P, n)``, oldest first; zero if it is not usable.
+        steps: ``n`` tensors ``(P, m)``.
+        changes: of the gradient along them, ``n`` tensors ``(P, m)``.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.steps: list[Tensor] = []  # (P, m) each, oldest first
-        self.changes: list[Tensor] = []
-        self.weights: list[Tensor] = []  # (P,) each, 1 / <step, change>
+    limit: int
+    weights: Tensor
+    steps: tuple[Tensor, ...] = ()
+    changes: tuple[Tensor, ...] = ()
 
-    def append(self, step: Tensor, change: Tensor) -> None:
-        """Add one iteration's pairs, ``(P, m)`` each; pairs without positive curvature get the weight zero."""
+    @classmethod
+    def none(cls, n_problems: int, limit: int, device: torch.device) -> Self:
+        """The memory before the first iteration."""
+        return cls(limit, torch.empty(n_problems, 0, dtype=torch.float64, device=device))
+
+    def appended(self, step: Tensor, change: Tensor) -> Self:
+        """With one iteration's pairs, ``(P, m)`` each; pairs without positive curvature get the weight zero."""
         product = (step * change).sum(-1)
-        usable = product > 1e-10 * step.norm(dim=-1) * change.norm(dim=-1)
-        self.steps.append(step)
-        self.changes.append(change)
-        self.weights.append(torch.where(usable, 1.0 / torch.where(usable, product, 1.0), 0.0))
-        if len(self.steps) > self.limit:
-            del self.steps[0], self.changes[0], self.weights[0]
+        usable = product > USABLE * step.norm(dim=-1) * change.norm(dim=-1)
+        weight = torch.where(usable, 1.0 / torch.where(usable, product, 1.0), 0.0)
+        kept = slice(max(0, len(self.steps) + 1 - self.limit), None)
+        return replace(
+            self,
+            weights=torch.cat([self.weights, weight[:, None]], dim=1)[:, kept],
+            steps=(*self.steps, step)[kept],
+            changes=(*self.changes, change)[kept],
+        )
 
-    def select(self, rows: Tensor) -> None:
-        """Keep some of the problems."""
-        self.steps = [step[rows] for step in self.steps]
-        self.changes = [change[rows] for change in self.changes]
-        self.weights = [weight[rows] for weight in self.weights]
+    def select(self, rows: Tensor) -> Self:
+        """The memory of some of the problems, by index."""
+        return replace(
+            self,
+            weights=self.weights[rows],
+            steps=tuple(step[rows] for step in self.steps),
+            changes=tuple(change[rows] for change in self.changes),
+        )
 
-    def forget(self, rows: Tensor) -> None:
-        """Empty the memory of some of the problems, given by a mask ``(P,)``."""
-        self.weights = [weight.masked_fill(rows, 0.0) for weight in self.weights]
+    def forgotten(self, problems: Tensor) -> Self:
+        """With nothing remembered of some of the problems, given by a mask ``(P,)``."""
+        return replace(self, weights=self.weights.masked_fill(problems[:, None], 0.0))
 
-    def is_empty(self, n_problems: int, device: torch.device) -> Tensor:
-        """Whether a problem has no pair left, ``(P,)``."""
-        empty = torch.ones(n_problems, dtype=torch.bool, device=device)
-        for weight in self.weights:
-            empty &= weight == 0.0
-        return empty
+    def are_empty(self) -> Tensor:
+        """Whether there is no usable pair of a problem, ``(P,)``."""
+        return (self.weights == 0.0).all(-1)
 
     def direction(self, gradient: Tensor, precondition: Callable[[Tensor], Tensor]) -> Tensor:
         """Quasi-Newton direction ``-H gradient``, ``(P, m)``, with ``precondition`` as the start matrix of H."""
-        q = gradient.clone()
-        coefficients = []
-        for step, change, weight in zip(
-            reversed(self.steps), reversed(self.changes), reversed(self.weights), strict=True
-        ):
+        pairs = list(zip(self.steps, self.changes, self.weights.unbind(1), strict=True))
+        q, coefficients = gradient.clone(), []
+        for step, change, weight in reversed(pairs):
             coefficient = weight * (step * q).sum(-1)
             q -= coefficient[:, None] * change
             coefficients.append(coefficient)
         r = precondition(q)
-        for step, change, weight, coefficient in zip(
-            self.steps, self.changes, self.weights, reversed(coefficients), strict=True
-        ):
+        for (step, change, weight), coefficient in zip(pairs, reversed(coefficients), strict=True):
             r += (coefficient - weight * (change * r).sum(-1))[:, None] * step
         return -r

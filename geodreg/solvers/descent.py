@@ -1,25 +1,27 @@
-"""Limited-memory quasi-Newton descent for a batch of pairs, each with its own step length and its own stop."""
+"""Limited-memory quasi-Newton descent for a batch of pairs, each with its own step length and its own stop.
+
+Start here to read the default solver. An iteration takes one state to the next: :func:`quasi_newton` says where to go,
+:func:`~geodreg.solvers.stopping.stopping_tests` which pairs need not go there,
+:func:`~geodreg.solvers.line_search.line_search` how far the others go, and :func:`updated` what is known afterwards.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from geodreg.solvers.curvature_pairs import CurvaturePairs
-from geodreg.solvers.line_search import line_search
-from geodreg.solvers.protocol import Objective, Trial
+from geodreg.solvers.descent_state import DescentState, Direction
+from geodreg.solvers.line_search import Reached, line_search, moved
+from geodreg.solvers.per_pair import indices
+from geodreg.solvers.protocol import Trial
 from geodreg.solvers.solution import Solution, Status
+from geodreg.solvers.stopping import Stops, reasons, stopping_tests
 
-__all__ = ["descend"]
-
-PATIENCE = 10  # iterations without a decrease above rounding before a pair is given up
-NEGLIGIBLE = 1e3  # times rounding: a predicted decrease below it may well be lost in rounding
-COLLAPSE = 1e-2  # a metric whose smallest eigenvalue fell to this share of the start's has fallen into a well,
-SINGULAR = 1e-8  # and so has one that has this condition number
-FORGETTING = 0.9  # of the density's curvature, in one iteration
+__all__ = ["descend", "quasi_newton", "start_matrix", "updated"]
 
 
 def descend(
@@ -33,10 +35,6 @@ def descend(
 ) -> Solution:
     """Paths from start curves that have been tried.
 
-    The start matrix of L-BFGS is what the trials make of the Gauss-Newton matrix of the energy, with a multiple of the
-    identity added at every point for the density: the largest curvature that the density's gradient has lately shown
-    there along a step, forgotten slowly, and at least that of a normal prior.
-
     Args:
         first: the start curves of ``P`` pairs, tried.
         reference: objective of other paths, the plain geodesics as a rule, ``(P,)``, if there is a regulariser; a
@@ -48,96 +46,109 @@ def descend(
         last_step: whether the step that shows that a pair has converged is still taken, if it lowers the objective;
             there is no gradient at its end.
     """
-    objective, stopped_now = first.objective, on_stop or (lambda _: None)
-    solution = Solution.at_start(first.z, first.value)
-    z, status, history = solution.z, solution.status, [first.value]
-    status[(~first.value.isfinite()).cpu().numpy()] = Status.NOT_FINITE
-    status[(first.value == -torch.inf).cpu().numpy()] = Status.UNBOUNDED
-    rows = first.value.isfinite().nonzero().squeeze(-1)  # the pairs at work, as indices into the whole batch
-    stopped_now(len(z) - len(rows))
-    if len(rows) == 0:
-        return solution
-    place = first.place(rows)
+    rows, solutions = [], []
+    for leaving, solution in _departures(first, reference, tolerance, limits, history_size, last_step):
+        rows.append(leaving)
+        solutions.append(solution)
+        if on_stop is not None:
+            on_stop(len(leaving))
+    return Solution.joined(solutions).select(torch.cat(rows).argsort())
+
+
+def _departures(
+    first: Trial, reference: Tensor | None, tolerance: float, limits: Tensor, history_size: int, last_step: bool
+) -> Iterator[tuple[Tensor, Solution]]:
+    """The descent itself: pairs as they leave, by their indices in the whole batch, and what they have come to."""
+    yield _not_begun(first)
+    begun = indices(first.value.isfinite())
+    if len(begun) == 0:
+        return
+    state = DescentState.at_start(first, begun, reference, limits, history_size)
     first.release()
-    pairs = CurvaturePairs(history_size)
-    stuck = torch.zeros_like(rows, dtype=torch.bool)
-    can_collapse = objective.mu > 0.0 and objective.manifold.noise == 0.0
-    floor = COLLAPSE * place.extremes()[0] if can_collapse else torch.zeros_like(place.value)
-    least = objective.mu * objective.manifold.prior_precision(z).double()  # of the density's curvature, d
-    curvature = torch.zeros(place.gradient.shape[:2], dtype=torch.float64, device=z.device)
-
-    for iteration in range(int(limits.max()) + 1):
-        finite = place.are_finite()
+    while len(state) > 0:
+        finite = state.place.are_finite()
         if not finite.all():
-            status[rows[~finite].cpu().numpy()] = Status.NOT_FINITE
-            stopped_now(int((~finite).sum()))
-            rows, floor, stuck, curvature = rows[finite], floor[finite], stuck[finite], curvature[finite]
-            place = place.select(finite.nonzero().squeeze(-1))
-            pairs.select(finite)
-            if len(rows) == 0:
-                break
-        step_length = objective.interval[rows] / (z.shape[1] - 1)
-        density = torch.maximum(curvature.unsqueeze(-1), step_length[:, None, None] * least)  # R x K-2 x d
-        step = pairs.direction(place.gradient.flatten(1), place.preconditioner(density)).view_as(place.gradient)
-        slope = (step * place.gradient).sum((-2, -1))
-        predicted = -0.5 * slope
-        scale = place.energy
-        if reference is not None:
-            gained = (reference[rows] - place.value).abs() + 1e-9 * place.energy
-            scale = torch.where(reference[rows].isfinite(), gained, scale)
-        converged = (predicted <= tolerance * scale) & (predicted >= 0.0)
-        if iteration >= PATIENCE:
-            stuck = stuck | (history[-1 - PATIENCE][rows] - place.value <= place.rounding)
-        exhausted = (stuck | (predicted <= place.rounding)) & ~converged
-        at_limit = (limits[rows] <= iteration) & ~converged & ~exhausted
-        stalled = exhausted & (predicted > NEGLIGIBLE * place.rounding)
-        going = ~(converged | exhausted | at_limit)
-        if not going.all():
-            solution.gradient_norm[rows] = place.gradient.flatten(1).norm(dim=1)
-            stopped_now(int((~going).sum()))
-            collapsed = torch.zeros_like(stuck)
-            if can_collapse and (exhausted | at_limit).any():
-                smallest, largest = place.extremes()
-                collapsed = (exhausted | at_limit) & ((smallest < floor) | (smallest < SINGULAR * largest))
-            for stopped, reason in (
-                (converged, Status.CONVERGED),
-                (exhausted, Status.PRECISION),
-                (stalled, Status.STALLED),
-                (at_limit, Status.ITERATIONS),
-                (collapsed, Status.UNBOUNDED),
-            ):
-                status[rows[stopped].cpu().numpy()] = reason
-            if last_step and converged.any():
-                reached = converged.nonzero().squeeze(-1)
-                _take(objective, solution, rows[reached], step[reached], place.value[reached])
-            if not going.any():
-                break
-            rows, floor, step, slope, curvature = (values[going] for values in (rows, floor, step, slope, curvature))
-            place = place.select(going.nonzero().squeeze(-1))
-            pairs.select(going)
-        solution.iterations[rows] += 1
-        before = place
-        length, trials, place = line_search(objective.select(rows), z[rows], step, slope, before)
-        solution.evaluations[rows] += trials
-        advance = length[:, None, None] * step
-        z[rows, 1:-1] += advance.to(z.dtype)
-        failed = length == 0.0
-        stuck = failed & pairs.is_empty(len(rows), z.device)
-        pairs.append(advance.flatten(1), (place.gradient - before.gradient).flatten(1))
-        pairs.forget(failed)  # try again with Gauss-Newton alone before giving up
-        change = place.density_gradient - before.density_gradient
-        shown = (advance * change).sum(-1) / advance.square().sum(-1)  # 0 / 0 where nothing moved
-        curvature = torch.maximum(FORGETTING * curvature, shown.nan_to_num(0.0, 0.0, 0.0))
-        history.append(history[-1].clone())
-        history[-1][rows] = place.value
-    return replace(solution, history=torch.stack(history, dim=1))
+            yield _broken(state, indices(~finite))
+            state = state.select(indices(finite))
+            continue
+        direction = quasi_newton(state)
+        stops = stopping_tests(state, direction, tolerance)
+        going = indices(stops.going)
+        if len(going) < len(state):
+            yield _stopped(state, direction, stops, last_step)
+            if len(going) == 0:
+                return
+            state, direction = state.select(going), direction.select(going)
+        reached = line_search(state.objective, state.z, direction.step, direction.slope, state.place)
+        state = updated(state, direction, reached)
+        del reached  # or its place would stay in memory when pairs leave
 
 
-def _take(objective: Objective, solution: Solution, rows: Tensor, step: Tensor, value: Tensor) -> None:
-    """Take a whole step on some pairs of a solution, where that lowers the objective."""
-    points = solution.z[rows]
-    points[:, 1:-1] += step.to(points.dtype)
-    trial = objective.select(rows).trial(points)
-    lower = trial.value < value
-    solution.z[rows[lower]] = points[lower]
-    solution.evaluations[rows] += 1
+def quasi_newton(state: DescentState) -> Direction:
+    """Direction of L-BFGS, from the start matrix of these pairs."""
+    gradient = state.place.gradient
+    step = state.memory.direction(gradient.flatten(1), start_matrix(state)).view_as(gradient)
+    return Direction(step, slope=(step * gradient).sum((-2, -1)))
+
+
+def start_matrix(state: DescentState) -> Callable[[Tensor], Tensor]:
+    """Product with the start matrix of L-BFGS, of ``(R, (K-2) d)``; here is where it is chosen.
+
+    It is what the place makes of the inverse Gauss-Newton matrix of the energy where these pairs are, with the
+    curvature of the density added on the diagonal.
+    """
+    return state.place.preconditioner(state.density.diagonal())
+
+
+def updated(state: DescentState, direction: Direction, reached: Reached) -> DescentState:
+    """The state after one more iteration.
+
+    Where the line search has failed the memory of L-BFGS is emptied: the next step is that of Gauss-Newton alone, and
+    when that one fails too the pair is stuck.
+    """
+    before, after, failed = state.place, reached.place, reached.length == 0.0
+    advance = reached.length[:, None, None] * direction.step
+    change = (after.gradient - before.gradient).flatten(1)
+    return replace(
+        state,
+        z=moved(state.z, advance),
+        place=after,
+        memory=state.memory.appended(advance.flatten(1), change).forgotten(failed),
+        density=state.density.after(advance, after.density_gradient - before.density_gradient),
+        stuck=failed & state.memory.are_empty(),
+        evaluations=state.evaluations + reached.trials,
+        history=torch.cat([state.history, after.value[:, None]], dim=1),
+    )
+
+
+def _not_begun(first: Trial) -> tuple[Tensor, Solution]:
+    """Pairs whose objective is not finite on the start curve."""
+    rows = indices(~first.value.isfinite())
+    solution = Solution.at_start(first.z, first.value, Status.NOT_FINITE).select(rows)
+    solution.status[(first.value[rows] == -torch.inf).cpu().numpy()] = Status.UNBOUNDED
+    return rows, solution
+
+
+def _broken(state: DescentState, leaving: Tensor) -> tuple[Tensor, Solution]:
+    """Pairs that have come to a place without derivatives."""
+    return state.rows[leaving], state.solution(leaving, np.full(len(leaving), Status.NOT_FINITE, dtype=object))
+
+
+def _stopped(state: DescentState, direction: Direction, stops: Stops, last_step: bool) -> tuple[Tensor, Solution]:
+    """Pairs that stop, those that have converged after their last step where it is asked for."""
+    leaving, status = indices(~stops.going), reasons(state, direction, stops)
+    if last_step and stops.converged.any():
+        state = _with_last_step(state, direction, indices(stops.converged))
+    return state.rows[leaving], state.solution(leaving, status[leaving.cpu().numpy()])
+
+
+def _with_last_step(state: DescentState, direction: Direction, chosen: Tensor) -> DescentState:
+    """The state with a whole step taken by the chosen pairs, by index, where that lowers their objective."""
+    points = moved(state.z[chosen], direction.step[chosen])
+    trial = state.objective.select(chosen).trial(points)
+    lower = trial.value < state.place.value[chosen]
+    return replace(
+        state,
+        z=state.z.index_copy(0, chosen[lower], points[lower]),
+        evaluations=state.evaluations.index_add(0, chosen, torch.ones_like(trial.value)),
+    )

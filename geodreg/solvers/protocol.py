@@ -8,11 +8,12 @@ from typing import Protocol, Self
 from torch import Tensor
 
 from geodreg.geometry.manifold import LatentManifold
+from geodreg.solvers.per_pair import Selectable
 
 __all__ = ["Objective", "Place", "Trial"]
 
 
-class Objective(Protocol):
+class Objective(Selectable, Protocol):
     """A path objective of some pairs that can be tried."""
 
     @property
@@ -26,9 +27,6 @@ class Objective(Protocol):
     @property
     def interval(self) -> Tensor:
         """Of each pair, ``(P,)``."""
-
-    def select(self, rows: Tensor) -> Self:
-        """The objective of some of the pairs, by index."""
 
     def trial(self, z: Tensor) -> Trial:
         """The objective at paths ``(P, K, d)``."""
@@ -56,7 +54,7 @@ class Trial(Protocol):
         """Free the graph; there is no place to be had any more."""
 
 
-class Place(Protocol):
+class Place(Selectable, Protocol):
     """Where some pairs at work are."""
 
     @property
@@ -87,9 +85,6 @@ class Place(Protocol):
 
     def preconditioner(self, density: Tensor) -> Callable[[Tensor], Tensor]:
         """Product of the inverse Gauss-Newton matrix, with a diagonal ``(R, K-2, d)`` added, with ``(R, (K-2) d)``."""
-
-    def select(self, rows: Tensor) -> Self:
-        """The place of some of the pairs, by index."""
 
     @classmethod
     def joined(cls, places: Sequence[Self], order: Tensor) -> Self:

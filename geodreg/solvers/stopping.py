@@ -1,0 +1,82 @@
+"""Which pairs of a descent stop, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from geodreg.solvers.descent_state import DescentState, Direction, can_collapse
+from geodreg.solvers.per_pair import PerPair
+from geodreg.solvers.solution import Status
+
+__all__ = ["Stops", "reasons", "stopping_tests"]
+
+PATIENCE = 10  # iterations without a decrease above rounding before a pair is given up
+NEGLIGIBLE = 1e3  # times rounding: a predicted decrease below it may well be lost in rounding
+COLLAPSE = 1e-2  # a metric whose smallest eigenvalue fell to this fraction of the start's has fallen into a well,
+SINGULAR = 1e-8  # and so has one that has this condition number
+
+
+@dataclass(frozen=True)
+class Stops(PerPair):
+    """Which of the pairs at work stop; no pair does for two of these reasons.
+
+    Attributes:
+        converged: the predicted decrease is below the tolerance, ``(R,)``, as all of these.
+        exhausted: there is, or has lately been, no decrease above rounding.
+        at_limit: the limit of iterations is reached.
+    """
+
+    converged: Tensor
+    exhausted: Tensor
+    at_limit: Tensor
+
+    @property
+    def going(self) -> Tensor:
+        """The pairs that go on."""
+        return ~(self.converged | self.exhausted | self.at_limit)
+
+
+def stopping_tests(state: DescentState, direction: Direction, tolerance: float) -> Stops:
+    """Test whether anything is left to gain, or to try.
+
+    A pair has converged when the predicted decrease is below ``tolerance`` times what has been gained on the reference,
+    or times the energy where there is none.
+    """
+    place, predicted, rounding = state.place, direction.predicted, state.place.rounding
+    gained = (state.reference - place.value).abs() + 1e-9 * place.energy
+    scale = torch.where(state.reference.isfinite(), gained, place.energy)
+    converged = (predicted <= tolerance * scale) & (predicted >= 0.0)
+    exhausted = state.stuck | (predicted <= rounding)
+    if state.iteration >= PATIENCE:
+        exhausted = exhausted | (state.history[:, -1 - PATIENCE] - place.value <= rounding)
+    exhausted = exhausted & ~converged
+    at_limit = (state.limits <= state.iteration) & ~converged & ~exhausted
+    return Stops(converged, exhausted, at_limit)
+
+
+def reasons(state: DescentState, direction: Direction, stops: Stops) -> NDArray[np.object_]:
+    """The :class:`Status` of each pair that stops, ``(R,)``; None for those that go on."""
+    stalled = stops.exhausted & (direction.predicted > NEGLIGIBLE * state.place.rounding)
+    status = np.full(len(state), None, dtype=object)
+    for stopped, reason in (
+        (stops.converged, Status.CONVERGED),
+        (stops.exhausted, Status.PRECISION),
+        (stalled, Status.STALLED),
+        (stops.at_limit, Status.ITERATIONS),
+        (_collapsed(state, stops.exhausted | stops.at_limit), Status.UNBOUNDED),
+    ):
+        status[stopped.cpu().numpy()] = reason
+    return status
+
+
+def _collapsed(state: DescentState, suspects: Tensor) -> Tensor:
+    """Which of the suspects have fallen into a well of a density without bound, ``(R,)``."""
+    if not (can_collapse(state.objective) and suspects.any()):
+        return torch.zeros_like(suspects)
+    smallest, largest = state.place.extremes()
+    return suspects & ((smallest < COLLAPSE * state.floor) | (smallest < SINGULAR * largest))
