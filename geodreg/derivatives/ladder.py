@@ -12,7 +12,7 @@ from torch import Tensor
 from geodreg.derivatives.calling import DifferentiableCall
 from geodreg.derivatives.finite_steps import follows_steps
 from geodreg.derivatives.forward_mode import NoRuleError
-from geodreg.derivatives.rungs import RUNGS, tangents_by_vmap
+from geodreg.derivatives.rungs import FORMULAS, RUNGS, tangents_by_vmap
 
 __all__ = ["DerivativeError", "Ladder", "Rung", "probe"]
 
@@ -20,6 +20,7 @@ AGREEMENT = {torch.float64: 1e-4}  # relative, between two rungs; a generator ma
 USUAL_AGREEMENT = 1e-3  # single precision agrees to 1e-5
 DIRECTIONS = 16  # that are compared; of more latents as many directions at random as follow
 FEW_DIRECTIONS = 4
+MANY_NUMBERS = 4096  # in a data point, for one reverse pass each
 SAID = {
     "layers": "rules layer by layer",
     "vmap": "torch.func.jvp under vmap",
@@ -137,10 +138,10 @@ class Ladder:
             names = [wanted, *(name for name in RUNGS if name != wanted)]
         outcomes: dict[str, _Outcome] = {}
         reasons: list[str] = []
-        once: Rung | None = None  # right, but not to be differentiated again
+        once: Rung | None = None  # right, but not known to be so when it is differentiated again
         for name in names:
-            if name == "rows" and name != wanted and (outcomes or once):  # it takes as many passes as there are numbers
-                continue
+            if name == "rows" and name != wanted and (once or self._has_many_numbers(outcomes)):
+                continue  # it takes as many passes as there are numbers
             try:
                 outcome = _outcome(name, function, z)
             except Exception as error:
@@ -152,19 +153,26 @@ class Ladder:
                     ) from error
                 continue
             for earlier, other in outcomes.items():
-                if wanted is not None and earlier != wanted:
+                if wanted not in (None, earlier):
                     continue
                 same_first, same_second = _agree(other, outcome)
-                if same_first and same_second:
+                if same_first and same_second and FORMULAS[earlier] != FORMULAS[name]:
                     return Rung(earlier, name, twice=True)
-                if same_first and once is None and (other.gradient is None or outcome.gradient is None):
-                    once = Rung(earlier, name, twice=other.gradient is not None)
+                if same_first and once is None:
+                    once = Rung(earlier, name, twice=False)
             outcomes[name] = outcome
+        for name, outcome in outcomes.items():
+            if (
+                wanted in (None, name)
+                and outcome.gradient is not None
+                and follows_steps(function, RUNGS[name], z, True)
+            ):
+                return Rung(name, "steps", twice=True)
         if once is not None:
             return once
-        for name, outcome in outcomes.items():
-            if wanted in (None, name) and follows_steps(function, RUNGS[name], z, twice=outcome.gradient is not None):
-                return Rung(name, "steps", twice=outcome.gradient is not None)
+        for name in outcomes:
+            if wanted in (None, name) and follows_steps(function, RUNGS[name], z, False):
+                return Rung(name, "steps", twice=False)
         if wanted is not None:
             raise DerivativeError(
                 f"The derivatives by {wanted!r} are not those of another way; "
@@ -175,6 +183,10 @@ class Ladder:
             f"The generator cannot be differentiated ({what}); write it with differentiable torch operations, without "
             ".detach() and torch.no_grad(), and in evaluation mode."
         )
+
+    @staticmethod
+    def _has_many_numbers(outcomes: dict[str, _Outcome]) -> bool:
+        return any(outcome.values.shape[1] > MANY_NUMBERS for outcome in outcomes.values())
 
 
 def probe(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
