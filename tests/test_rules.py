@@ -1,4 +1,4 @@
-"""Every rule, at every setting that it accepts, against torch's own derivatives, by reverse mode, a number of the data at a time."""
+"""Every rule, at every setting that it accepts, against reverse mode, one number of the data at a time."""
 
 from collections.abc import Callable
 
@@ -69,7 +69,7 @@ SHAPES: dict[str, Layer] = {
     "tokens folded into rows": lambda h: F.linear(h.view(-1, 4), torch.arange(8.0).to(h.dtype).view(2, 4)).view(-1, 4),
     "rows moved and back": lambda h: h.view(-1, 2, 4).permute(1, 0, 2)[1].sin(),
     "queries, keys and values": lambda h: _three(h.repeat(1, 3).reshape(-1, 2, 3, 2, 2).permute(2, 0, 3, 1, 4)),
-    "unbound": lambda h: sum(h.view(-1, 4, 2).transpose(0, 1).unbind(0)),
+    "unbound": lambda h: torch.cat(h.view(-1, 4, 2).transpose(0, 1).unbind(0), dim=1),
     "picked": lambda h: h[:, None, [0, 3]] * h[..., None, 2:4] + h[:, 1::4].unsqueeze(1),
     "new axes": lambda h: h[:, None].sin() * h[:, :, None],
     "expanded": lambda h: h.unsqueeze(1).expand(-1, 3, -1).flatten(1) * torch.arange(24.0).to(h.dtype),
@@ -151,7 +151,7 @@ class Attention(nn.Module):
 
     def __init__(self, **settings: object) -> None:
         super().__init__()
-        self.layer = nn.MultiheadAttention(8, 2, **settings)  # type: ignore[arg-type]
+        self.layer = nn.MultiheadAttention(8, 2, **settings)
         self.mask: Tensor | None = None
         self.causal = False
 
@@ -170,7 +170,7 @@ def _masked(kind: str) -> Attention:
     return layer
 
 
-def _encoder(**settings: object) -> nn.Module:
+def _encoder(**settings: object) -> nn.TransformerEncoderLayer:
     return nn.TransformerEncoderLayer(8, 2, 12, 0.1, batch_first=True, **settings)  # type: ignore[arg-type]
 
 

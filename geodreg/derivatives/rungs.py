@@ -79,7 +79,7 @@ class _TwoPasses(torch.autograd.Function):
                 cotangent = torch.zeros_like(x, requires_grad=True)
                 pulled = _gradient(x, rows, cotangent, keep=True)
                 if pulled.requires_grad:
-                    tangents = _gradient(pulled, cotangent, basis, keep=False)
+                    tangents = _second_pass(pulled, cotangent, basis)
         return x[: len(z)].detach(), _by_point(tangents.detach(), z)
 
     @staticmethod
@@ -96,6 +96,14 @@ class _TwoPasses(torch.autograd.Function):
             pulled = _gradient(x, rows, of_tangents.transpose(0, 1).flatten(0, 1), keep=True)
             total = (pulled * basis).sum() + (x[: len(z)] * of_values).sum()
             return _gradient(total, point, None, keep), None
+
+
+def _second_pass(pulled: Tensor, cotangent: Tensor, basis: Tensor) -> Tensor:
+    """Tangents from what a cotangent is pulled back to; refused where the first pass left no trace of it."""
+    (tangents,) = torch.autograd.grad(pulled, cotangent, basis, allow_unused=True, retain_graph=True)
+    if tangents is None:
+        raise RuntimeError("reverse mode can be used once, and not on what it gave")
+    return tangents
 
 
 def _gradient(value: Tensor, point: Tensor, cotangent: Tensor | None, keep: bool) -> Tensor:

@@ -129,7 +129,7 @@ def _add_batched_product(
 
 @rule(torch.einsum)
 def _einsum(function: Any, n_values: int, equation: str, *operands: Any) -> Tensor:
-    operands = operands[0] if len(operands) == 1 and isinstance(operands[0], tuple | list) else operands
+    operands = tuple(operands[0]) if len(operands) == 1 and isinstance(operands[0], tuple | list) else operands
     equation = equation.replace(" ", "")
     if "->" not in equation or "." in equation:
         raise NoRuleError("only sums with all their letters have a rule")
