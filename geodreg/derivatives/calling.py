@@ -14,7 +14,9 @@ from torch.backends import cuda, mha
 __all__ = ["DifferentiableCall", "differentiable", "is_half"]
 
 HALF = (torch.float16, torch.bfloat16)
-FUSED = (  # attention in one kernel, which has no forward mode and no second derivative
+Switch = tuple[Callable[[], bool], Callable[[bool], object]]
+# Attention in one kernel, which has no forward mode and no second derivative.
+FUSED: tuple[Switch, ...] = (
     (cuda.flash_sdp_enabled, cuda.enable_flash_sdp),
     (cuda.mem_efficient_sdp_enabled, cuda.enable_mem_efficient_sdp),
     (cuda.cudnn_sdp_enabled, cuda.enable_cudnn_sdp),

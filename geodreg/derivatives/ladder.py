@@ -12,14 +12,20 @@ from torch import Tensor
 from geodreg.derivatives.calling import DifferentiableCall
 from geodreg.derivatives.finite_steps import follows_steps
 from geodreg.derivatives.forward_mode import NoRuleError
-from geodreg.derivatives.rungs import RUNGS, tangents_by_vmap
+from geodreg.derivatives.rungs import FORMULAS, RUNGS, tangents_by_vmap
 
-__all__ = ["DerivativeError", "Ladder", "Rung", "probe"]
+__all__ = ["DerivativeError", "Ladder", "Rung", "check_products"]
 
 AGREEMENT = {torch.float64: 1e-4}  # relative, between two rungs; a generator may compute a part in single precision
 USUAL_AGREEMENT = 1e-3  # single precision agrees to 1e-5
 DIRECTIONS = 16  # that are compared; of more latents as many directions at random as follow
 FEW_DIRECTIONS = 4
+LONG = 120  # letters of somebody else's error that are quoted
+MANY_NUMBERS = 4096  # in a data point, for one reverse pass each
+CUT_OFF = (
+    "The generator's derivatives are not what small steps show; "
+    "it must not detach its input, compute under torch.no_grad() or round."
+)
 SAID = {
     "layers": "rules layer by layer",
     "vmap": "torch.func.jvp under vmap",
@@ -82,6 +88,7 @@ class Ladder:
         self.function = function
         self.wanted = wanted
         self.rung: Rung | None = None
+        self._follows_steps = False  # whether the chosen rung was compared with finite steps as well
         self._failed: set[str] = set()  # rungs that were accepted, and then had no rule after all
 
     def pushforward(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,8 +115,38 @@ class Ladder:
         Raises:
             DerivativeError: if there is none, or the one that is wanted is not right.
         """
-        self.rung = self._compared([name for name in RUNGS if name not in self._failed], z)
+        self.rung = self._compared(self._left(), *_trial(self.function, z))
         return self.rung
+
+    def _left(self) -> list[str]:
+        """The rungs that have not failed."""
+        self._follows_steps = False
+        return [name for name in RUNGS if name not in self._failed]
+
+    def check(self, z: Tensor, twice: bool) -> None:
+        """Refuse a generator whose derivatives are not those of its values, or not there.
+
+        Two rungs agree on a function that is cut off from its latents somewhere; finite steps do not.
+
+        Args:
+            z: latents ``(n, d)``, two different ones at least where that is possible.
+            twice: whether the tangents will be differentiated again.
+
+        Raises:
+            DerivativeError: with what to do.
+        """
+        if not self._follows_steps:
+            function, points = _trial(self.function, z)
+            rung = self._compared(self._left(), function, points) if self.rung is None else self.rung
+            self.rung = rung
+            if not follows_steps(function, RUNGS[rung.name], points, rung.twice):
+                raise DerivativeError(CUT_OFF)
+            self._follows_steps = True
+        if twice and self.rung is not None and not self.rung.twice:
+            raise DerivativeError(
+                "The generator can be differentiated once, but not twice, as the density along a path needs it; pass "
+                "method='geodesic', or write the generator with torch operations that have second derivatives."
+            )
 
     def confirm(self, z: Tensor) -> None:
         """Compare the chosen rung with another one at other latents ``(n, d)``, those of a solution.
@@ -121,26 +158,24 @@ class Ladder:
             return
         before = self.rung
         names = list(RUNGS)
-        found = self._compared(names[names.index(before.name) :], z)
+        found = self._compared(names[names.index(before.name) :], *_trial(self.function, z))
         if found.name != before.name:
             raise DerivativeError(
                 f"The derivatives by {before.name!r} were right where the solve began and are not where it ended; "
                 f"pass LatentManifold(generator, derivatives={found.name!r})."
             )
 
-    def _compared(self, names: list[str], z: Tensor) -> Rung:
+    def _compared(self, names: list[str], function: Callable[[Tensor], Tensor], z: Tensor) -> Rung:
         """The first of some rungs that gives what a later one gives, or what finite steps show."""
-        function, z = _precise(self.function, z.detach())
-        function, z = probe(function, z)
         wanted = self.wanted
         if wanted is not None:
             names = [wanted, *(name for name in RUNGS if name != wanted)]
         outcomes: dict[str, _Outcome] = {}
         reasons: list[str] = []
-        once: Rung | None = None  # right, but not to be differentiated again
+        once: Rung | None = None  # right, but not known to be so when it is differentiated again
         for name in names:
-            if name == "rows" and name != wanted and (outcomes or once):  # it takes as many passes as there are numbers
-                continue
+            if name == "rows" and name != wanted and (once or self._has_many_numbers(outcomes)):
+                continue  # it takes as many passes as there are numbers
             try:
                 outcome = _outcome(name, function, z)
             except Exception as error:
@@ -152,19 +187,26 @@ class Ladder:
                     ) from error
                 continue
             for earlier, other in outcomes.items():
-                if wanted is not None and earlier != wanted:
+                if wanted not in (None, earlier):
                     continue
                 same_first, same_second = _agree(other, outcome)
-                if same_first and same_second:
+                if same_first and same_second and FORMULAS[earlier] != FORMULAS[name]:
                     return Rung(earlier, name, twice=True)
-                if same_first and once is None and (other.gradient is None or outcome.gradient is None):
-                    once = Rung(earlier, name, twice=other.gradient is not None)
+                if same_first and once is None:
+                    once = Rung(earlier, name, twice=False)
             outcomes[name] = outcome
+        for name, outcome in outcomes.items():
+            if (
+                wanted in (None, name)
+                and outcome.gradient is not None
+                and follows_steps(function, RUNGS[name], z, True)
+            ):
+                return Rung(name, "steps", twice=True)
         if once is not None:
             return once
-        for name, outcome in outcomes.items():
-            if wanted in (None, name) and follows_steps(function, RUNGS[name], z, twice=outcome.gradient is not None):
-                return Rung(name, "steps", twice=outcome.gradient is not None)
+        for name in outcomes:
+            if wanted in (None, name) and follows_steps(function, RUNGS[name], z, False):
+                return Rung(name, "steps", twice=False)
         if wanted is not None:
             raise DerivativeError(
                 f"The derivatives by {wanted!r} are not those of another way; "
@@ -176,18 +218,26 @@ class Ladder:
             ".detach() and torch.no_grad(), and in evaluation mode."
         )
 
+    @staticmethod
+    def _has_many_numbers(outcomes: dict[str, _Outcome]) -> bool:
+        return any(outcome.values.shape[1] > MANY_NUMBERS for outcome in outcomes.values())
 
-def probe(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
-    """The same function of few variables, and points to try it at: some directions at random if ``d`` is large."""
+
+def _trial(function: DifferentiableCall, z: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+    """A function and two points to compare rungs at, precise where that is possible.
+
+    Instead of many variables there are a few directions at random.
+    """
+    precise, z = _precise(function, z.detach()[[0, -1]])
     d = z.shape[-1]
     if d <= DIRECTIONS:
-        return function, z
+        return precise, z
     chance = torch.Generator().manual_seed(0)
     some = torch.randn(FEW_DIRECTIONS, d, generator=chance, dtype=torch.float64, device="cpu").to(z) / d**0.5
     origin = z[:1]
-    points = torch.zeros(len(z), FEW_DIRECTIONS, dtype=z.dtype, device=z.device)
-    points[1:] += 0.1
-    return lambda t: function(origin + t @ some), points
+    points = torch.zeros(2, FEW_DIRECTIONS, dtype=z.dtype, device=z.device)
+    points[1] = 0.1
+    return lambda t: precise(origin + t @ some), points
 
 
 def _precise(function: DifferentiableCall, z: Tensor) -> tuple[DifferentiableCall, Tensor]:
@@ -240,4 +290,28 @@ def _close(one: Tensor, other: Tensor, tolerance: float) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return line if len(line) <= LONG else line[:LONG] + "..."
+
+
+def check_products(function: DifferentiableCall, z: Tensor, twice: bool) -> None:
+    """Refuse a generator whose products with its Jacobian, by reverse mode alone, are not what small steps show.
+
+    Args:
+        function: the generator.
+        z: latents ``(n, d)``.
+        twice: whether the length of tangents will be differentiated.
+
+    Raises:
+        DerivativeError: with what to do.
+    """
+    trial, points = _trial(function, z)
+    try:
+        right = follows_steps(trial, RUNGS["reverse"], points, twice)
+    except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
+        raise DerivativeError(
+            f"The generator cannot be differentiated by reverse mode ({_first_line(error)}); "
+            "write it with differentiable torch operations, and in evaluation mode."
+        ) from error
+    if not right:
+        raise DerivativeError(CUT_OFF)

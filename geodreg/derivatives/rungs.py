@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +11,15 @@ from torch.autograd import forward_ad
 
 from geodreg.derivatives.forward_mode import values_and_tangents
 
-__all__ = ["RUNGS", "Push", "tangents_by_jvp", "tangents_by_reverse", "tangents_by_rows", "tangents_by_vmap"]
+__all__ = [
+    "FORMULAS",
+    "RUNGS",
+    "Push",
+    "tangents_by_jvp",
+    "tangents_by_reverse",
+    "tangents_by_rows",
+    "tangents_by_vmap",
+]
 
 Push = Callable[[Callable[[Tensor], Tensor], Tensor], tuple[Tensor, Tensor]]
 """Takes a function ``(n, d) -> (n, ...)`` and points ``(n, d)`` to values ``(n, D)`` and tangents ``(n, d, D)``."""
@@ -46,25 +55,62 @@ def tangents_by_jvp(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Te
 
 
 def tangents_by_reverse(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
-    r"""The same by two reverse passes: :math:`J v` is the derivative of :math:`u \mapsto J^\top u` along :math:`v`."""
-    keep = torch.is_grad_enabled()
-    with torch.enable_grad():
-        rows, basis = _repeated(z if keep else z.detach())
-        rows = rows if rows.requires_grad else rows.requires_grad_()
-        x = function(rows)
-        if not x.requires_grad:
-            return x[: len(z)].flatten(1), _by_point(torch.zeros_like(x), z)
-        cotangent = torch.zeros_like(x, requires_grad=True)
-        (pulled,) = torch.autograd.grad(
-            x, rows, cotangent, create_graph=True, allow_unused=True, materialize_grads=True
-        )
-        if not pulled.requires_grad:
-            return x[: len(z)].flatten(1), _by_point(torch.zeros_like(x), z)
-        (tangents,) = torch.autograd.grad(
-            pulled, cotangent, basis, create_graph=keep, allow_unused=True, materialize_grads=True
-        )
-    x, tangents = (x, tangents) if keep else (x.detach(), tangents.detach())
-    return x[: len(z)].flatten(1), _by_point(tangents, z)
+    r"""The same by two reverse passes: :math:`J v` is the derivative of :math:`u \mapsto J^\top u` along :math:`v`.
+
+    The gradient of the tangents is that of :math:`\langle J^\top w, v \rangle`, so nothing is differentiated three
+    times. It is for the latents alone: parameters of the function get none.
+    """
+    values, tangents = _TwoPasses.apply(z, function)
+    return values, tangents
+
+
+class _TwoPasses(torch.autograd.Function):
+    """Values and tangents by reverse mode, and their gradient by reverse mode."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, function: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        ctx.save_for_backward(z)
+        ctx.function = function
+        with torch.enable_grad():
+            rows, basis = _repeated(z.detach())
+            x = function(rows.requires_grad_()).flatten(1)
+            tangents = torch.zeros_like(x)
+            if x.requires_grad:
+                cotangent = torch.zeros_like(x, requires_grad=True)
+                pulled = _gradient(x, rows, cotangent, keep=True)
+                if pulled.requires_grad:
+                    tangents = _second_pass(pulled, cotangent, basis)
+        return x[: len(z)].detach(), _by_point(tangents.detach(), z)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        (z,) = ctx.saved_tensors
+        of_values, of_tangents = cotangents
+        keep = torch.is_grad_enabled()
+        with torch.enable_grad():
+            point = z if keep else z.detach().requires_grad_()
+            rows, basis = _repeated(point)
+            x = ctx.function(rows).flatten(1)
+            if not x.requires_grad:
+                return torch.zeros_like(z), None
+            pulled = _gradient(x, rows, of_tangents.transpose(0, 1).flatten(0, 1), keep=True)
+            total = (pulled * basis).sum() + (x[: len(z)] * of_values).sum()
+            return _gradient(total, point, None, keep), None
+
+
+def _second_pass(pulled: Tensor, cotangent: Tensor, basis: Tensor) -> Tensor:
+    """Tangents from what a cotangent is pulled back to; refused where the first pass left no trace of it."""
+    (tangents,) = torch.autograd.grad(pulled, cotangent, basis, allow_unused=True, retain_graph=True)
+    if tangents is None:
+        raise RuntimeError("reverse mode can be used once, and not on what it gave")
+    return tangents
+
+
+def _gradient(value: Tensor, point: Tensor, cotangent: Tensor | None, keep: bool) -> Tensor:
+    (gradient,) = torch.autograd.grad(
+        value, point, cotangent, create_graph=keep, allow_unused=True, materialize_grads=True
+    )
+    return gradient
 
 
 def tangents_by_rows(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,3 +149,6 @@ RUNGS: dict[str, Push] = {
     "rows": tangents_by_rows,
 }
 """The ladder, from the top."""
+
+FORMULAS = {"layers": "our own", "vmap": "forward", "jvp": "forward", "reverse": "reverse", "rows": "reverse"}
+"""Whose derivatives a rung puts together; two rungs with the same ones may be wrong together."""

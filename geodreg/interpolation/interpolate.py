@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.calling import is_half
 from geodreg.geometry.curve import chord_energy, chord_length, gap, refine, slerp, straight
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
@@ -68,7 +69,8 @@ def interpolate(
 
     Args:
         manifold: the model, or a bare generator ``(n, d) -> (n, *data_shape)``, then with a standard normal prior.
-        start: latents ``(..., d)``, or ``(..., *latent_shape)`` if the manifold has a shape of latents.
+        start: latents ``(..., d)``, or ``(..., *latent_shape)`` if the manifold has a shape of latents. Those in half
+            precision are solved in single precision, and the points are given back in half.
         end: latents of the same dtype and device; the batches broadcast, so one start may have many ends.
         method: one of the four.
         mu: weight of the density, for ``"geodreg"`` only; the paper's range is 0.003 to 0.1.
@@ -163,12 +165,15 @@ class _Task:
     def paths(self, n_points: int, init: str | Start | Tensor, geodesic: Paths | None) -> Paths:
         """Paths ``(..., K, d)`` of so many points."""
         batch, d = self.start.shape[:-1], self.start.shape[-1]
-        a, b = self.start.detach().clone().reshape(-1, d), self.end.detach().clone().reshape(-1, d)
+        half = is_half(self.start.dtype)
+        solved = torch.float32 if half else self.start.dtype
+        a, b = (ends.detach().clone().reshape(-1, d).to(solved) for ends in (self.start, self.end))
         given = init
         if isinstance(init, Tensor):
-            given = init.detach().clone().reshape(-1, n_points, d)
+            given = init.detach().clone().reshape(-1, n_points, d).to(solved)
             given[:, 0], given[:, -1] = a, b
         known = None if geodesic is None else geodesic.flatten()
+        known = known if known is None else replace(known, z=known.z.to(solved))
         at_once = len(a)
         if self.method in SOLVED and not isinstance(self.solver, MatrixFree):  # which keeps to its budget itself
             at_once = pairs_at_once(self.manifold, self.mu, straight(a[:1], b[:1], n_points), len(a), self.memory)
@@ -182,7 +187,11 @@ class _Task:
                 else:
                     solution, duration = solve.as_drawn(straight if self.method == "straight" else slerp)
                 groups.append(_measured(solve, self.method, solution, duration))
-        return join(groups).unflatten(batch)
+        paths = join(groups)
+        if self.method in SOLVED and not isinstance(self.solver, MatrixFree):
+            self.manifold.ladder.confirm(paths.z[[0, -1], n_points // 2])
+        paths = replace(paths, z=paths.z.to(self.start.dtype), x=paths.x.to(self.start.dtype) if half else paths.x)
+        return paths.unflatten(batch)
 
 
 def _as_seen_by(solver: Solver, manifold: LatentManifold) -> LatentManifold:
