@@ -1,5 +1,6 @@
 """The pages as notebooks: parameters, reruns, and what a failure leaves behind."""
 
+import ast
 import json
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jupytext
 import pandas as pd
 import pytest
 
@@ -181,3 +183,14 @@ def test_the_digits_reach_what_they_must(page: str) -> None:
     unsolved = table.loc[~table["converged"], "status"]
     assert len(unsolved) <= 2
     assert unsolved.isin([Status.UNBOUNDED, Status.ITERATIONS]).all()  # says why not
+
+
+def test_the_page_on_extending_does_so_in_under_30_lines_each() -> None:
+    cells = [
+        cell.source for cell in jupytext.read(ROOT / "notebooks" / "extending.md").cells if cell.cell_type == "code"
+    ]
+    classes = [node for cell in cells for node in ast.parse(cell).body if isinstance(node, ast.ClassDef)]
+    lines = {node.name: (node.end_lineno or 0) - node.decorator_list[0].lineno + 1 for node in classes}
+    methods = {item.name for node in classes for item in node.body if isinstance(item, ast.FunctionDef)}
+    assert methods == {"curves", "solve"}
+    assert max(lines.values()) < 30, lines

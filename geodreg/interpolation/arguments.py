@@ -12,7 +12,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from geodreg.geometry.manifold import LatentManifold, tangents_by_torch
 from geodreg.interpolation.paths import Paths
-from geodreg.solvers import Algorithm1, GraphStart, MatrixFree, Newton, Solver
+from geodreg.solvers import Algorithm1, MatrixFree, Newton, Solver, Start
 
 __all__ = ["check_endpoints", "check_generator", "check_init", "check_settings", "check_solver"]
 
@@ -49,13 +49,13 @@ def check_solver(solver: str | Solver) -> Solver:
     """
     if isinstance(solver, str) and solver in SOLVERS:
         return SOLVERS[solver]
-    if isinstance(solver, str) or not hasattr(solver, "solve"):
+    if isinstance(solver, str) or not _has_method(solver, "solve"):
         names = ", ".join(map(repr, SOLVERS))
         raise ValueError(f"solver is {solver!r}; choose one of {names}, or pass an object with a method solve.")
     return solver
 
 
-def check_init(init: str | GraphStart | Tensor, start: Tensor, end: Tensor, n_points: int) -> None:
+def check_init(init: str | Start | Tensor, start: Tensor, end: Tensor, n_points: int) -> None:
     """Refuse start curves that are unknown, of another shape, or that do not join the ends.
 
     Raises:
@@ -71,10 +71,16 @@ def check_init(init: str | GraphStart | Tensor, start: Tensor, end: Tensor, n_po
             )
         if not (torch.allclose(init[..., 0, :], start) and torch.allclose(init[..., -1, :], end)):
             raise ValueError("init does not join the ends; its first points must be start and its last points end.")
-    elif not (isinstance(init, GraphStart) or init in STARTS):
+    elif not (init in STARTS if isinstance(init, str) else _has_method(init, "curves")):
         raise ValueError(
-            f"init is {init!r}; choose 'straight', 'graph' or 'best', or pass a GraphStart or curves (..., K, d)."
+            f"init is {init!r}; choose 'straight', 'graph' or 'best', or pass curves (..., K, d), a GraphStart or "
+            "another object with a method curves."
         )
+
+
+def _has_method(thing: object, name: str) -> bool:
+    """Whether it is an object, not a class, with that method."""
+    return not isinstance(thing, type) and callable(getattr(thing, name, None))
 
 
 def check_geodesic(geodesic: Paths | None, start: Tensor, end: Tensor, n_points: int) -> None:

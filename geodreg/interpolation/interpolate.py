@@ -18,8 +18,9 @@ from geodreg.interpolation.arguments import check_endpoints, check_geodesic, che
 from geodreg.interpolation.memory import pairs_at_once
 from geodreg.interpolation.paths import Paths, join, path_length
 from geodreg.interpolation.progress import progress_bar
+from geodreg.interpolation.returned import check_curves, check_solution
 from geodreg.objectives.dense import PathObjective
-from geodreg.solvers import GraphStart, MatrixFree, Newton, Solution, Solver, Status
+from geodreg.solvers import GraphStart, MatrixFree, Newton, Solution, Solver, Start, Status
 
 __all__ = ["Settings", "interpolate"]
 
@@ -30,7 +31,7 @@ class Settings(TypedDict, total=False):
     mu: float
     n_points: int
     interval: float | Literal["unit-speed"]
-    init: str | GraphStart | Tensor
+    init: str | Start | Tensor
     solver: str | Solver
     memory: float | None
     progress: bool
@@ -46,7 +47,7 @@ def interpolate(
     mu: float = 0.03,
     n_points: int = 35,
     interval: float | Literal["unit-speed"] = "unit-speed",
-    init: str | GraphStart | Tensor = "straight",
+    init: str | Start | Tensor = "straight",
     solver: str | Solver = "newton",
     geodesic: Paths | None = None,
     memory: float | None = None,
@@ -72,9 +73,11 @@ def interpolate(
         init: start curve. ``"straight"`` is the straight line; a regularised path goes on from the plain geodesic that
             is found from it. ``"graph"`` or a :class:`~geodreg.GraphStart` is the shortest path over prior samples,
             which may find the better side of a hole; ``"best"`` solves from both and keeps the lower objective. Curves
-            ``(..., K, d)`` are taken as they are: those of a smaller ``mu``, say.
+            ``(..., K, d)`` are taken as they are: those of a smaller ``mu``, say. Any other object with a method
+            ``curves`` draws its own, see :class:`~geodreg.solvers.Start`.
         solver: ``"newton"``, ``"matrix-free"`` (where the Jacobians do not fit into memory; the paths then carry an
-            estimated nll), ``"algorithm1"`` (the paper's, as printed), or a configured solver.
+            estimated nll), ``"algorithm1"`` (the paper's, as printed), or a configured solver, one of your own too, see
+            :class:`~geodreg.solvers.Solver`.
         geodesic: for ``"geodreg"``, the plain geodesics between the same ends, if they are known already; they are not
             solved for again.
         memory: GiB that the solve may take; pairs are solved in groups that fit. By default a quarter of the machine's;
@@ -85,7 +88,7 @@ def interpolate(
         the paths, each with the reason why its solve stopped; look at ``.converged`` before using them.
 
     Raises:
-        TypeError: if the ends are no floating-point tensors.
+        TypeError: if the ends are no floating-point tensors, or a start or solver of your own returns another type.
         ValueError: if an argument is out of range, or generator and ends do not fit; the message says how to mend it.
 
     Example:
@@ -155,7 +158,7 @@ class _Solve:
             self.on_stop(len(z))
         return Solution.at_start(z, value, Status.NO_STEPS), self.duration(path_length(self.manifold, z))
 
-    def by(self, init: str | GraphStart | Tensor, known: Paths | None) -> tuple[Solution, Tensor]:
+    def by(self, init: str | Start | Tensor, known: Paths | None) -> tuple[Solution, Tensor]:
         """Plain geodesics, or with a weight the regularised paths, and their intervals ``(P,)``."""
         if self.mu > 0.0:
             return self.regularised(init, self.geodesics(known))
@@ -177,7 +180,7 @@ class _Solve:
         usual = self.solver if isinstance(self.solver, MatrixFree) else Newton()
         return usual.solve(PathObjective(self.manifold, 0.0, ones), line)
 
-    def regularised(self, init: str | GraphStart | Tensor, plain: Solution) -> tuple[Solution, Tensor]:
+    def regularised(self, init: str | Start | Tensor, plain: Solution) -> tuple[Solution, Tensor]:
         """Regularised paths and their intervals ``(P,)``, the plain geodesics known."""
         duration = self.duration(path_length(self.manifold, plain.z))
         plain.status[(duration == 0.0).cpu().numpy()] = Status.NO_INTERVAL
@@ -204,7 +207,7 @@ class _Solve:
     def from_starts(
         self,
         objective: PathObjective,
-        init: str | GraphStart | Tensor,
+        init: str | Start | Tensor,
         usual: Tensor,
         nll_reference: Tensor,
         reference: Tensor | None,
@@ -214,8 +217,9 @@ class _Solve:
             return self.solve(objective, init, reference)
         if init == "straight":
             return self.solve(objective, usual, reference)
-        graph = init if isinstance(init, GraphStart) else GraphStart()
-        curves = graph.curves(self.manifold, self.mu, self.start, self.end, self.n_points, nll_reference)
+        own = GraphStart() if isinstance(init, str) else init
+        drawn = own.curves(self.manifold, self.mu, self.start, self.end, self.n_points, nll_reference)
+        curves = check_curves(own, drawn, self.start, self.end, self.n_points)
         if init != "best":
             return self.solve(objective, curves, reference)
         solutions = [replace(self, on_stop=None).solve(objective, usual, reference)]
@@ -224,9 +228,8 @@ class _Solve:
 
     def solve(self, objective: PathObjective, curves: Tensor, reference: Tensor | None) -> Solution:
         """The solver's paths from start curves ``(P, K, d)``."""
-        if self.on_stop is None:  # a solver of the user's own need not know it
-            return self.solver.solve(objective, curves, reference)
-        return self.solver.solve(objective, curves, reference, on_stop=self.on_stop)
+        shown = {} if self.on_stop is None else {"on_stop": self.on_stop}  # a solver of one's own need not know it
+        return check_solution(self.solver, self.solver.solve(objective, curves, reference, **shown), curves)
 
     def duration(self, length: Tensor) -> Tensor:
         """Intervals ``(P,)`` of paths of these lengths."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import interpolate
 from geodreg.riemannian.arguments import as_manifold, check_latents, check_whole
-from geodreg.solvers import GraphStart, Solver, Status
+from geodreg.solvers import Solver, Start, Status
 
 __all__ = ["Distances", "geodesic_distances"]
 
@@ -58,7 +58,7 @@ def geodesic_distances(
     others: Tensor | None = None,
     *,
     n_points: int = 35,
-    init: str | GraphStart = "straight",
+    init: str | Start = "straight",
     solver: str | Solver = "newton",
     pairs_at_once: int = 128,
 ) -> Distances:
@@ -76,7 +76,8 @@ def geodesic_distances(
         points: latents ``(n, d)``.
         others: latents ``(m, d)``; by default the points themselves.
         n_points: number of points of each geodesic, at least 3.
-        init: start curve, ``"straight"``, ``"graph"`` or a :class:`~geodreg.GraphStart`.
+        init: start curve, ``"straight"``, ``"graph"`` a :class:`~geodreg.GraphStart`, or a
+            start of your own.
         solver: as for :func:`~geodreg.interpolate`.
         pairs_at_once: pairs that are solved together; fewer need less memory.
 

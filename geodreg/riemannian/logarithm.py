@@ -14,7 +14,7 @@ from geodreg.interpolation.paths import Paths
 from geodreg.riemannian.arguments import as_manifold
 from geodreg.riemannian.failure import check_converged
 from geodreg.riemannian.tangent import from_basis, tangent_basis
-from geodreg.solvers import GraphStart, Newton, Solver
+from geodreg.solvers import Newton, Solver, Start
 
 __all__ = ["TIGHT", "initial_velocity", "logarithm_map"]
 
@@ -27,7 +27,7 @@ def logarithm_map(
     end: Tensor,
     *,
     n_points: int = 35,
-    init: str | GraphStart | Tensor = "straight",
+    init: str | Start | Tensor = "straight",
     solver: str | Solver = TIGHT,
 ) -> Tensor:
     r"""Initial velocities of the geodesics that join pairs of latents in time one.

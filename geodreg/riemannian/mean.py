@@ -17,7 +17,7 @@ from geodreg.riemannian.exponential import exponential_map
 from geodreg.riemannian.failure import GeodesicError, check_converged
 from geodreg.riemannian.logarithm import TIGHT, initial_velocity
 from geodreg.riemannian.tangent import tangent_basis, to_basis
-from geodreg.solvers import GraphStart, Solver
+from geodreg.solvers import Solver, Start
 
 __all__ = ["FrechetMean", "frechet_mean"]
 
@@ -67,7 +67,7 @@ def frechet_mean(
     tolerance: float | None = None,
     max_iterations: int = 50,
     n_points: int = 35,
-    init: str | GraphStart = "straight",
+    init: str | Start = "straight",
     solver: str | Solver = TIGHT,
 ) -> FrechetMean:
     r"""Weighted Fréchet (Karcher) mean of points, by gradient descent with the exponential map.
@@ -90,7 +90,8 @@ def frechet_mean(
             (the root of the variance); 1e-5 in double precision, else 1e-4.
         max_iterations: limit of steps.
         n_points: number of points of each geodesic, at least 3.
-        init: start curve of the first geodesics, ``"straight"``, ``"graph"`` or a :class:`~geodreg.GraphStart`.
+        init: start curve of the first geodesics, ``"straight"``, ``"graph"`` a :class:`~geodreg.GraphStart`, or a
+            start of your own.
         solver: as for :func:`~geodreg.interpolate`; by default Newton's with a tolerance of 1e-12.
 
     Returns:
@@ -119,7 +120,7 @@ def frechet_mean(
     check_endpoints(manifold, points, points, needs_density=False)
     first = _medoid(manifold, points, shares) if start is None else _first_guess(start, points)
 
-    def look(z: Tensor, curves: str | GraphStart | Tensor) -> _State:
+    def look(z: Tensor, curves: str | Start | Tensor) -> _State:
         paths = interpolate(
             manifold, z.expand_as(points), points, "geodesic", n_points=n_points, init=curves, solver=solver
         )

@@ -1,10 +1,15 @@
-"""Solvers and start curves: a solver takes a path objective and start curves to paths."""
+"""Solvers, which take a path objective and start curves to paths, and start curves; no objective is defined here.
+
+A line search is in :mod:`geodreg.solvers.line_search`, the loop around it in :mod:`geodreg.solvers.descent`. What a
+solver or a start of your own has to have is said by :class:`Solver` and :class:`Start`.
+"""
 
 from collections.abc import Callable
 from typing import Protocol
 
 from torch import Tensor
 
+from geodreg.geometry.manifold import LatentManifold
 from geodreg.objectives.dense import PathObjective
 from geodreg.solvers.algorithm1 import Algorithm1
 from geodreg.solvers.matrix_free import MatrixFree
@@ -12,7 +17,7 @@ from geodreg.solvers.newton import Newton
 from geodreg.solvers.solution import Solution, Status
 from geodreg.solvers.start import GraphStart
 
-__all__ = ["Algorithm1", "GraphStart", "MatrixFree", "Newton", "Solution", "Solver", "Status"]
+__all__ = ["Algorithm1", "GraphStart", "MatrixFree", "Newton", "Solution", "Solver", "Start", "Status"]
 
 
 class Solver(Protocol):
@@ -25,9 +30,32 @@ class Solver(Protocol):
         reference: Tensor | None = None,
         on_stop: Callable[[int], object] | None = None,
     ) -> Solution:
-        """Paths from start curves ``(P, K, d)``.
+        """Paths from start curves, with the same ends.
 
-        ``reference (P,)`` is the objective of the plain geodesics, and ``on_stop`` is called with the number of pairs
-        that have just stopped.
+        Args:
+            objective: of ``P`` pairs.
+            start: start curves, ``(P, K, d)``.
+            reference: objective of the plain geodesics, ``(P,)``, if there is a regulariser.
+            on_stop: called with the number of pairs that have just stopped; given only where a progress bar is asked
+                for.
+        """
+        ...
+
+
+class Start(Protocol):
+    """Anything that draws start curves between pairs of latents; :class:`GraphStart` does."""
+
+    def curves(
+        self, manifold: LatentManifold, mu: float, start: Tensor, end: Tensor, n_points: int, nll_reference: Tensor
+    ) -> Tensor:
+        """Start curves ``(P, K, d)``, of the dtype and on the device of the ends.
+
+        Args:
+            manifold: the model.
+            mu: weight of the density, zero for the plain geodesic.
+            start: ``(P, d)``; a long batch comes in groups.
+            end: ``(P, d)``.
+            n_points: number of points ``K``, ends included.
+            nll_reference: mean nll on the plain geodesics, ``(P,)``; zero where ``mu`` is.
         """
         ...

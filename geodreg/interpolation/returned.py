@@ -1,0 +1,77 @@
+"""What a start or a solver returns, one of the user's own above all: accepted, or refused with one sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from geodreg.solvers import Solution, Solver, Start, Status
+
+__all__ = ["check_curves", "check_solution"]
+
+
+def check_curves(init: Start, curves: object, start: Tensor, end: Tensor, n_points: int) -> Tensor:
+    """A detached copy of start curves ``(P, K, d)``, whose ends are exactly those asked for.
+
+    Args:
+        init: what drew the curves.
+        curves: what it returned.
+        start: ``(P, d)``.
+        end: ``(P, d)``.
+        n_points: number of points ``K``.
+
+    Raises:
+        TypeError: if it returned no tensor.
+        ValueError: if shape, dtype or device are others, or if a curve does not join its ends.
+    """
+    name = type(init).__name__
+    shape = (len(start), n_points, start.shape[-1])
+    drawn = _checked_paths(f"{name}.curves", curves, shape, start).detach().clone()
+    if not (torch.allclose(drawn[:, 0], start) and torch.allclose(drawn[:, -1], end)):
+        raise ValueError(
+            f"{name}.curves returns curves that do not join the ends; their first points must be start and their last "
+            "points end."
+        )
+    drawn[:, 0], drawn[:, -1] = start, end
+    return drawn
+
+
+def check_solution(solver: Solver, solution: object, start: Tensor) -> Solution:
+    """What a solver made of start curves ``(P, K, d)``.
+
+    Raises:
+        TypeError: if it returned no :class:`~geodreg.solvers.Solution`, or one without a tensor of paths.
+        ValueError: if the paths have another shape, dtype or device or other ends than the start curves, or if what
+            is said of the pairs is not of as many pairs, or not in the terms of :class:`~geodreg.Status`.
+    """
+    name = f"{type(solver).__name__}.solve"
+    if not isinstance(solution, Solution):
+        raise TypeError(f"{name} returns a {type(solution).__name__}; it must return a geodreg.solvers.Solution.")
+    _checked_paths(name, solution.z, tuple(start.shape), start)
+    if not torch.equal(solution.z[:, [0, -1]], start[:, [0, -1]]):
+        raise ValueError(f"{name} moves the ends of paths; their first and last points must stay as they are.")
+    for what in ("iterations", "evaluations", "gradient_norm", "status"):
+        if (found := tuple(getattr(solution, what).shape)) != (len(start),):
+            raise ValueError(f"{name} returns {what} of shape {found}; for {len(start)} pairs it must be one for each.")
+    if solution.history.ndim != 2 or len(solution.history) != len(start) or solution.history.shape[1] == 0:
+        raise ValueError(
+            f"{name} returns a history of shape {tuple(solution.history.shape)}; "
+            f"for {len(start)} pairs it must be a row for each, with at least one value."
+        )
+    unknown = [status for status in solution.status if status not in list(Status)]
+    if unknown or solution.status.dtype != np.dtype(object):
+        first = unknown[0] if unknown else str(solution.status.dtype)
+        raise ValueError(f"{name} returns the status {first!r}; it must be an array of objects, each a geodreg.Status.")
+    return solution
+
+
+def _checked_paths(name: str, z: object, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    if not isinstance(z, Tensor):
+        raise TypeError(f"{name} returns a {type(z).__name__}; it must return a tensor of shape {shape}.")
+    if z.shape != shape or z.dtype != like.dtype or z.device != like.device:
+        raise ValueError(
+            f"{name} returns {tuple(z.shape)}, {z.dtype}, on {z.device}; "
+            f"for these pairs it must be {shape}, {like.dtype}, on {like.device}."
+        )
+    return z
