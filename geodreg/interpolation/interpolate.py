@@ -65,7 +65,8 @@ def interpolate(
         start: latents ``(..., d)``.
         end: latents of the same shape, dtype and device.
         method: one of the three.
-        mu: weight of the density, for ``"geodreg"`` only; the paper's range is 0.003 to 0.1.
+        mu: weight of the density, for ``"geodreg"`` only. The paper's range, 0.003 to 0.1, is that of its Algorithm 1;
+            the same number in the loss, which the other solvers minimise, does something else.
         n_points: number ``K`` of points of each path, ends included, at least 3.
         interval: length ``T`` of the parameter interval. With ``"unit-speed"`` it is the length of the pair's plain
             geodesic (found from the straight start), as the paper asks, and for the other two methods the

@@ -112,7 +112,9 @@ def plot_plane(
     return figure
 
 
-def plot_starts(manifold: LatentManifold, data: Tensor, starts: Mapping[str, tuple[Tensor, Paths]], pair: int) -> Figure:
+def plot_starts(
+    manifold: LatentManifold, data: Tensor, starts: Mapping[str, tuple[Tensor, Paths]], pair: int
+) -> Figure:
     """Start curves and where the solver went from each, in the latent plane over the density, and in the data plane.
 
     Args:
