@@ -58,8 +58,8 @@ READINGS = (
     ),
     Reading(
         "Believe that the regularised path goes around, with a larger weight in the loss than the paper names.",
-        "At mu = {mu:g}, the upper end of the paper's range, {:.0%} of the loss's minimisers go around the ring's hole; "
-        "at mu = {strong:g}, {:.0%}.",
+        "At mu = {mu:g}, the upper end of the paper's range, {:.0%} of the loss's minimisers go around the ring's "
+        "hole; at mu = {strong:g}, {:.0%}.",
         ((2, 1, RING, AGAINST), (2, 2, RING, FOR)),
     ),
     Reading(
