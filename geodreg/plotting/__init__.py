@@ -1,4 +1,4 @@
-"""The figures of the book, drawn from paths, manifolds and tables; nothing is solved or measured here."""
+"""The figures of the book, drawn from paths, manifolds and tables; nothing is solved or measured."""
 
 from geodreg.plotting.algorithm import plot_course, plot_steps
 from geodreg.plotting.diagrams import plot_diagrams

@@ -1,4 +1,7 @@
-"""Riemannian geometry of a generator's manifold: exponential map, logarithm, parallel transport, distances, means."""
+"""Exponential map, logarithm, transport, distances, means; no density, which bends what is shortest.
+
+All of it stands on the plain geodesics that :mod:`geodreg.interpolation` finds.
+"""
 
 from geodreg.riemannian.distances import Distances, geodesic_distances
 from geodreg.riemannian.exponential import exponential_map

@@ -1,7 +1,8 @@
-"""Solvers, which take a path objective and start curves to paths, and start curves; no objective is defined here.
+"""Solvers, which take a path objective and start curves to paths, and starts; no objective, no front door.
 
-A line search is in :mod:`geodreg.solvers.line_search`, the loop around it in :mod:`geodreg.solvers.descent`. What a
-solver or a start of your own has to have is said by :class:`Solver` and :class:`Start`.
+The default solver is :mod:`~geodreg.solvers.newton`, around the loop in :mod:`~geodreg.solvers.descent`, whose steps
+the line search in :mod:`~geodreg.solvers.line_search` cuts. :class:`Solver` and :class:`Start` say what one's own must
+have.
 """
 
 from collections.abc import Callable
