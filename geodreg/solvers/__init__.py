@@ -22,7 +22,7 @@ __all__ = ["Algorithm1", "GraphStart", "MatrixFree", "Newton", "Solution", "Solv
 
 
 class Solver(Protocol):
-    """Anything that improves a batch of paths; :class:`Newton`, :class:`MatrixFree` and :class:`Algorithm1` do."""
+    """Anything that improves a batch of paths; :class:`~geodreg.Newton` and :class:`~geodreg.Algorithm1` do."""
 
     def solve(
         self,
@@ -44,7 +44,7 @@ class Solver(Protocol):
 
 
 class Start(Protocol):
-    """Anything that draws start curves between pairs of latents; :class:`GraphStart` does."""
+    """Anything that draws start curves between pairs of latents; :class:`~geodreg.GraphStart` does."""
 
     def curves(
         self, manifold: LatentManifold, mu: float, start: Tensor, end: Tensor, n_points: int, nll_reference: Tensor
