@@ -31,7 +31,7 @@ class Solver(Protocol):
         reference: Tensor | None = None,
         on_stop: Callable[[int], object] | None = None,
     ) -> Solution:
-        """Paths from start curves, with the same ends.
+        """Paths from start curves, with the same endpoints.
 
         Args:
             objective: of ``P`` pairs.
@@ -49,14 +49,14 @@ class Start(Protocol):
     def curves(
         self, manifold: LatentManifold, mu: float, start: Tensor, end: Tensor, n_points: int, nll_reference: Tensor
     ) -> Tensor:
-        """Start curves ``(P, K, d)``, of the dtype and on the device of the ends.
+        """Start curves ``(P, K, d)``, of the dtype and on the device of the endpoints.
 
         Args:
             manifold: the model.
             mu: weight of the density, zero for the plain geodesic.
             start: ``(P, d)``; a long batch comes in groups.
             end: ``(P, d)``.
-            n_points: number of points ``K``, ends included.
+            n_points: number of points ``K``, endpoints included.
             nll_reference: mean nll on the plain geodesics, ``(P,)``; zero where ``mu`` is.
         """
         ...
