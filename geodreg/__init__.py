@@ -1,9 +1,15 @@
 """Geodesic and density-regularised interpolation on the manifold of any PyTorch generator.
 
-The geometry is in :mod:`geodreg.geometry.manifold` and :mod:`geodreg.geometry.curve`, the solvers in
-:mod:`geodreg.solvers`, and the front door is :func:`interpolate`. Distances, means and the maps between points and
-tangent vectors are in :mod:`geodreg.riemannian`. What needs more than torch, NumPy and SciPy is imported where it is
-used.
+The front door, re-exported, and nothing else; :func:`interpolate` is the way in. Three storeys lie below it, and
+imports run downwards only:
+
+- the book: :mod:`geodreg.commands`, :mod:`geodreg.book`, :mod:`geodreg.plotting`;
+- the paper's study: :mod:`geodreg.training`, :mod:`geodreg.paper`, :mod:`geodreg.models`, :mod:`geodreg.datasets`;
+- the library, which needs torch, NumPy and SciPy alone: :mod:`geodreg.riemannian`, :mod:`geodreg.interpolation`,
+  :mod:`geodreg.solvers`, :mod:`geodreg.objectives`, :mod:`geodreg.geometry`, :mod:`geodreg.derivatives`,
+  :mod:`geodreg.linear_algebra`, :mod:`geodreg.workspace`.
+
+The docstring of each says what lives there and what may not.
 """
 
 from geodreg.geometry.ambient import fisher_rao_bernoulli, fisher_rao_logits, stacked

@@ -71,7 +71,7 @@ def test_a_start_is_told_the_weight_and_the_nll_of_the_plain_geodesics(method: s
     torch.testing.assert_close(reference, expected)
 
 
-def test_the_ends_of_drawn_curves_are_those_asked_for_to_the_last_bit() -> None:
+def test_the_endpoints_of_drawn_curves_are_those_asked_for_to_the_last_bit() -> None:
     class Nearly(Bow):
         def curves(self, *arguments: Any) -> Tensor:
             return super().curves(*arguments).requires_grad_() * (1.0 + 1e-12)
@@ -89,7 +89,10 @@ def test_the_ends_of_drawn_curves_are_those_asked_for_to_the_last_bit() -> None:
         (lambda z: z[:, ::2], r"Changed.curves returns \(3, 5, 2\), torch.float64, on cpu; .* must be \(3, 9, 2\)"),
         (lambda z: z[:1], r"Changed.curves returns \(1, 9, 2\)"),
         (lambda z: z.float(), r"Changed.curves returns \(3, 9, 2\), torch.float32, on cpu; .* torch.float64"),
-        (lambda z: z.flip(1), "Changed.curves returns curves that do not join the ends; their first points must be"),
+        (
+            lambda z: z.flip(1),
+            "Changed.curves returns curves that do not join the endpoints; their first points",
+        ),
         (lambda z: torch.cat([z[:, :-1], 1.1 * z[:, -1:]], dim=1), "Changed.curves returns curves that do not join"),
     ],
 )
@@ -110,7 +113,10 @@ def test_bad_start_curves_are_refused_in_one_sentence(change: Any, sentence: str
         (lambda s: replace(s, z=s.z[:, ::2]), r"Changed.solve returns \(3, 5, 2\), .* must be \(3, 9, 2\)"),
         (lambda s: replace(s, z=s.z.numpy()), "Changed.solve returns a ndarray; it must return a tensor of shape"),
         (lambda s: replace(s, z=s.z.float()), "Changed.solve returns .* torch.float32"),
-        (lambda s: replace(s, z=s.z + 1e-9), "Changed.solve moves the ends of paths; their first and last points must"),
+        (
+            lambda s: replace(s, z=s.z + 1e-9),
+            "Changed.solve moves the endpoints of paths; their first and last",
+        ),
         (
             lambda s: replace(s, iterations=s.iterations[:2]),
             r"returns iterations of shape \(2,\); for 3 pairs",

@@ -13,7 +13,7 @@ from benchmarks.problems import Problem, random_problem, regularised_problem
 from benchmarks.race import hold
 from benchmarks.tables import tables
 from geodreg import LatentManifold
-from geodreg.paper.speed.claims import claims
+from geodreg.paper.speed.claims import speed_claims
 from geodreg.paper.speed.tables import (
     BenchmarkError,
     PowerLaw,
@@ -115,7 +115,7 @@ def test_claims_hold_or_fail_by_their_numbers() -> None:
     fits = {"pairs": PowerLaw(1.0, 1.0, 0.0), "points": PowerLaw(1.0, 1.2, 0.0)}
     memory = pd.DataFrame({"pairs": [1, 4], "budget_gib": 0.25, "before_mib": [100, 100], "peak_mib": [200, 400]})
     starts = pd.DataFrame({"gain": [2.0, 4.0, 0.0], "both": [0.0, 0.1, 0.1]})
-    rows = claims(times, speedups(times), fits, 1.4, memory, starts)
+    rows = speed_claims(times, speedups(times), fits, 1.4, memory, starts)
     holds = {statement: outcome for statement, _, outcome in rows}
     assert len(rows) == len(holds) == 13
     assert rows[-2][1:] == ("117% of it at most", False)

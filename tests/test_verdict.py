@@ -25,7 +25,7 @@ from geodreg.paper.verdict.live import check_live
 from geodreg.paper.verdict.measures import MEASURES, Subject, measure
 from geodreg.paper.verdict.plan import COMMITTED, jobs, parts_folder
 from geodreg.paper.verdict.presentation import claim_markdown, claims_markdown, effects_table
-from geodreg.paper.verdict.reading import reading_markdown
+from geodreg.paper.verdict.reading import OF_THE_LOSS, reading_markdown
 from geodreg.paper.verdict.sensitivity import STATEMENTS, acceptance_by_nll, sensitivity
 from geodreg.paper.verdict.shortest import shorten
 from geodreg.paper.verdict.store import read_provenance, read_tables
@@ -244,6 +244,14 @@ def test_what_we_read_in_the_tables_is_in_them() -> None:
     text = reading_markdown(DEFINITIONS, tables)
     for claim in DEFINITIONS.claims:
         assert f"<claim-{claim.name}>" in text
+    named = [line for line in text.splitlines() if "mu = " in line]
+    for line in named:
+        assert OF_THE_LOSS in line, "a weight without what it is of"
+    assert {name for name in ("around", "realism", "weight") if any(f"<claim-{name}>" in line for line in named)} == {
+        "around",
+        "realism",
+        "weight",
+    }
     paths = tables["paths"]
     swapped = paths["method"].replace({"geodesic": "straight", "straight": "geodesic"})
     with pytest.raises(ClaimsError, match="rests on claim 3"):

@@ -1,1 +1,5 @@
-"""How pages are run and recorded: parameters, execution, provenance, sweeps; no mathematics."""
+"""How a page is run and recorded, from its parameters to its provenance, and sweeps; no mathematics.
+
+:mod:`~geodreg.book.execution` executes a page and keeps an earlier result if it fails, :mod:`~geodreg.book.notebook` is
+what the page itself calls. What a page computes is in :mod:`geodreg.paper`, what it draws in :mod:`geodreg.plotting`.
+"""

@@ -1,1 +1,4 @@
-"""What the command line does, a file for each kind of command."""
+"""The command line, and the commands that Snakemake calls, a file for each kind; no mathematics.
+
+They read options, call the rooms below, and say in a sentence what was wrong with what they were given.
+"""

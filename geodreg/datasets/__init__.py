@@ -1,4 +1,7 @@
-"""Data sets: real ones, read from a data root the user names; the circle of Figure 2; rendered objects; fake digits."""
+"""The data, read from a data root or drawn: digits, faces, the circle, rendered objects; no networks.
+
+Files come from a folder that the user names and are checked by their SHA-256; no data lie in the repository.
+"""
 
 from geodreg.datasets.circle import ring
 from geodreg.datasets.lambert import LambertScene

@@ -1,1 +1,1 @@
-"""Derivatives of a generator: rules layer by layer, and products with its Jacobian; nothing of curves or densities."""
+"""Derivatives of a generator, layer by layer, and products with its Jacobian; no curves, no densities."""

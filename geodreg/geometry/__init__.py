@@ -1,1 +1,1 @@
-"""The manifold of a generator and curves on it: metric, volume, density, lengths; nothing is minimised here."""
+"""The manifold of a generator, with its metric, volume and density, and curves; nothing is minimised."""

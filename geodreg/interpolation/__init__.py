@@ -1,1 +1,6 @@
-"""The front door, ``interpolate``, with its arguments and the paths it returns; no geometry of its own."""
+"""The front door, ``interpolate``, what it accepts and the paths that it returns; no geometry of its own.
+
+:mod:`~geodreg.interpolation.interpolate` puts start curve, objective and solver together;
+:mod:`~geodreg.interpolation.arguments` says what may come in, :mod:`~geodreg.interpolation.returned` what a start or a
+solver of the user's own may give back.
+"""

@@ -39,7 +39,7 @@ def check_settings(method: object, mu: object, n_points: object, interval: objec
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; choose one of {', '.join(map(repr, METHODS))}.")
     if not (isinstance(mu, Real) and math.isfinite(mu) and float(mu) >= 0):
-        raise ValueError(f"mu is {mu!r}; pass a finite number, zero or positive (the paper uses 0.003 to 0.1).")
+        raise ValueError(f"mu is {mu!r}; pass a finite number, zero or positive; 0.03 to 1 are usual.")
     if n_points != "auto" and not (isinstance(n_points, Integral) and int(n_points) >= 3):
         raise ValueError(f"n_points is {n_points!r}; a path needs a whole number of points, at least 3, or 'auto'.")
     if interval != "unit-speed" and not (

@@ -73,7 +73,8 @@ def interpolate(
             precision are solved in single precision, and the points are given back in half.
         end: latents of the same dtype and device; the batches broadcast, so one start may have many ends.
         method: one of the four.
-        mu: weight of the density, for ``"geodreg"`` only; the paper's range is 0.003 to 0.1.
+        mu: weight of the density, for ``"geodreg"`` only. The paper's range, 0.003 to 0.1, is that of its Algorithm 1;
+            the same number in the loss, which the other solvers minimise, does something else.
         n_points: number ``K`` of points of each path, ends included, at least 3. ``"auto"`` is 35, and for the
             whole batch 69, 137 and at last 273 where a path is more than a hundredth longer than the polyline through its
             points; each time it is solved anew.

@@ -12,7 +12,7 @@ __all__ = ["check_curves", "check_solution"]
 
 
 def check_curves(init: Start, curves: object, start: Tensor, end: Tensor, n_points: int) -> Tensor:
-    """A detached copy of start curves ``(P, K, d)``, whose ends are exactly those asked for.
+    """A detached copy of start curves ``(P, K, d)``, whose endpoints are exactly those asked for.
 
     Args:
         init: what drew the curves.
@@ -23,15 +23,15 @@ def check_curves(init: Start, curves: object, start: Tensor, end: Tensor, n_poin
 
     Raises:
         TypeError: if it returned no tensor.
-        ValueError: if shape, dtype or device are others, or if a curve does not join its ends.
+        ValueError: if shape, dtype or device are others, or if a curve does not join its endpoints.
     """
     name = type(init).__name__
     shape = (len(start), n_points, start.shape[-1])
     drawn = _checked_paths(f"{name}.curves", curves, shape, start).detach().clone()
     if not (torch.allclose(drawn[:, 0], start) and torch.allclose(drawn[:, -1], end)):
         raise ValueError(
-            f"{name}.curves returns curves that do not join the ends; their first points must be start and their last "
-            "points end."
+            f"{name}.curves returns curves that do not join the endpoints; their first points must be start and their "
+            "last points end."
         )
     drawn[:, 0], drawn[:, -1] = start, end
     return drawn
@@ -42,15 +42,15 @@ def check_solution(solver: Solver, solution: object, start: Tensor) -> Solution:
 
     Raises:
         TypeError: if it returned no :class:`~geodreg.solvers.Solution`, or one without a tensor of paths.
-        ValueError: if the paths have another shape, dtype or device or other ends than the start curves, or if what
-            is said of the pairs is not of as many pairs, or not in the terms of :class:`~geodreg.Status`.
+        ValueError: if the paths have another shape, dtype or device or other endpoints than the start curves, or if
+            what is said of the pairs is not of as many pairs, or not in the terms of :class:`~geodreg.Status`.
     """
     name = f"{type(solver).__name__}.solve"
     if not isinstance(solution, Solution):
         raise TypeError(f"{name} returns a {type(solution).__name__}; it must return a geodreg.solvers.Solution.")
     _checked_paths(name, solution.z, tuple(start.shape), start)
     if not torch.equal(solution.z[:, [0, -1]], start[:, [0, -1]]):
-        raise ValueError(f"{name} moves the ends of paths; their first and last points must stay as they are.")
+        raise ValueError(f"{name} moves the endpoints of paths; their first and last points must stay as they are.")
     for what in ("iterations", "evaluations", "gradient_norm", "status"):
         if (found := tuple(getattr(solution, what).shape)) != (len(start),):
             raise ValueError(f"{name} returns {what} of shape {found}; for {len(start)} pairs it must be one for each.")

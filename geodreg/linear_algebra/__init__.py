@@ -1,1 +1,1 @@
-"""Linear algebra that knows nothing of generators: block-tridiagonal systems, conjugate gradients, Lanczos."""
+"""Block-tridiagonal systems, conjugate gradients, Lanczos; nothing that knows of generators or curves."""

@@ -1,4 +1,7 @@
-"""The generators of the book, and the trained models on disk."""
+"""The book's networks, and the trained ones on disk with their cards; no training, no data sets.
+
+:func:`load_model` finds one by name and checks it against its card; :mod:`~geodreg.models.store` has the search order.
+"""
 
 from geodreg.models.convolutional import FaceDiscriminator, FaceGenerator
 from geodreg.models.judge import REJECT, Judge

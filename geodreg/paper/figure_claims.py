@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 __all__ = ["figure_3_aims", "figure_3_claims", "figure_4_claims"]
 
-Claim = tuple[str, str, bool]
+Row = tuple[str, str, bool]
 """Statement, measured value in words, and whether it holds."""
 
 
-def figure_3_claims(table: pd.DataFrame) -> list[Claim]:
+def figure_3_claims(table: pd.DataFrame) -> list[Row]:
     """The paper's statements about lengths and densities; one holds if it does in more than half of the pairs.
 
     Args:
@@ -26,7 +26,7 @@ def figure_3_claims(table: pd.DataFrame) -> list[Claim]:
     thinner = paired_differences(table, "nll_mean", "geodesic", "straight")
     denser = paired_differences(table, "nll_mean", "straight", "geodreg")
     densest = nll.idxmin(axis=1) == "geodreg"
-    claims = [
+    rows = [
         (
             "The geodesic is the shortest of the three",
             f"in {shortest.mean():.0%} of {len(length)} pairs; StraightZ is longer by "
@@ -49,7 +49,7 @@ def figure_3_claims(table: pd.DataFrame) -> list[Claim]:
     if "accepted" in table:
         better = paired_differences(table, "accepted", "geodreg", "straight")
         worse = paired_differences(table, "accepted", "straight", "geodesic")
-        claims += [
+        rows += [
             (
                 "More of its images are accepted by the judge than of the straight line's",
                 f"in {better['share']:.0%} of pairs; share larger by {_interval(better)}",
@@ -61,10 +61,10 @@ def figure_3_claims(table: pd.DataFrame) -> list[Claim]:
                 worse["share"] > 0.5,
             ),
         ]
-    return claims
+    return rows
 
 
-def figure_3_aims(table: pd.DataFrame) -> list[Claim]:
+def figure_3_aims(table: pd.DataFrame) -> list[Row]:
     """What must come out with the default weight, more than the paper says; the columns are those of Figure 3."""
     length = _columns(table, "length")
     shortest = length.idxmin(axis=1) == "geodesic"
@@ -81,7 +81,7 @@ def figure_3_aims(table: pd.DataFrame) -> list[Claim]:
     ]
 
 
-def figure_4_claims(table: pd.DataFrame) -> list[Claim]:
+def figure_4_claims(table: pd.DataFrame) -> list[Row]:
     """The paper's statements about Figure 4; the columns are those of Figure 3 and ``excess``."""
     excess = _columns(table, "excess")
     order = (excess["geodesic"] < excess["geodreg"]) & (excess["geodreg"] < excess["straight"])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["PAPER_WEIGHTS", "choose_weight", "compare_weights"]
 
 PAPER_WEIGHTS = (0.003, 0.01, 0.03, 0.1)
-"""The paper's range, in steps of about a factor of three."""
+"""The numbers of the paper's range, in steps of about a factor of three; there in Algorithm 1, here in the loss."""
 
 
 def compare_weights(

@@ -1,4 +1,4 @@
-"""The figures of the book, from paths and manifolds."""
+"""The figures of the book, drawn from paths, manifolds and tables; nothing is solved or measured."""
 
 from geodreg.plotting.algorithm import plot_course, plot_steps
 from geodreg.plotting.diagrams import plot_diagrams
@@ -13,6 +13,7 @@ from geodreg.plotting.plane import (
     plot_mismatch,
     plot_plane,
     plot_points,
+    plot_starts,
 )
 from geodreg.plotting.reliability import plot_reliability
 from geodreg.plotting.scenes import plot_rows
@@ -47,6 +48,7 @@ __all__ = [
     "plot_rows",
     "plot_sensitivity",
     "plot_spectra",
+    "plot_starts",
     "plot_steps",
     "plot_straightness",
     "plot_time_to_gap",

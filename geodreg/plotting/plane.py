@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 from torch import Tensor
 
+from geodreg.geometry.curve import along, chord_norms, equal_length_positions
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.paths import Paths
 from geodreg.paper.comparison import NAMES
@@ -29,7 +30,10 @@ __all__ = [
     "plot_mismatch",
     "plot_plane",
     "plot_points",
+    "plot_starts",
 ]
+
+START_COLORS = ("#d98a1f", "black")  # not the methods': all of these paths are of one
 
 
 def plot_points(axes: Axes, x: Tensor, title: str, alpha: float = 0.7) -> None:
@@ -105,6 +109,33 @@ def plot_plane(
     axes[1, 1].legend(loc="upper right", fontsize="x-small")
     for axis in axes.flat[[0, 1, 3]]:
         axis.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
+    return figure
+
+
+def plot_starts(
+    manifold: LatentManifold, data: Tensor, starts: Mapping[str, tuple[Tensor, Paths]], pair: int
+) -> Figure:
+    """Start curves and where the solver went from each, in the latent plane over the density, and in the data plane.
+
+    Args:
+        manifold: a model with two latents and two-dimensional data, in double precision.
+        data: ``(n, 2)``.
+        starts: by name, start curves ``(P, K, 2)`` and the paths found from them; two at most.
+        pair: which pair to show.
+    """
+    figure, (latent, plane) = plt.subplots(1, 2, figsize=(8.0, 3.8), layout="constrained")
+    plot_density(latent, manifold, extent=2.5)
+    plot_points(plane, data, "data plane", BACKGROUND)
+    for (name, (curves, paths)), color in zip(starts.items(), START_COLORS, strict=False):
+        begun, found = along(curves, equal_length_positions(chord_norms(curves), 300))[pair], paths.resample(300)
+        for axes, start, path in ((latent, begun, found.z[pair]), (plane, manifold.generate(begun), found.x[pair])):
+            outline = [Stroke(linewidth=3.6, foreground="white", alpha=0.7), Normal()]
+            axes.plot(*start.T.numpy(), ":", color=color, label=f"{name}: start", path_effects=outline)
+            axes.plot(*path.T.numpy(), color=color, label=f"{name}: path", path_effects=outline)
+            axes.plot(*path[[0, -1]].T.numpy(), "o", color="black", markersize=4, zorder=3)
+    latent.set_title("density over the latent plane")
+    plane.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
+    plane.legend(loc="upper right", fontsize="x-small")
     return figure
 
 

@@ -1,4 +1,7 @@
-"""Riemannian geometry of a generator's manifold: exponential map, logarithm, parallel transport, distances, means."""
+"""Exponential map, logarithm, transport, distances, means; no density, which bends what is shortest.
+
+All of it stands on the plain geodesics that :mod:`geodreg.interpolation` finds.
+"""
 
 from geodreg.riemannian.differentiable import geodesic_distance
 from geodreg.riemannian.distances import Distances, geodesic_distances

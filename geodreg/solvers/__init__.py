@@ -1,7 +1,8 @@
-"""Solvers, which take a path objective and start curves to paths, and start curves; no objective is defined here.
+"""Solvers, which take a path objective and start curves to paths, and starts; no objective, no front door.
 
-A line search is in :mod:`geodreg.solvers.line_search`, the loop around it in :mod:`geodreg.solvers.descent`. What a
-solver or a start of your own has to have is said by :class:`Solver` and :class:`Start`.
+The default solver is :mod:`~geodreg.solvers.newton`, around the loop in :mod:`~geodreg.solvers.descent`, whose steps
+the line search in :mod:`~geodreg.solvers.line_search` cuts. :class:`Solver` and :class:`Start` say what one's own must
+have.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ __all__ = ["Algorithm1", "GraphStart", "MatrixFree", "Newton", "Solution", "Solv
 
 
 class Solver(Protocol):
-    """Anything that improves a batch of paths; :class:`Newton`, :class:`MatrixFree` and :class:`Algorithm1` do."""
+    """Anything that improves a batch of paths; :class:`~geodreg.Newton` and :class:`~geodreg.Algorithm1` do."""
 
     def solve(
         self,
@@ -30,7 +31,7 @@ class Solver(Protocol):
         reference: Tensor | None = None,
         on_stop: Callable[[int], object] | None = None,
     ) -> Solution:
-        """Paths from start curves, with the same ends.
+        """Paths from start curves, with the same endpoints.
 
         Args:
             objective: of ``P`` pairs.
@@ -43,19 +44,19 @@ class Solver(Protocol):
 
 
 class Start(Protocol):
-    """Anything that draws start curves between pairs of latents; :class:`GraphStart` does."""
+    """Anything that draws start curves between pairs of latents; :class:`~geodreg.GraphStart` does."""
 
     def curves(
         self, manifold: LatentManifold, mu: float, start: Tensor, end: Tensor, n_points: int, nll_reference: Tensor
     ) -> Tensor:
-        """Start curves ``(P, K, d)``, of the dtype and on the device of the ends.
+        """Start curves ``(P, K, d)``, of the dtype and on the device of the endpoints.
 
         Args:
             manifold: the model.
             mu: weight of the density, zero for the plain geodesic.
             start: ``(P, d)``; a long batch comes in groups.
             end: ``(P, d)``.
-            n_points: number of points ``K``, ends included.
+            n_points: number of points ``K``, endpoints included.
             nll_reference: mean nll on the plain geodesics, ``(P,)``; zero where ``mu`` is.
         """
         ...

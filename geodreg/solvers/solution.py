@@ -51,7 +51,7 @@ class Solution:
             much as its share of points.
         gradient_norm: norm of the gradient of the objective with respect to the latents where each pair stopped,
             ``(P,)``; NaN where none was taken.
-        status: why each pair stopped, an array of the strings of :class:`Status`, ``(P,)``.
+        status: why each pair stopped, an array of the strings of :class:`~geodreg.Status`, ``(P,)``.
         history: the value that the solver watches after each iteration, ``(P, iterations + 1)``; a pair that has
             stopped repeats its last one.
     """

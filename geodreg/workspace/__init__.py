@@ -1,1 +1,1 @@
-"""Files, places, locks, revision and devices: the machine beneath everything else, which knows nothing of geometry."""
+"""Files written whole, places, locks, revision, devices; the machine, which knows nothing of geometry."""

@@ -1,1 +1,4 @@
-"""Reruns of a page by the hundred: defined in ``sweeps/*.yaml``, run by Snakemake, summed up on a page."""
+"""A page rerun with many values, as ``sweeps/*.yaml`` defines it, and its summary; nothing is run here.
+
+Snakemake runs it (``sweep.smk``), by the commands of :mod:`geodreg.commands.sweep_job`.
+"""

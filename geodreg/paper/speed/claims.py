@@ -12,7 +12,7 @@ from geodreg.paper.speed.tables import OURS, PowerLaw, readable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["claims"]
+__all__ = ["speed_claims"]
 
 Row = tuple[str, str, bool]
 
@@ -24,7 +24,7 @@ MOST_WORK, MOST_EXPONENT = 1.5, 1.1
 GAP, AT_BEST = 1e-3, 0.95
 
 
-def claims(
+def speed_claims(
     times: pd.DataFrame,
     ratios: pd.DataFrame,
     fits: Mapping[str, PowerLaw],

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING
 
 from geodreg.paper.verdict.definitions import ClaimsError, Definitions
 from geodreg.paper.verdict.effects import Effect, Outcome, effect_of
+from geodreg.paper.weight import PAPER_WEIGHTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["READINGS", "Reading", "reading_markdown"]
+__all__ = ["OF_THE_LOSS", "READINGS", "Reading", "reading_markdown"]
 
 FOR, AGAINST, UNDECIDED = Outcome.FOR, Outcome.AGAINST, Outcome.UNDECIDED
 RING, GAN, VAE, YALE, FACES = "circle-gan", "mnist-gan", "mnist-vae", "yale-dcgan", "yale-faces"
+
+
+OF_THE_LOSS = (
+    "This holds for minimisers of the printed loss at unit-speed $T$, at that number; the printed algorithm at the "
+    "same number does something else ({ref}`algorithm1`)."
+)
+"""What every sentence says that names a weight."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,8 @@ class Reading:
 
     Attributes:
         conclusion: in a few words.
-        text: the sentence, with a place for the effect of each number, in order.
+        text: the sentence, with a place for the effect of each number, in order, and for the weights ``mu``, ``strong``
+            and ``lowest``; one that names a weight is followed by what that weight is of.
         rests_on: claim, test (from 0) and model of each number, and the outcome that the sentence takes for granted.
     """
 
@@ -37,7 +46,7 @@ READINGS = (
     Reading(
         "Believe that the model covers the hole, thinly.",
         "The latent plane covers {:.0%} of the ring's inside, and a point there has the higher NLL in {:.0%} of "
-        "all couples of one inside and one outside. On digits, where the holes are the samples that the judge "
+        "all pairs of one inside and one outside. On digits, where the holes are the samples that the judge "
         "rejects, that is {:.0%} (GAN) and {:.0%} (VAE), where chance has 50 %.",
         ((1, 0, RING, FOR), (1, 1, RING, FOR), (1, 1, GAN, FOR), (1, 1, VAE, FOR)),
     ),
@@ -48,8 +57,9 @@ READINGS = (
         ((3, 0, RING, FOR), (3, 0, GAN, FOR), (3, 0, VAE, FOR), (3, 0, YALE, FOR), (2, 0, RING, FOR)),
     ),
     Reading(
-        "Believe that the regularised path goes around, with a larger weight than the paper's.",
-        "At mu = 0.1, the upper end of its range, {:.0%} of the paths go around the ring's hole; at mu = 1, {:.0%}.",
+        "Believe that the regularised path goes around, with a larger weight in the loss than the paper names.",
+        "At mu = {mu:g}, the upper end of the paper's range, {:.0%} of the loss's minimisers go around the ring's "
+        "hole; at mu = {strong:g}, {:.0%}.",
         ((2, 1, RING, AGAINST), (2, 2, RING, FOR)),
     ),
     Reading(
@@ -59,9 +69,10 @@ READINGS = (
         ((4, 0, GAN, FOR), (5, 0, GAN, FOR), (5, 0, VAE, FOR), (5, 0, YALE, UNDECIDED)),
     ),
     Reading(
-        "Believe that the images become more realistic than the geodesic's, but not more than the straight line's.",
-        "On the GAN the share of images that the judge accepts differs from Geod's by {:+.0%}, and from "
-        "StraightZ's by {:+.0%}, undecided. On the VAE GeodReg's images are farther from real ones in the judge's"
+        "Believe that the images of the loss's minimiser are more realistic than the geodesic's, but at this weight "
+        "not more than the straight line's.",
+        "At mu = {mu:g} on the GAN the fraction of images that the judge accepts differs from Geod's by {:+.0%}, and "
+        "from StraightZ's by {:+.0%}, undecided. On the VAE GeodReg's images are farther from real ones in the judge's"
         " features than StraightZ's, by {:.2g}, and their distribution is farther from that of the test images, "
         "by {:.0f} in the Frechet distance. So by judges other than the model, a path's density is not its "
         "realism.",
@@ -88,9 +99,9 @@ READINGS = (
         ((8, 1, RING, FOR), (8, 2, RING, AGAINST), (8, 3, RING, FOR)),
     ),
     Reading(
-        "Do not use the lower end of the paper's range of weights.",
-        "On the GAN, GeodReg is denser than the straight line in {:.0%} of the pairs at mu = 0.003 and in {:.0%} "
-        "at mu = 0.1, where it is still no longer than that line in {:.0%}.",
+        "Do not use the lower end of the paper's range as a weight in the loss.",
+        "On the GAN, GeodReg is denser than the straight line in {:.0%} of the pairs at mu = {lowest:g} and in {:.0%} "
+        "at mu = {mu:g}, where it is still no longer than that line in {:.0%}.",
         ((9, 0, GAN, AGAINST), (9, 1, GAN, FOR), (9, 2, GAN, FOR)),
     ),
     Reading(
@@ -101,8 +112,8 @@ READINGS = (
     ),
     Reading(
         "Do not believe that likelihood training makes the holes thin.",
-        "The VAE's NLL separates rejected samples from accepted ones in {:.0%} of all couples, which differs from"
-        " the GAN's share by {:+.0%}.",
+        "The VAE's NLL separates rejected samples from accepted ones in {:.0%} of all pairs of one each, which differs "
+        "from the GAN's by {:+.0%}.",
         ((12, 0, VAE, FOR), (12, 1, VAE, AGAINST)),
     ),
 )
@@ -115,6 +126,8 @@ def reading_markdown(definitions: Definitions, tables: Mapping[str, pd.DataFrame
     Raises:
         ClaimsError: if a number has not the outcome that a sentence rests on.
     """
+    settings = definitions.settings
+    weights = {"mu": settings.mu, "strong": settings.mu_strong, "lowest": PAPER_WEIGHTS[0]}
     lines = []
     for reading in READINGS:
         values = []
@@ -124,7 +137,9 @@ def reading_markdown(definitions: Definitions, tables: Mapping[str, pd.DataFrame
             values.append(effect.value)
         claims = dict.fromkeys(definitions.claim(number) for number, *_ in reading.rests_on)
         links = ", ".join(f"{{ref}}`{claim.number} <claim-{claim.name}>`" for claim in claims)
-        lines.append(f"- **{reading.conclusion}** {reading.text.format(*values)} (Claim {links})")
+        text = reading.text.format(*values, **weights)
+        whose = f" {OF_THE_LOSS}" if "mu = " in text else ""
+        lines.append(f"- **{reading.conclusion}** {text}{whose} (Claim {links})")
     return "\n".join(lines)
 
 
