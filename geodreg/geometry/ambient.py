@@ -91,6 +91,7 @@ def stacked(decoders: Sequence[Callable[[Tensor], Tensor]]) -> Stacked:
     for place, each in enumerate(decoders):
         if not callable(each):
             raise TypeError(
-                f"Decoder {place} is {each!r}; pass callables that take latents (n, d) to data (n, ...), all of one shape."
+                f"Decoder {place} is {each!r}; pass callables that take latents (n, d) to data (n, ...), all of one "
+                "shape."
             )
     return Stacked(decoders)

@@ -55,7 +55,9 @@ def slerp(start: Tensor, end: Tensor, n_points: int) -> Tensor:
     is_zero = (norm_a == 0.0) | (norm_b == 0.0)
     unit_a, unit_b = (z / torch.where(is_zero, 1.0, norm) for z, norm in ((a, norm_a), (b, norm_b)))
     # Twice the angle of a half is exact where an arc cosine would round.
-    angle = 2.0 * torch.atan2((unit_a - unit_b).norm(dim=-1, keepdim=True), (unit_a + unit_b).norm(dim=-1, keepdim=True))
+    angle = 2.0 * torch.atan2(
+        (unit_a - unit_b).norm(dim=-1, keepdim=True), (unit_a + unit_b).norm(dim=-1, keepdim=True)
+    )
     t = torch.linspace(0.0, 1.0, n_points, dtype=torch.float64, device=start.device).unsqueeze(-1)  # K x 1
     angle, is_zero, norm_a, norm_b = (part.unsqueeze(-2) for part in (angle, is_zero, norm_a, norm_b))  # ... x 1 x 1
     sine = angle.sin()

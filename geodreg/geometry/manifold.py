@@ -95,12 +95,13 @@ class LatentManifold:
             raise ValueError(f"noise is {noise}; pass a standard deviation in data units, zero or positive and finite.")
         if density is not None and noise > 0.0:
             raise ValueError(
-                f"noise is {noise} beside a density; noise belongs to the push-forward density, whose place it takes, so "
+                f"noise is {noise} beside a density; noise belongs to the push-forward density, whose place it takes; "
                 "pass one of the two."
             )
         if ambient is not None and not callable(ambient):
             raise TypeError(
-                f"ambient is a {type(ambient).__name__}; pass a callable from data (n, *data_shape) to what is measured."
+                f"ambient is a {type(ambient).__name__}; pass a callable from data (n, *data_shape) to what is "
+                "measured."
             )
         self.generator = generator
         self.prior = prior if prior is not None else Normal(0.0, 1.0)

@@ -226,7 +226,7 @@ def _check_derivatives(manifold: LatentManifold, z: Tensor, twice: bool) -> None
     """Refuse a generator that cannot be differentiated, or whose derivatives are not those of its values."""
     try:
         if isinstance(manifold, MatrixFreeManifold):
-            check_products(manifold.function, z, twice)
+            check_products(manifold.measured, z, twice)
         else:
             manifold.ladder.check(z, twice)
     except DerivativeError as error:

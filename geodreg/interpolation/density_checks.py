@@ -39,7 +39,9 @@ def check_density(manifold: LatentManifold, z: Tensor) -> None:
         ) from error
     if not (isinstance(value, Tensor) and value.is_floating_point() and value.shape == z.shape[:1]):
         kind = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
-        raise ValueError(f"The {name} returns {kind} for latents {tuple(z.shape)}; it must return one log-density each.")
+        raise ValueError(
+            f"The {name} returns {kind} for latents {tuple(z.shape)}; it must return one log-density each."
+        )
     if not inside.all():
         what = "has no density there" if given is not None else "lies outside of the prior's support"
         raise ValueError(f"start or end {what}; pass latents that the {name} can draw.")
@@ -104,9 +106,9 @@ def check_ambient(manifold: LatentManifold, x: Tensor, z: Tensor) -> None:
             (slope,) = torch.autograd.grad(image, data, cotangent, allow_unused=True, materialize_grads=True)
     if not (y.isfinite().all() and slope.isfinite().all()):
         raise ValueError(
-            "The ambient map or its derivative is not finite at start or end, as that of 2 asin(sqrt(p)) is at the 0 and "
-            "1 that a sigmoid reaches; cut the decoder before its sigmoid and pass ambient=geodreg.fisher_rao_logits, or "
-            "a map that is smooth where the data are."
+            "The ambient map or its derivative is not finite at start or end, as that of 2 asin(sqrt(p)) is at the 0 "
+            "and 1 that a sigmoid reaches; cut the decoder before its sigmoid and pass "
+            "ambient=geodreg.fisher_rao_logits, or a map that is smooth where the data are."
         )
 
 
@@ -130,8 +132,8 @@ def warn_of_kinks(manifold: LatentManifold, z: Tensor, memory: float | None) -> 
     if manifold.kinked:
         warnings.warn(
             "The generator has kinks, as one made of ReLUs does: its Jacobian jumps between pieces, and so does the "
-            "push-forward density, which the gradient does not see. A regularised path that converged is at rest on its "
-            "pieces and may be no minimum; prefer a smooth generator (SiLU, tanh), pass density=, or take plain "
+            "push-forward density, which the gradient does not see. A regularised path that converged is at rest on "
+            "its pieces and may be no minimum; prefer a smooth generator (SiLU, tanh), pass density=, or take plain "
             "geodesics.",
             stacklevel=4,  # where interpolate was called, through the mode that it sets
         )

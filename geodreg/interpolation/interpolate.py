@@ -76,8 +76,8 @@ def interpolate(
         mu: weight of the density, for ``"geodreg"`` only. The paper's range, 0.003 to 0.1, is that of its Algorithm 1;
             the same number in the loss, which the other solvers minimise, does something else.
         n_points: number ``K`` of points of each path, ends included, at least 3. ``"auto"`` is 35, and for the
-            whole batch 69, 137 and at last 273 where a path is more than a hundredth longer than the polyline through its
-            points; each time it is solved anew.
+            whole batch 69, 137 and at last 273 where a path is more than a hundredth longer than the polyline through
+            its points; each time it is solved anew.
         interval: length ``T`` of the parameter interval. With ``"unit-speed"`` it is the length of the pair's plain
             geodesic (found from the straight start), as the paper asks, and for the other methods the
             length of the path itself; 1.0 is the other usual convention.

@@ -14,7 +14,7 @@ METHOD_STYLE: dict[str, dict[str, Any]] = {
     "straight": {"color": "#2b61a8", "linestyle": "solid"},
     "slerp": {"color": "#b8860b", "linestyle": "dashed"},
 }
-"""The paper's colours and line styles, and one for spherical interpolation, so that the figures compare at a glance and without colour."""
+"""The paper's colours and line styles, and one more, so that the figures compare at a glance and without colour."""
 
 DATA_COLOR, MODEL_COLOR = "#8a8a8a", "#7b5aa6"  # the methods' colours are for methods alone
 BACKGROUND = 0.3  # opacity of data behind something else

@@ -80,8 +80,8 @@ def geodesic_distance(
         geodesic = interpolate(manifold, start, end, "geodesic", n_points=n_points, init=init, solver=solver)
     elif geodesic.method != "geodesic":
         raise ValueError(
-            f"geodesic holds paths by {geodesic.method!r}; pass what method='geodesic' gave, since only a least energy has "
-            "the derivative of its endpoints alone (a regularised path's interval moves with them)."
+            f"geodesic holds paths by {geodesic.method!r}; pass what method='geodesic' gave, since only a least energy "
+            "has the derivative of its endpoints alone (a regularised path's interval moves with them)."
         )
     check_converged(geodesic)
     a, b, _ = flat_endpoints(manifold, start, end)
@@ -99,10 +99,10 @@ class _FirstOrder(torch.autograd.Function):
     """The same numbers, with a gradient that refuses to be differentiated: the interior points would count in it."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, z: Tensor) -> Tensor:
+    def forward(_: FunctionCtx, z: Tensor) -> Tensor:
         return z.clone()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Any:  # noqa: ANN401 - as torch declares it
+    def backward(_: FunctionCtx, gradient: Tensor) -> Any:  # noqa: ANN401 - as torch declares it
         return gradient
