@@ -124,7 +124,10 @@ class LatentDensity:
     def _of_vectors(self, z: Tensor) -> Tensor:
         """Log-densities where it has some, ``(..., d)`` to ``(...)``; what is no distribution gets ``(n, d)``."""
         if _shape_of_draws(self.source) is None:
-            log_density = self._log_prob(z.reshape(-1, z.shape[-1]))
+            rows = z.reshape(-1, z.shape[-1])
+            log_density = self._log_prob(rows)
+            if not (isinstance(log_density, Tensor) and log_density.shape[:1] == rows.shape[:1]):
+                return log_density  # which is for the door to refuse
             log_density = log_density.reshape(*z.shape[:-1], *log_density.shape[1:])
         else:
             log_density = self._log_prob(z)
