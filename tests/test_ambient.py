@@ -147,9 +147,15 @@ def test_the_same_decoder_twice_is_that_decoder() -> None:
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
-        (lambda: LatentManifold(angles, ambient=3), "ambient is a int; pass a callable"),
+        (
+            lambda: LatentManifold(angles, ambient=3),  # type: ignore[arg-type]
+            "ambient is a int; pass a callable",
+        ),
         (lambda: stacked([]), "decoders is empty"),
-        (lambda: stacked([angles, 3]), "Decoder 1 is 3; pass callables"),
+        (
+            lambda: stacked([angles, 3]),  # type: ignore[list-item]
+            "Decoder 1 is 3; pass callables",
+        ),
         (lambda: LatentManifold(angles, ambient=lambda x: x.sum()), r"ambient map returns torch.float32 of shape \(\)"),
         (lambda: LatentManifold(angles, ambient=lambda x: x @ torch.ones(7, 2)), "ambient map does not take data"),
         (lambda: LatentManifold(angles, ambient=lambda x: x / 0.0), "is not finite at start or end"),

@@ -12,10 +12,11 @@ from torch.distributions import Beta, Distribution, Independent, MultivariateNor
 
 from geodreg import Algorithm1, GraphStart, LatentManifold, MatrixFree, Newton, exponential_map, interpolate
 from geodreg.geometry.density import LatentDensity
+from geodreg.solvers import Solver
 from tests.generators import latents, random_decoder
 
 SPREAD = 2.0
-TIGHT = {"newton": Newton(tolerance=1e-14), "matrix-free": MatrixFree(tolerance=1e-12)}
+TIGHT: dict[str, Solver] = {"newton": Newton(tolerance=1e-14), "matrix-free": MatrixFree(tolerance=1e-12)}
 
 
 class LogProbAlone:
@@ -104,7 +105,7 @@ def test_a_given_density_is_minimised_as_well_as_by_long_lbfgs(solver: str) -> N
         value.backward()
         return value
 
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    optimiser.step(loss)
     assert paths.converged
     assert paths.objective.item() <= loss().item() * (1 + 1e-7)
 

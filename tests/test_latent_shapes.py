@@ -38,7 +38,7 @@ def test_shaped_and_flat_latents_give_the_same_paths_in_the_shape_given(
     start, end = (latents(n, 6, seed).reshape(*batch, 6) for seed in (0, 1))
     expected = interpolate(LatentManifold(random_decoder([6, 16, 12], gain=1.0), noise=0.1), start, end, method)
     manifold = LatentManifold(shaped_decoder(shape), noise=0.1, latent_shape=shape)
-    given = interpolate(manifold, *(z.reshape(*batch, *shape) for z in (start, end)), method)
+    given = interpolate(manifold, start.reshape(*batch, *shape), end.reshape(*batch, *shape), method)
     assert given.z.shape == (*batch, 35, *shape)
     assert given.x.shape == (*batch, 35, 3, 4)
     assert torch.allclose(given.flat_latents, expected.z, atol=1e-8)
@@ -97,7 +97,7 @@ def test_a_generator_of_shaped_latents_is_told_of_latent_shape(shape: tuple[int,
 
 def test_a_generator_in_training_mode_sees_no_latents_of_other_shapes() -> None:
     generator = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8)).double()
-    before = generator[1].running_mean.clone()  # type: ignore[operator, union-attr]
+    before = generator[1].running_mean.clone()  # type: ignore[operator]
     with pytest.raises(ValueError, match="training mode"):
         interpolate(generator, latents(2, 3, 0), latents(2, 3, 1))
     assert torch.equal(generator[1].running_mean, before)  # type: ignore[arg-type]
