@@ -26,6 +26,11 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
 
+def install(session: nox.Session, *packages: str) -> None:
+    """Install the library as it stands here, and packages, with nothing of pyproject.toml that is for uv alone."""
+    session.install("-e", ".", *packages, env={"UV_NO_CONFIG": "1"})  # the releases that `make lock` is bound to
+
+
 def run_tests(session: nox.Session) -> None:
     """Say what is installed, then run the library's tests; what follows ``--`` goes to pytest."""
     versions = "import sys, numpy, scipy, torch; print(sys.version, *(m.__version__ for m in (torch, numpy, scipy)))"
@@ -36,19 +41,19 @@ def run_tests(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """The oldest Python with the oldest torch, NumPy and SciPy that pyproject.toml allows."""
-    session.install("-e", ".", *FLOORS, *BESIDES)
+    install(session, *FLOORS, *BESIDES)
     run_tests(session)
 
 
 @nox.session(python=PYTHONS)
 def newest(session: nox.Session) -> None:
     """Each Python with the newest torch, NumPy and SciPy there are."""
-    session.install("--upgrade", "-e", ".", *BESIDES)
+    install(session, "--upgrade", *BESIDES)
     run_tests(session)
 
 
 @nox.session(python=PYTHONS[0])
 def alone(session: nox.Session) -> None:
     """The library with torch, NumPy and SciPy and nothing else; tests that need more are skipped and say so."""
-    session.install("-e", ".", "pytest>=8.3")
+    install(session, "pytest>=8.3")
     run_tests(session)
