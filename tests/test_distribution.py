@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 
 import torch
+import yaml
 
 import geodreg
 
@@ -109,3 +111,10 @@ def test_a_source_archive_builds_the_same_wheel_and_holds_what_its_tests_need(tm
     for folder in ("tests", "notebooks", "sweeps", "benchmarks", "book", "vendor", "profiles"):
         here = {file.name for file in (ROOT / folder).glob("*.*") if not file.is_dir()}
         assert {file.name for file in (source / folder).glob("*.*") if not file.is_dir()} == here
+
+
+def test_the_version_is_the_same_wherever_it_is_written() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert project["version"] == cited["version"] == geodreg.__version__
+    assert project["license"] == cited["license"]
