@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
 import torch
 from torch import Tensor, nn
+
+from geodreg.models import load_model
 
 
 def sphere(z: Tensor) -> Tensor:
@@ -65,6 +68,12 @@ def random_convolutional(channels: Sequence[int], latent_dim: int, seed: int = 0
             nn.init.normal_(layer.weight, std=(2.0 / inputs) ** 0.5, generator=chance)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return nn.Sequential(*layers).eval().requires_grad_(False)
+
+
+def trained(name: str) -> nn.Module:
+    """A trained generator of the book in double precision; without safetensors, which reads it, its test is skipped."""
+    pytest.importorskip("safetensors")
+    return load_model(name).generator.double()
 
 
 def latents(n: int, d: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -54,7 +54,8 @@ class LatentManifold:
         if not 0.0 <= noise < float("inf"):
             raise ValueError(f"noise is {noise}; pass a standard deviation in data units, zero or positive and finite.")
         self.generator = generator
-        self.prior = prior if prior is not None else Normal(0.0, 1.0)
+        # log_prior looks at the support itself; torch's own check of it stops torch.func.vmap in older releases
+        self.prior = prior if prior is not None else Normal(0.0, 1.0, validate_args=False)
         self.noise = float(noise)
         self._by_layers: bool | None = None  # found out at the first use, as is the size of a data point
         self._n_data: int | None = None
