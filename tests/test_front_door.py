@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ["geodreg", "geodreg.models", "geodreg.datasets"]
+PACKAGES = ["geodreg", "geodreg.models", "geodreg.datasets", "geodreg.plotting"]
 TORCHLESS = [
     *PACKAGES, "geodreg.paper.verdict.plan", "geodreg.commands.cli", "geodreg.commands.sweep_job",
     "geodreg.commands.claims_job", "geodreg.book.execution", "geodreg.book.provenance", "geodreg.book.sweeps.chapters",
