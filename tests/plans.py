@@ -20,8 +20,6 @@ def snakemake(tree: Path, *options: str) -> str:
     """What Snakemake says when it is called for the site of a tree."""
     from snakemake.cli import main  # not where the tests are collected
 
-    from snakemake.cli import main  # not where the tests are collected
-
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
         try:

@@ -18,6 +18,7 @@ PAGES = sorted(
     if "_static" not in path.parts and not re.match(r"genindex|search|py-modindex|prf-prf|index", path.name)
 )
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not PAGES, reason="needs the built site: make book"),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
     # On a loaded machine Chromium itself dies now and then; what it says of the site is never asked twice.

@@ -153,6 +153,7 @@ def test_a_damaged_checkpoint_is_refused(place: int, tmp_path: Path) -> None:
     assert checkpoint.read_bytes() == content[:50]
 
 
+@pytest.mark.slow
 def test_a_training_command_killed_on_the_way_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "geodreg", "train", "circle-gan", "--steps", "1100", "--out"]
     subprocess.run([*command, str(tmp_path / "undisturbed")], check=True, capture_output=True)
