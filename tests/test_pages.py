@@ -162,7 +162,7 @@ def test_default_weights_are_those_that_the_rule_chose(page: str, parameter: str
 @needs_yale
 def test_a_held_out_person_is_trained_and_gets_the_same_page(tmp_path: Path) -> None:
     page = ROOT / "notebooks" / "fig4-yale.md"
-    parameters = {"subject": "yaleB20", "retrain": True, "steps": 20, "n_pairs": 2, "n_points": 9}
+    parameters = {"subject": "yaleB20", "retrain": True, "steps": 5, "n_pairs": 2, "n_points": 9}
     run_page(page, tmp_path / "out.ipynb", parameters)
     card = json.loads((tmp_path / "models" / "yaleB20" / "yale-dcgan" / "card.json").read_text())
     assert card["settings"]["subject"] == "yaleB20"
