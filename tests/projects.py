@@ -94,13 +94,13 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def call(folder: Path, *arguments: str) -> tuple[int, str]:
     """The same, until it ends: exit code and output."""
     process = start(folder, *arguments)
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=600)
     return process.returncode, output
 
 
 def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
     """Kill a command and all of its processes without warning, as soon as something is so."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not ready():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
