@@ -14,7 +14,7 @@ import pytest
 
 from geodreg.workspace.files import has_its_sum
 from tests.conftest import Command
-from tests.projects import BUILD, NOTEBOOK, PAGE, SMALL, call, kill_when, make_project, start
+from tests.projects import BARE, BUILD, NOTEBOOK, PAGE, SMALL, call, kill_when, make_project, start
 
 ROOT = Path(__file__).parent.parent
 SLOW = PAGE.replace("wait: float = 0.0", "wait: float = 4.0")
@@ -69,7 +69,7 @@ def test_a_build_that_is_killed_in_a_notebook_is_finished_by_the_next_one(tmp_pa
 
 @pytest.mark.slow
 def test_two_builds_at_once_leave_one_and_the_other_says_so(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
+    project = make_project(tmp_path / "project", page=BARE)
     (project / "notebooks" / "small.md").write_text(SLOW)
     first = start(project, *BUILD, SMALL)
     while not (project / "book" / "figures" / "started").exists():
@@ -84,27 +84,27 @@ def test_two_builds_at_once_leave_one_and_the_other_says_so(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_a_page_that_fails_stops_the_build_and_leaves_what_was_there(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
-    (project / "notebooks" / "other.md").write_text(PAGE)
+    project = make_project(tmp_path / "project", page=BARE)
+    (project / "notebooks" / "other.md").write_text(BARE)
     other = NOTEBOOK.with_name("other.ipynb")
     both = (SMALL, f"{other}.sha256")
     assert call(project, *BUILD, *both)[0] == 0
     before = [(project / notebook).read_bytes() for notebook in (NOTEBOOK, other)]
-    (project / "notebooks" / "small.md").write_text(PAGE.replace('word: str = "a"', 'word: str = "raise"'))
+    (project / "notebooks" / "small.md").write_text(BARE.replace('word: str = "a"', 'word: str = "raise"'))
     code, output = call(project, *BUILD, *both)
     assert code == 1
     assert "notebooks/small.md failed in cell 3: RuntimeError: a cell that fails" in output
     assert "Look at it with: jupyter lab book/figures/small.failed.ipynb" in output
     assert [(project / notebook).read_bytes() for notebook in (NOTEBOOK, other)] == before
     assert call(project, *BUILD, *both)[0] == 1  # the earlier page does not pass for that of the new source
-    (project / "notebooks" / "small.md").write_text(PAGE)
+    (project / "notebooks" / "small.md").write_text(BARE)
     assert call(project, *BUILD, *both)[0] == 0
     assert not (project / NOTEBOOK).with_suffix(".failed.ipynb").exists()
 
 
 @pytest.mark.slow
 def test_a_page_whose_process_is_killed_is_told_in_a_sentence(tmp_path: Path, geodreg_in: Command) -> None:
-    project = make_project(tmp_path)
+    project = make_project(tmp_path, page=BARE)
     code, output = geodreg_in(project, "run", "small", "-p", "word", "die once", "--out", "out/page.ipynb")
     assert code == 1
     assert "small.md with word = 'die once' did not end: its process was killed, most often because the" in output
@@ -114,7 +114,7 @@ def test_a_page_whose_process_is_killed_is_told_in_a_sentence(tmp_path: Path, ge
 
 @pytest.mark.slow
 def test_an_executed_page_that_was_damaged_is_made_again_and_the_damaged_one_kept(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
+    project = make_project(tmp_path / "project", page=BARE)
     assert call(project, *BUILD, SMALL)[0] == 0
     before, damaged = shown(project / NOTEBOOK), (project / NOTEBOOK).read_bytes()[:-100]
     (project / NOTEBOOK).write_bytes(damaged)
@@ -133,7 +133,7 @@ def test_an_executed_page_that_was_damaged_is_made_again_and_the_damaged_one_kep
 def test_a_full_disk_while_a_notebook_is_written_keeps_the_earlier_one(
     full_disk: Path, tmp_path: Path, geodreg_in: Command
 ) -> None:
-    project = make_project(tmp_path / "project")
+    project = make_project(tmp_path / "project", page=BARE)
     out = full_disk / "page.ipynb"
     code, output = geodreg_in(project, "run", "small", "--out", str(out))
     assert code == 0, output
@@ -169,7 +169,7 @@ def test_a_full_disk_while_a_checkpoint_is_written_keeps_the_earlier_one(full_di
 @pytest.mark.slow
 @pytest.mark.parametrize("value", ['"; import os; os.system("touch hacked") #', "{{7*7}}", "x\n!touch hacked"])
 def test_parameters_are_values_and_never_run(value: str, tmp_path: Path, geodreg_in: Command) -> None:
-    project = make_project(tmp_path / "project")
+    project = make_project(tmp_path / "project", page=BARE)
     code, output = geodreg_in(project, "run", "small", "-p", "word", value, "--out", "out/page.ipynb")
     assert code == 0, output
     assert not list(project.rglob("hacked"))

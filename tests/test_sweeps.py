@@ -13,7 +13,7 @@ from geodreg.book.parameters import PageError, checked, declared
 from geodreg.book.sweeps.definition import Sweep, SweepError, read_sweep, slug_of, sweep_names
 from geodreg.workspace.files import has_its_sum
 from tests.conftest import Command
-from tests.projects import BUILD, PAGE, SWEEP, call, kill_when, make_project, start
+from tests.projects import BARE, BUILD, SWEEP, call, kill_when, make_project, start
 
 ROOT = Path(__file__).parent.parent
 LIST = """what: A list
@@ -89,7 +89,7 @@ def test_words_of_a_command_line_become_values_of_the_declared_types() -> None:
 def test_a_sweep_with_a_wrong_parameter_runs_nothing(
     parameters: dict[str, object], tmp_path: Path, sweep_in: Command
 ) -> None:
-    project = make_project(tmp_path, yaml.safe_dump({**yaml.safe_load(SWEEP), "parameters": parameters}))
+    project = make_project(tmp_path, yaml.safe_dump({**yaml.safe_load(SWEEP), "parameters": parameters}), BARE)
     code, output = sweep_in(project)
     assert code == 1
     assert "x" in output
@@ -117,7 +117,7 @@ def test_a_sweep_that_makes_no_sense_is_refused_in_a_sentence(
     change: dict[str, object], sentence: str, tmp_path: Path, sweep_in: Command
 ) -> None:
     changed = {key: value for key, value in {**yaml.safe_load(SWEEP), **change}.items() if value is not None}
-    code, output = sweep_in(make_project(tmp_path, yaml.safe_dump(changed)))
+    code, output = sweep_in(make_project(tmp_path, yaml.safe_dump(changed), BARE))
     assert code == 1
     assert sentence in output
 
@@ -126,7 +126,7 @@ def test_a_sweep_that_makes_no_sense_is_refused_in_a_sentence(
 def test_a_sweep_is_killed_and_goes_on_with_what_is_missing_and_ends_as_an_undisturbed_one(
     tmp_path: Path, sweep_in: Command
 ) -> None:
-    undisturbed, disturbed = (make_project(tmp_path / name) for name in ("one", "other"))
+    undisturbed, disturbed = (make_project(tmp_path / name, page=BARE) for name in ("one", "other"))
     code, output = sweep_in(undisturbed)
     assert code == 0, output
     assert executed(output) == ["x=1.0", "x=2.0", "x=3.0"]
@@ -159,11 +159,11 @@ def test_a_sweep_is_killed_and_goes_on_with_what_is_missing_and_ends_as_an_undis
 
 @pytest.mark.slow
 def test_a_rerun_that_fails_keeps_the_earlier_one(tmp_path: Path, sweep_in: Command) -> None:
-    project = make_project(tmp_path, SWEEP.replace("[1.0, 2.0, 3.0]", "[1.0, 2.0]"))
+    project = make_project(tmp_path, SWEEP.replace("[1.0, 2.0, 3.0]", "[1.0, 2.0]"), BARE)
     assert sweep_in(project)[0] == 0
     run = project / "runs" / "sweeps" / "small" / "x=1.0"
     before = {name: (run / name).read_bytes() for name in ("x=1.0.ipynb", "results.csv")}
-    (project / "notebooks" / "small.md").write_text(PAGE.replace('word == "raise"', "x == 1.0"))
+    (project / "notebooks" / "small.md").write_text(BARE.replace('word == "raise"', "x == 1.0"))
     code, output = sweep_in(project)
     assert code == 1
     assert "2 runs: 1 failed, 1 done." in output
@@ -202,7 +202,7 @@ def test_a_summary_becomes_a_chapter_of_the_book(tmp_path: Path, sweep_in: Comma
 def test_a_worker_that_dies_is_tried_again_and_a_page_that_fails_harms_no_other(
     tmp_path: Path, sweep_in: Command
 ) -> None:
-    project = make_project(tmp_path, LIST)
+    project = make_project(tmp_path, LIST, BARE)
     code, output = sweep_in(project)
     assert code == 1
     assert "4 runs: 3 done, 1 failed." in output
@@ -222,7 +222,7 @@ def test_a_worker_that_dies_is_tried_again_and_a_page_that_fails_harms_no_other(
 @pytest.mark.slow
 def test_two_sweeps_of_one_name_at_once_leave_one(tmp_path: Path, sweep_in: Command) -> None:
     sweep = SWEEP.replace("[1.0, 2.0, 3.0]", "[1.0]").replace("grid", "parameters: {wait: 5.0}\ngrid")
-    project = make_project(tmp_path, sweep)
+    project = make_project(tmp_path, sweep, BARE)
     first = start(project, "geodreg", "sweep", "small", "--cores", "2")
     while not list(project.glob("runs/sweeps/small/*/started")):
         assert first.poll() is None
