@@ -1,5 +1,6 @@
 # make book       set up .venv if needed, execute the notebooks that need it, build the site; SWEEPS="mu seed" adds sweeps that were run
 # make test       lint, types, doctests and tests, in the same environment
+# make quick      the tests that start nothing else and take no time, for a first answer
 # make notebooks  write notebooks/*.ipynb beside the text sources, for plain papermill
 # make lab        open them in JupyterLab
 # make serve      serve the built site at http://127.0.0.1:8000
@@ -25,7 +26,10 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # One at a time in a checkout, which a process that was killed does not block, as Snakemake's own locks would be.
 SNAKEMAKE = python -m geodreg.workspace.locks _build "a build" snakemake --quiet host reason --nolock --rerun-incomplete --cores $(CORES)
 
-.PHONY: book test bench claims sweep audit notebooks lab serve lock clean
+# A thread a process, and the tests that share a set-up on one of them.
+PYTEST = OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadgroup
+
+.PHONY: book test quick bench claims sweep audit notebooks lab serve lock clean
 
 book: $(READY)
 	$(SNAKEMAKE) site $(if $(SWEEPS),--config sweeps="$(SWEEPS)")
@@ -36,7 +40,10 @@ test: $(READY)
 	ruff format --check .
 	mypy
 	lint-imports
-	OMP_NUM_THREADS=1 pytest -n $(CORES)
+	$(PYTEST)
+
+quick: $(READY)
+	$(PYTEST) -m "not slow"
 
 # The same threads for everybody. SciPy's own BLAS gets one, or its threads and PyTorch's fight and SciPy loses most.
 # BENCH_SIZE=small only shows that all of it runs; BENCH_OUT names another folder for the tables.

@@ -278,6 +278,7 @@ def test_a_generator_that_breaks_on_the_way_is_not_called_converged() -> None:
     assert paths.status == "not finite"
 
 
+@pytest.mark.slow
 def test_interpolation_needs_torch_numpy_and_scipy_alone() -> None:
     program = """
 import sys

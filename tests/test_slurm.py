@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.projects import make_project
+from tests.projects import BARE, make_project
 from tests.slurm import cluster, missing
 
 ROOT = Path(__file__).parent.parent
@@ -26,12 +26,13 @@ resources: {minutes: 50, memory_mb: 1500, gpus: 1}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(REASON is not None, reason=str(REASON))
 def test_a_sweep_runs_on_slurm_and_a_worker_killed_there_is_tried_again(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project", SWEEP)
+    project = make_project(tmp_path / "project", SWEEP, BARE)
     shutil.copytree(ROOT / "profiles", project / "profiles")
     with (project / "profiles" / "slurm" / "config.yaml").open("a") as profile:
-        profile.write("slurm-init-seconds-before-status-checks: 5\n")  # a cluster would mind, this one does not
+        profile.write("slurm-init-seconds-before-status-checks: 1\n")  # a cluster would mind, this one does not
     (tmp_path / "slurm").mkdir()
     with cluster(tmp_path / "slurm") as environment:
         bin_folder = Path(sys.executable).parent

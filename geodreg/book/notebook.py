@@ -11,11 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 import geodreg
 from geodreg.errors import PlainError
-from geodreg.paper.comparison import NAMES
+from geodreg.paper.labels import NAMES
 from geodreg.workspace.devices import find_device
 from geodreg.workspace.files import write_whole
 from geodreg.workspace.revision import revision
@@ -93,6 +91,7 @@ def begin(namespace: Mapping[str, Any]) -> None:
         ParameterError: as :func:`check_parameters`.
         geodreg.workspace.devices.DeviceError: if a parameter ``device`` names one that this machine does not have.
     """
+    import torch
     from matplotlib_inline.backend_inline import set_matplotlib_formats
     from myst_nb import glue
 

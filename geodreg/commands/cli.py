@@ -12,8 +12,8 @@ from geodreg.commands.command_group import ParametersCommand, PlainGroup, starti
 from geodreg.commands.info import info_command, models_state, verify_data
 from geodreg.commands.interpolate import interpolate_command
 from geodreg.commands.pages import run_command, sweep_command
-from geodreg.datasets import DataError, fetch_mnist, fetch_yale
-from geodreg.training.recipes import RECIPES, train
+from geodreg.datasets.root import DataError
+from geodreg.training.names import MODELS
 
 DATA = ("mnist", "yale")
 
@@ -41,7 +41,7 @@ def main() -> None:
 @app.command("train", epilog="Example: geodreg train mnist-vae --data-root data/raw")
 def train_command(
     model: Annotated[
-        str, typer.Argument(help=f"One of {', '.join(RECIPES)}.", autocompletion=starting_with(lambda: RECIPES))
+        str, typer.Argument(help=f"One of {', '.join(MODELS)}.", autocompletion=starting_with(lambda: MODELS))
     ],
     seed: Annotated[int | None, typer.Option(help="Seed of weights, batches and samples.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data, for the VAE.", min=1)] = None,
@@ -58,6 +58,8 @@ def train_command(
     ),
 ) -> None:
     """Train one of the book's models, and write its weights and its card."""
+    from geodreg.training.recipes import train
+
     own = {"seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
     folder = train(model, out, data_root, **{**dict(map(_setting, settings or [])), **own})
     typer.echo(f"Written: {folder}")
@@ -78,6 +80,8 @@ def fetch(
     """Download a data set into a data root and check its sums."""
     if name not in DATA:
         raise DataError(f"There is no data set {name!r} to fetch; choose {' or '.join(DATA)}.")
+    from geodreg.datasets import fetch_mnist, fetch_yale
+
     try:
         typer.echo(f"Ready: {fetch_mnist(root) if name == 'mnist' else fetch_yale(root, subject)}")
     except OSError as error:

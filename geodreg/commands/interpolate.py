@@ -6,23 +6,22 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
-from torch import Tensor
 
 from geodreg.commands.command_group import starting_with
 from geodreg.errors import PlainError
-from geodreg.geometry.manifold import LatentManifold
-from geodreg.interpolation.invert import invert
-from geodreg.models.zoo import TrainedModel, load_model
-from geodreg.paper.comparison import NAMES, compare, tabulate_paths
-from geodreg.paper.endpoints import choose_endpoints
-from geodreg.training.recipes import RECIPES
+from geodreg.paper.labels import NAMES
+from geodreg.training.names import MODELS
 from geodreg.workspace.devices import find_device
 from geodreg.workspace.files import write_whole
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
+    from torch import Tensor
+
+    from geodreg.geometry.manifold import LatentManifold
+    from geodreg.models.zoo import TrainedModel
 
 __all__ = ["interpolate_command"]
 
@@ -40,7 +39,7 @@ def interpolate_command(
         str,
         typer.Option(
             help="One of the trained models; `geodreg models` lists them.",
-            autocompletion=starting_with(lambda: RECIPES),
+            autocompletion=starting_with(lambda: MODELS),
         ),
     ],
     out: Annotated[Path, typer.Option(help="The picture: .png, .svg or .pdf.")],
@@ -62,6 +61,11 @@ def interpolate_command(
         raise InterpolationError(f"--out is {out}; give it a name that ends with one of {', '.join(FORMATS)}.")
     if (pair is None) == (first is None and last is None) or (first is None) != (last is None):
         raise InterpolationError("Say between what: either --pair NUMBER, or --from PICTURE --to PICTURE.")
+    from geodreg.geometry.manifold import LatentManifold
+    from geodreg.models.zoo import load_model
+    from geodreg.paper.comparison import compare, tabulate_paths
+    from geodreg.paper.endpoints import choose_endpoints
+
     for file in (out, table):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +90,10 @@ def ends_from_pictures(
     model: TrainedModel, manifold: LatentManifold, pictures: list[Path], seed: int
 ) -> tuple[Tensor, Tensor]:
     """Latents whose images are nearest to two pictures, ``(1, d)`` each; says how near that is."""
+    import torch
+
+    from geodreg.interpolation.invert import invert
+
     with torch.no_grad():
         shape = manifold.generate(torch.zeros(1, model.latent_dim, device=_device(manifold))).shape[1:]
     if len(shape) != 2:
@@ -110,6 +118,7 @@ def read_picture(path: Path, shape: tuple[int, int], ink: bool) -> Tensor:
         InterpolationError: if it cannot be read.
     """
     import numpy as np
+    import torch
     from PIL import Image
 
     try:

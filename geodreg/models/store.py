@@ -18,14 +18,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
-
 from geodreg.errors import PlainError
 from geodreg.workspace.files import sha256_of
 from geodreg.workspace.places import places
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import Tensor, nn
 
 __all__ = ["ModelError", "model_folder", "model_path", "read_card", "read_table", "read_weights", "write_model"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from geodreg.book.sweeps.definition import Results, Run, Sweep
 from geodreg.book.sweeps.results import RESULTS, Ending, ending_of, page_of, read_results
-from geodreg.paper.comparison import LABELS, NAMES
+from geodreg.paper.labels import LABELS, NAMES
 from geodreg.workspace.files import write_whole
 
 if TYPE_CHECKING:
