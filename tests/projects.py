@@ -111,9 +111,8 @@ def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None
             assert time.monotonic() < deadline
             time.sleep(0.05)
     finally:
-        with suppress(ProcessLookupError):
+        with process, suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 BUILD = ("geodreg.workspace.locks", "_build", "a build", "snakemake", "--nolock", "--rerun-incomplete", "--cores", "1")
