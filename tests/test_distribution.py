@@ -116,5 +116,7 @@ def test_a_source_archive_builds_the_same_wheel_and_holds_what_its_tests_need(tm
 def test_the_version_is_the_same_wherever_it_is_written() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert project["version"] == cited["version"] == geodreg.__version__
+    released = re.findall(r"^## \[(\d\S*)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert project["version"] == cited["version"] == geodreg.__version__ == released[0][0]
+    assert str(cited["date-released"]) == released[0][1]
     assert project["license"] == cited["license"]
