@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+import geodreg
 from geodreg.models.store import write_model
 from geodreg.training.loop import Run
 from geodreg.training.pictures import loss_curves
@@ -83,7 +84,7 @@ class Order:
             "command": " ".join([f"geodreg train {self.name}", *(_option(key, value) for key, value in options)]),
             "seconds": round(run.seconds, 1),
             "threads": torch.get_num_threads(),
-            "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "geodreg")}},
+            "versions": _versions(),
             "curve": _rounded(run.curve),
             **({"milestones": _rounded(run.milestones)} if run.milestones else {}),
         }
@@ -91,6 +92,11 @@ class Order:
         folder = write_model(self.name, module.state_dict(), card, files, self.out)
         run.finish()
         return folder
+
+
+def _versions() -> dict[str, str]:
+    packages = {package: version(package) for package in ("torch", "numpy")}
+    return {"python": platform.python_version(), **packages, "geodreg": geodreg.__version__}
 
 
 def _option(name: str, value: object) -> str:
