@@ -16,11 +16,12 @@ import geodreg
 from geodreg.models.store import write_model
 from geodreg.training.loop import Run
 from geodreg.training.pictures import loss_curves
+from geodreg.workspace.revision import sum_of_sources
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Order", "table_bytes"]
+__all__ = ["Order", "table_bytes", "versions"]
 
 
 OWN_OPTIONS = ("seed", "epochs", "steps", "subject")  # of `geodreg train`; other settings are given with --set
@@ -84,7 +85,8 @@ class Order:
             "command": " ".join([f"geodreg train {self.name}", *(_option(key, value) for key, value in options)]),
             "seconds": round(run.seconds, 1),
             "threads": torch.get_num_threads(),
-            "versions": _versions(),
+            "versions": versions(),
+            "sources": sum_of_sources(),
             "curve": _rounded(run.curve),
             **({"milestones": _rounded(run.milestones)} if run.milestones else {}),
         }
@@ -94,7 +96,8 @@ class Order:
         return folder
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and the packages that decide what a training ends with."""
     packages = {package: version(package) for package in ("torch", "numpy")}
     return {"python": platform.python_version(), **packages, "geodreg": geodreg.__version__}
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-__all__ = ["revision"]
+__all__ = ["revision", "sum_of_sources"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PROJECT = "pyproject.toml"
@@ -33,6 +34,19 @@ def revision(package: Path = PACKAGE) -> str:
         pass  # no git, no repository, or one without a commit
     module = sys.modules[__name__.partition(".")[0]]  # loaded, or this would not be; whatever is installed beside it
     return f"release {module.__version__}"
+
+
+def sum_of_sources(package: Path = PACKAGE) -> str:
+    """SHA-256 over all of the module's sources, which tells whether two runs had the same code, with git or without.
+
+    Args:
+        package: folder of the module.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
 
 
 def _git(root: Path, *arguments: str) -> str:
