@@ -116,6 +116,7 @@ def test_a_checkout_of_another_user_has_its_commit(tmp_path: Path) -> None:
     assert revision(package) == expected
 
 
+@pytest.mark.slow
 def test_a_module_that_is_not_installed_knows_its_release(tmp_path: Path) -> None:
     # As after unpacking an archive, or with another release installed beside it, whose version is not this one's.
     (tmp_path / "geodreg").symlink_to(Path(geodreg.__file__).parent)
