@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from geodreg import LatentManifold, Newton, interpolate
 from geodreg.book.parameters import PageError, checked, declared
 from geodreg.commands.cli import app
-from geodreg.commands.interpolate import InterpolationError, read_picture
+from geodreg.commands.pictures import PictureError, read_picture
 
 EXAMPLES = settings(
     max_examples=450,
@@ -261,7 +261,7 @@ def test_a_picture_is_read_as_grey_values_or_refused(
     try:
         with no_hang():
             x = read_picture(file, shape, ink)
-    except InterpolationError as error:
+    except PictureError as error:
         event("refused")
         sentence = str(error)
         assert sentence.startswith(f"{file} is no picture that can be read (")

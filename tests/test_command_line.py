@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from geodreg.commands.cli import app
-from geodreg.commands.interpolate import read_picture
+from geodreg.commands.pictures import read_picture
 from geodreg.models.zoo import load_model
 
 COMMANDS = ["train", "interpolate", "run", "sweep", "info", "models", "data fetch", "data verify"]

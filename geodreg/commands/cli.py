@@ -14,6 +14,7 @@ from geodreg.commands.interpolate import interpolate_command
 from geodreg.commands.pages import run_command, sweep_command
 from geodreg.datasets.root import DataError
 from geodreg.training.names import MODELS
+from geodreg.workspace.home import ensure_home
 
 DATA = ("mnist", "yale")
 
@@ -36,6 +37,7 @@ def main() -> None:
 
     Exit code 0: done; 1: not done, for the reason in the last sentence; 2: a command or an option that is not there.
     """
+    ensure_home()
 
 
 @app.command("train", epilog="Example: geodreg train mnist-vae --data-root data/raw")

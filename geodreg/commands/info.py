@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+import geodreg
 from geodreg.datasets.root import DataError, data_root, find_data_root
 from geodreg.models.store import ModelError, model_folder, model_path, read_card
 from geodreg.training.names import MODELS
@@ -22,7 +23,7 @@ def info_command() -> None:
     """Versions, devices, data and weights, each file checked against its sum."""
     import torch
 
-    typer.echo(f"geodreg {version('geodreg')} ({revision()}), Python {platform.python_version()}, {platform.system()}")
+    typer.echo(f"geodreg {geodreg.__version__} ({revision()}), Python {platform.python_version()}, {platform.system()}")
     typer.echo(", ".join(f"{package} {_version(package)}" for package in PACKAGES))
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     typer.echo(f"Devices: cpu with {torch.get_num_threads()} threads" + "".join(f", {name}" for name in gpus))

@@ -68,7 +68,8 @@ def sweep_command(
     command += ["--profile", str(profile)] if profile else ["--cores", str(cores)]
     command += ["--keep-going", "--retries", "1", "--rerun-incomplete", "--nolock", "--quiet", "host", "reason"]
     with alone(sweep.folder, f"the sweep {name}"):
-        prepare(sweep)
+        for sentence in prepare(sweep):
+            typer.echo(sentence, err=True)
         if dry_run:
             raise typer.Exit(subprocess.run([*command, "--dry-run"], check=False).returncode)  # noqa: S603
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own command

@@ -168,7 +168,7 @@ def read_sweep(name: str) -> Sweep:
         hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}, or write {path}."
         raise SweepError(f"There is no sweep {name!r}; {hint}")
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Sweep.model_validate({"name": name, **content})
     except ValidationError as error:
         first = error.errors()[0]

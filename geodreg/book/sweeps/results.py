@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geodreg.book.execution import run_page
+from geodreg.book.execution import forget_changed, run_page
 from geodreg.book.sweeps.definition import Run, Sweep, SweepError
 from geodreg.workspace.files import has_its_sum, sum_file, write_sum, write_whole
 
@@ -56,6 +56,7 @@ def execute(sweep: Sweep, run: Run) -> None:
     for name, value in reversed(run.varied.items()):
         results.insert(0, name if name not in results else f"{name} (parameter)", value)
     write_whole(page.with_name(RESULTS), results.to_csv(index=False).encode())
+    write_sum(page)
     write_sum(page.with_name(RESULTS))
 
 
@@ -67,22 +68,31 @@ def ending_of(sweep: Sweep, run: Run) -> Ending:
         return Ending.FAILED
     if not all(path.is_file() for path in (page, results, sum_file(results))):
         return Ending.MISSING
-    return Ending.DONE if has_its_sum(results) else Ending.DAMAGED
+    whole = has_its_sum(results) and (has_its_sum(page) or not sum_file(page).is_file())
+    return Ending.DONE if whole else Ending.DAMAGED
 
 
-def prepare(sweep: Sweep) -> None:
-    """Write the parameters of each run, and remove the sum of one whose other files are missing, which runs it again.
+def prepare(sweep: Sweep) -> list[str]:
+    """Write the parameters of each run; remove the sum of one whose files are missing or damaged, which runs it again.
 
     It is for the time before a sweep is run; a file of parameters is written only where it differs, so that a changed
     value runs what it changes.
+
+    Returns:
+        sentences about what was damaged.
     """
+    found = []
     for run in sweep.runs():
         wanted, file = (json.dumps(run.parameters, indent=1) + "\n").encode(), page_of(sweep, run).with_name(PARAMETERS)
         if not file.is_file() or file.read_bytes() != wanted:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(file, wanted)
-        if ending_of(sweep, run) is Ending.MISSING:
-            sum_file(page_of(sweep, run).with_name(RESULTS)).unlink(missing_ok=True)
+        page = page_of(sweep, run)
+        results = page.with_name(RESULTS)
+        if ending_of(sweep, run) in (Ending.MISSING, Ending.DAMAGED):
+            found += [sentence for output in (page, results) if (sentence := forget_changed(output))]
+            sum_file(results).unlink(missing_ok=True)
+    return found
 
 
 def read_results(sweep: Sweep, run: Run) -> pd.DataFrame:

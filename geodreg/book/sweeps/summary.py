@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 from geodreg.book.sweeps.definition import Results, Run, Sweep
@@ -45,8 +46,10 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
         shown.append(medians(results, abscissae, sweep.results))
         for column in sweep.results.columns:
             figure = plot_results(results, abscissae, column, sweep.results.by)
-            figure.savefig(sweep.folder / f"{column}.svg", metadata={"Date": None}, bbox_inches="tight")
+            content = io.BytesIO()
+            figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight")
             plt.close(figure)
+            write_whole(sweep.folder / f"{column}.svg", content.getvalue())
             shown.append(f"![{LABELS.get(column, column)} across the sweep]({column}.svg)")
     rows = []
     for run in runs:
