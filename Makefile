@@ -28,7 +28,7 @@ SNAKEMAKE = python -m geodreg.workspace.locks _build "a build" snakemake --quiet
 .PHONY: book test bench claims sweep audit notebooks lab serve lock clean
 
 book: $(READY)
-	$(SNAKEMAKE) site $(if $(SWEEPS),--config sweeps="$(SWEEPS)")
+	$(SNAKEMAKE) site $(if $(SWEEPS),--config 'sweeps="$(SWEEPS)"')
 	@echo "The book is built: $(CURDIR)/_build/html/index.html"
 
 test: $(READY)
@@ -58,7 +58,7 @@ claims: $(READY)
 	python -m geodreg.commands.claims_job collect $(addprefix --,$(SIZE))
 
 sweep: $(READY)
-	geodreg sweep $(SWEEP) --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
+	geodreg sweep '$(SWEEP)' --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
 
 audit: $(READY)
 	pip-audit --strict --requirement requirements.txt --disable-pip --no-deps

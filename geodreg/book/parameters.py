@@ -17,7 +17,17 @@ from geodreg.book.ranges import Interval, Names, range_in
 from geodreg.book.values import Value, ValueRefusedError, is_kind, kind_of, read_value
 from geodreg.errors import PlainError
 
-__all__ = ["PageError", "Parameter", "ParameterError", "checked", "declarations", "declared", "pair", "read_as", "shortened"]
+__all__ = [
+    "PageError",
+    "Parameter",
+    "ParameterError",
+    "checked",
+    "declarations",
+    "declared",
+    "pair",
+    "read_as",
+    "shortened",
+]
 
 LONGEST = 200  # characters of a value in a sentence
 TAG = "parameters"  # of the cell that papermill asks for
@@ -57,7 +67,8 @@ class Parameter:
         """
         found = read_value(self.kind, value)
         if self.allowed is not None and not self.allowed.allows(found):
-            raise ValueRefusedError(f"of type {self.kind}, {self.allowed}")
+            which = "one or more, each " if isinstance(found, list) else ""
+            raise ValueRefusedError(f"of type {self.kind}, {which}{self.allowed}")
         return found
 
     def as_option(self, raw: str = "-p") -> str:
@@ -80,7 +91,7 @@ class Parameter:
 
 
 def declarations(cell: str) -> dict[str, Parameter]:
-    """The parameters that the source of a cell declares, by name: ``mu: float = 0.1  # weight of the density [0, inf)``.
+    """The parameters that the source of a cell declares, by name: ``mu: float = 0.1  # weight [0, inf)``.
 
     Args:
         cell: Python; what else it has is passed over.

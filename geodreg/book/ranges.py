@@ -28,9 +28,9 @@ class Interval:
     high: float
 
     def allows(self, value: object) -> bool:
-        """Whether a value, or each element of a list, lies in it."""
+        """Whether a value, or each element of a list that is not empty, lies in it."""
         if isinstance(value, list):
-            return all(self.allows(element) for element in value)
+            return bool(value) and all(self.allows(element) for element in value)
         if not isinstance(value, int | float):
             return False
         above = value >= self.low if self.text.startswith("[") else value > self.low
@@ -51,9 +51,9 @@ class Names:
     patterns: tuple[str, ...]
 
     def allows(self, value: object) -> bool:
-        """Whether a value, or each element of a list, is one of them."""
+        """Whether a value, or each element of a list that is not empty, is one of them."""
         if isinstance(value, list):
-            return all(self.allows(element) for element in value)
+            return bool(value) and all(self.allows(element) for element in value)
         return any(fnmatchcase(str(value), pattern) for pattern in self.patterns)
 
     def __str__(self) -> str:
