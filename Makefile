@@ -28,7 +28,7 @@ SNAKEMAKE = python -m geodreg.workspace.locks _build "a build" snakemake --quiet
 .PHONY: book test bench claims sweep audit notebooks lab serve lock clean
 
 book: $(READY)
-	$(SNAKEMAKE) site $(if $(SWEEPS),--config 'sweeps="$(SWEEPS)"')
+	$(SNAKEMAKE) site $(if $(SWEEPS),--config 'sweeps=$(patsubst %,sweeps/%.yaml,$(SWEEPS))')
 	@echo "The book is built: $(CURDIR)/_build/html/index.html"
 
 test: $(READY)

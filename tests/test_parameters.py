@@ -192,7 +192,7 @@ def test_a_number_that_begins_with_zero_is_eight_to_some_readers_and_ten_to_othe
     page: Path, text: str
 ) -> None:
     for door in (given_raw, given_to_a_sweep):
-        with pytest.raises(PlainError, match="parameter count is|Parameter count is"):
+        with pytest.raises(PlainError, match="arameter count is"):
             door(page, "count", text)
 
 
@@ -210,7 +210,7 @@ def test_what_is_named_twice_in_a_sweep_is_refused(page: Path) -> None:
 
 def test_yaml_with_an_alias_of_itself_or_very_deep_is_refused(page: Path) -> None:
     for text in ("&a [*a]", "[" * 3000 + "]" * 3000):
-        with pytest.raises(PlainError, match="Parameter names is .* must be of type"):
+        with pytest.raises(PlainError, match="Parameter names is "):
             given_as_words(page, "names", text)
 
 

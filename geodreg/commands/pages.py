@@ -71,7 +71,7 @@ def sweep_command(
     runs = sweep.runs()
     check_table(sweep)
     check_known_columns(sweep, runs)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", "sweep.smk", "--config", f'sweep="{name}"']
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "sweep.smk", "--config", f"sweep={sweep.file}"]
     command += ["--profile", str(profile)] if profile else ["--cores", str(cores)]
     command += ["--keep-going", "--retries", "1", "--rerun-incomplete", "--nolock", "--quiet", "host", "reason"]
     with alone(sweep.folder, f"the sweep {name}"):

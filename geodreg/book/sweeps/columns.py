@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geodreg.book.sweeps.definition import Run, Sweep, SweepError
-from geodreg.book.sweeps.results import Ending, ending_of, page_of, read_results
+from geodreg.book.sweeps.results import Ending, as_numbers, ending_of, page_of, read_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def check_known_columns(sweep: Sweep, runs: Iterable[Run]) -> None:
     changed = sweep.source.stat().st_mtime
     for run in runs:
         if ending_of(sweep, run) is Ending.DONE and page_of(sweep, run).stat().st_mtime >= changed:
-            return check_columns(sweep, read_results(sweep, run).iloc[:, len(run.varied) :])
+            return check_columns(sweep, as_numbers(read_results(sweep, run).iloc[:, len(run.varied) :]))
     table = FIGURES / sweep.results.table
     if table.is_file() and table.stat().st_mtime >= changed:
         check_columns(sweep, pd.read_csv(table))

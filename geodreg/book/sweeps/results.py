@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection
 from enum import StrEnum
@@ -16,7 +17,7 @@ from geodreg.workspace.files import has_its_sum, sum_file, write_sum, write_whol
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Ending", "as_cell", "column_of", "ending_of", "execute", "page_of", "prepare", "read_results"]
+__all__ = ["Ending", "as_cell", "as_numbers", "column_of", "ending_of", "execute", "page_of", "prepare", "read_results"]
 
 PARAMETERS = "parameters.json"
 
@@ -108,7 +109,7 @@ def prepare(sweep: Sweep) -> None:
 
 
 def read_results(sweep: Sweep, run: Run) -> pd.DataFrame:
-    """The results of a run, after their sum was checked; its parameters have their values, lists as JSON.
+    """The results of a run as text, after their sum was checked; its parameters have their values, lists as JSON.
 
     Raises:
         SweepError: if they are damaged.
@@ -118,7 +119,14 @@ def read_results(sweep: Sweep, run: Run) -> pd.DataFrame:
     file = page_of(sweep, run).with_name(RESULTS)
     if not has_its_sum(file):
         raise SweepError(f"{file} is damaged; remove {file.parent} and call `geodreg sweep {sweep.name}` again.")
-    results = pd.read_csv(file, float_precision="round_trip")
+    results = pd.read_csv(file, dtype=str, keep_default_na=False)
     for place, value in enumerate(run.varied.values()):  # text such as 007, NA or 1e3 is what it was
         results[results.columns[place]] = pd.Series([as_cell(value)] * len(results))
     return results
+
+
+def as_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of text with numbers where all of a column are numbers or missing."""
+    import pandas as pd
+
+    return pd.read_csv(io.StringIO(table.to_csv(index=False)))

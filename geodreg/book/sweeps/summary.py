@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from geodreg.book.sweeps.columns import check_columns
 from geodreg.book.sweeps.definition import RESULTS, Results, Run, Sweep, SweepError, file_name
-from geodreg.book.sweeps.results import Ending, as_cell, column_of, ending_of, page_of, read_results
+from geodreg.book.sweeps.results import Ending, as_cell, as_numbers, column_of, ending_of, page_of, read_results
 from geodreg.book.values import Value
 from geodreg.paper.comparison import LABELS, NAMES
 from geodreg.workspace.files import write_whole
@@ -44,8 +44,8 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
     shown: list[str] = []
     if done:
         tables = [(run, read_results(sweep, run)) for run in done]
-        own = pd.concat([table.iloc[:, len(run.varied) :] for run, table in tables], ignore_index=True)
-        run_column = column_of("run", [str(name) for _, table in tables for name in table])
+        own = as_numbers(pd.concat([table.iloc[:, len(run.varied) :] for run, table in tables], ignore_index=True))
+        run_column = "run of the sweep" if any("run" in table for _, table in tables) else "run"
         named = [table.assign(**{run_column: run.slug}) for run, table in tables]
         results = pd.concat(named, ignore_index=True)
         write_whole(sweep.folder / RESULTS, results.to_csv(index=False).encode())
@@ -56,6 +56,7 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
                 f"{error} The runs are kept: mend the file and call `geodreg sweep {sweep.name}` again, which runs "
                 "none of them again."
             ) from None
+        results[own.columns] = own
         abscissae = [column_of(name, own.columns) for name in distinguishing(runs)] or [run_column]
         shown.append("Medians over the rows of that table, in the figures with the range of the middle half:")
         shown.append(medians(results, abscissae, sweep.results))
