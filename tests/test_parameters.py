@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 from papermill import inspect_notebook
-from papermill.cli import papermill
 from typer.testing import CliRunner as TyperRunner
 
 from geodreg.book.notebook import check_parameters
@@ -23,6 +21,7 @@ from geodreg.book.sweeps.definition import read_sweep
 from geodreg.book.values import read_yaml
 from geodreg.commands.cli import app
 from geodreg.errors import PlainError
+from tests.doors import through_papermill
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "notebooks").glob("*.md"))
@@ -64,21 +63,6 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     source = tmp_path / "notebooks" / "kinds.md"
     source.write_text(PAGE)
     return source
-
-
-def through_papermill(source: Path, *options: str) -> dict[str, Any]:
-    """What the first cell of a page finds, if papermill's own command line is given options."""
-    notebook, out = source.with_suffix(".in.ipynb"), source.with_suffix(".out.ipynb")
-    pair(source, notebook)
-    words = [str(notebook), str(out), *options, "--prepare-only", "--no-progress-bar"]
-    result = CliRunner().invoke(papermill, words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    cells = ["".join(cell["source"]) for cell in json.loads(out.read_text())["cells"] if cell["cell_type"] == "code"]
-    n_cells = 2 if "# Parameters" in cells[1] else 1
-    namespace: dict[str, Any] = {"In": ["", *cells[:n_cells], "from geodreg.book import notebook\nbegin(globals())"]}
-    for cell in cells[:n_cells]:
-        exec(cell, namespace)  # noqa: S102 - as the kernel does
-    return check_parameters(namespace)
 
 
 def given_as_words(source: Path, name: str, text: str) -> Any:
