@@ -272,3 +272,11 @@ def test_a_page_that_declares_a_type_without_a_notation_is_refused(kind: str, pa
 def test_yaml_of_ours_agrees_with_pyyaml_where_nothing_is_plain_text() -> None:
     text = "{a: ['x', \"y\"], b: null, c: {d: ~}, e: !!float 1.5}"
     assert read_yaml(text) == yaml.safe_load(text)
+
+
+def test_a_setting_of_a_training_is_read_as_its_type_too(tmp_path: Path) -> None:
+    options = ["--steps", "2", "--set", "spread=2e-2", "--set", "seed=010", "--out", str(tmp_path)]
+    result = TyperRunner().invoke(app, ["train", "circle-gan", *options])
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "circle-gan" / "card.json").read_text())["settings"]
+    assert (found["spread"], found["seed"]) == (0.02, 10)  # not eight, as YAML 1.1 has it

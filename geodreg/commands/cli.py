@@ -58,7 +58,8 @@ def train_command(
     ),
 ) -> None:
     """Train one of the book's models, and write its weights and its card."""
-    own = {"seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
+    options = {"seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
+    own = {name: value for name, value in options.items() if value is not None}
     folder = train(model, out, data_root, **{**dict(map(_setting, settings or [])), **own})
     typer.echo(f"Written: {folder}")
 
