@@ -178,6 +178,8 @@ def test_a_number_that_begins_with_zero_is_eight_to_some_readers_and_ten_to_othe
     for door in (given_raw, given_to_a_sweep):
         with pytest.raises(PlainError, match="arameter count is"):
             door(page, "count", text)
+        with pytest.raises(PlainError, match="arameter weight is"):
+            door(page, "weight", text.removeprefix("-"))
 
 
 def test_text_stays_text_in_a_sweep(page: Path) -> None:

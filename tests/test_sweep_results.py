@@ -227,7 +227,9 @@ def test_results_that_cannot_be_are_refused_with_the_file(results: dict[str, Any
         sweep_of(grid={"word": ["a"]}, results={**RESULTS, **results})
 
 
-@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "name: other\nwhat: x\n", "a: [", "a: 1\na: 2\n"])
+@pytest.mark.parametrize(
+    "text", ["", "- a\n- b\n", "just words", "name: other\nwhat: x\n", "a: [", "a: 1\na: 2\n", "a: !!int b"]
+)
 def test_a_file_that_is_no_sweep_is_refused_in_a_sentence(text: str, folder: Path) -> None:
     (folder / "sweeps" / "one.yaml").write_text(text)
     with pytest.raises(SweepError, match=r"sweeps/one\.yaml (cannot be read|must name its parts)") as caught:

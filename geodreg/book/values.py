@@ -14,7 +14,7 @@ __all__ = ["ANYTHING", "Value", "ValueRefusedError", "is_kind", "kind_of", "read
 Value: TypeAlias = "bool | int | float | str | list[Value]"
 
 LIST = re.compile(r"list\[(.+)\]")
-LEADING_ZERO = re.compile(r"[+-]?0[\d_]")  # eight to YAML 1.1 in 010, ten to Python's int
+LEADING_ZERO = re.compile(r"\s*[+-]?0[\d_]+\s*")  # 010 is eight to YAML 1.1, and ten to Python's int
 YES, NO = ("true", "yes", "on"), ("false", "no", "off")  # what YAML 1.1 takes for a bool, and 1.2 in part
 ANYTHING = "anything"  # kind of the elements of a list that shows none
 
@@ -47,9 +47,9 @@ def is_kind(kind: str) -> bool:
 def read_value(kind: str, value: object) -> Value:
     """A value as a kind, the same whether it comes as text or not.
 
-    A float is any finite number, ``1e-3`` too, which YAML 1.1 takes for text. An int is a whole number in any notation
-    but one that begins with 0, whose meaning depends on the reader. A bool is true, false, yes, no, on or off. A list
-    is a list, or YAML's notation of one.
+    A float is any finite number, ``1e-3`` too, which YAML 1.1 takes for text. An int is a whole number in any notation.
+    Digits that begin with 0 are neither, since what they mean depends on the reader. A bool is true, false, yes, no, on
+    or off. A list is a list, or YAML's notation of one.
 
     Args:
         kind: such as ``float`` or ``list[int]``.
@@ -114,6 +114,8 @@ _TextLoader.yaml_implicit_resolvers = {
 def _float(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError
+    if isinstance(value, str) and LEADING_ZERO.fullmatch(value):
+        raise ValueError
     number = float(value)
     if not math.isfinite(number):
         raise ValueRefusedError("of type float and finite")
@@ -123,7 +125,7 @@ def _float(value: object) -> float:
 def _int(value: object) -> int:
     if isinstance(value, str):
         text = value.strip()
-        if LEADING_ZERO.match(text):
+        if LEADING_ZERO.fullmatch(text):
             raise ValueError
         try:
             return int(text, 0)

@@ -37,6 +37,7 @@ def person_model(subject: str, retrain: bool, steps: int | None = None, out: Pat
     if trained_on != subject:
         raise ModelError(
             f"The weights at hand are of {trained_on}, not of {subject}; pass retrain=true (-p retrain true) with "
-            f"GEODREG_DATA set, or run `geodreg train {NAME} --subject {subject} --out FOLDER` and set GEODREG_MODELS=FOLDER."
+            f"GEODREG_DATA set, or run `geodreg train {NAME} --subject {subject} --out FOLDER` and set "
+            "GEODREG_MODELS=FOLDER."
         )
     return model

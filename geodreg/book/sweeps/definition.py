@@ -232,7 +232,8 @@ def read_sweep(name: str) -> Sweep:
         if not known:
             raise SweepError("There is no folder sweeps/ here; call this in a checkout of the repository.")
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}, or write {path}."
+        other = f", or write {path}" if NAME.fullmatch(name) else ""
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}{other}."
         raise SweepError(f"There is no sweep {name!r}; {hint}")
     if not NAME.fullmatch(name):
         better = LOSSY.sub("-", name).strip("-.") or "sweep"
@@ -243,7 +244,7 @@ def read_sweep(name: str) -> Sweep:
     example = f"{path.parent}/mu.yaml shows what it must look like."
     try:
         content = read_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as !!int of a word
         raise SweepError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict) or "name" in content:
         raise SweepError(f"{path} must name its parts, and not itself, since a sweep's name is its file's; {example}")
