@@ -52,7 +52,7 @@ PYTEST = OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadgroup
 .PHONY: book test quick bench claims sweep audit notebooks lab serve lock clean
 
 book: $(READY)
-	$(SNAKEMAKE) site $(if $(SWEEPS),--config sweeps="$(SWEEPS)")
+	$(SNAKEMAKE) site $(if $(SWEEPS),--config 'sweeps=$(patsubst %,sweeps/%.yaml,$(SWEEPS))')
 	@printf 'The book is built: %s/_build/html/index.html\n' "$$PWD"
 
 test: $(READY)
@@ -89,7 +89,7 @@ claims: $(READY)
 	python -m geodreg.commands.claims_job collect $(addprefix --,$(SIZE))
 
 sweep: $(READY)
-	python -m geodreg sweep $(SWEEP) --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
+	python -m geodreg sweep '$(SWEEP)' --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
 
 audit: $(READY)
 	python .ci/audit.py requirements.txt

@@ -15,7 +15,7 @@ from geodreg.workspace.files import date_now, sum_file
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
 PROSE = sorted(str(path) for pattern in ("*.md", "*.yml", "*.bib", "_static/*", "_templates/*") for path in Path("book").glob(pattern))
 VENDOR = sorted(str(path) for path in Path("vendor").rglob("*") if path.is_file())
-SWEEPS = str(config.get("sweeps", "")).split()
+SWEEPS = [Path(word).name.removesuffix(".yaml") for word in str(config.get("sweeps", "")).split()]
 TOC = yaml.safe_load(Path("book/_toc.yml").read_text(encoding="utf-8"))
 PAGES = [
     Path(chapter["file"]).name

@@ -9,7 +9,7 @@ import yaml
 from geodreg.book.sweeps.definition import read_sweep
 from geodreg.workspace.files import date_now
 
-SWEEP = read_sweep(config["sweep"])
+SWEEP = read_sweep(Path(config["sweep"]).name.removesuffix(".yaml"))  # the name alone may be a number to Snakemake
 SLUGS = [run.slug for run in SWEEP.runs()]
 FOLDER = SWEEP.folder
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))

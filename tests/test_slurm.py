@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from geodreg.book.sweeps.definition import slug_of
 from tests.projects import BARE, make_project
 from tests.slurm import cluster, missing
 
@@ -46,7 +47,7 @@ def test_a_sweep_runs_on_slurm_and_a_worker_killed_there_is_tried_again(tmp_path
     print(log)  # shown by pytest -rP
     assert run.returncode == 0, run.stdout + run.stderr + log
     assert pd.read_csv(project / "runs" / "sweeps" / "small" / "results.csv")["y"].tolist() == [1.0, 4.0, 1.0]
-    assert (project / "runs" / "sweeps" / "small" / "word=die-with-the-worker" / "died").exists()
+    assert (project / "runs" / "sweeps" / "small" / slug_of({"word": "die with the worker"}) / "died").exists()
     assert len(re.findall(r"Launching batch job \d+", log)) == 4
     assert jobs.stdout.count("JobState=COMPLETED") == 3
     assert jobs.stdout.count("JobState=FAILED") == 1

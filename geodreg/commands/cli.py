@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
+from geodreg.book.values import read_yaml
 from geodreg.commands.command_group import ParametersCommand, PlainGroup, starting_with
 from geodreg.commands.info import info_command, models_state, verify_data
 from geodreg.commands.interpolate import interpolate_command
@@ -62,7 +62,8 @@ def train_command(
     """Train one of the book's models, and write its weights and its card."""
     from geodreg.training.recipes import train
 
-    own = {"seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
+    options = {"seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
+    own = {name: value for name, value in options.items() if value is not None}
     folder = train(model, out, data_root, **{**dict(map(_setting, settings or [])), **own})
     typer.echo(f"Written: {folder}")
 
@@ -107,8 +108,8 @@ def _tell(lines: list[tuple[str, bool]]) -> None:
 
 
 def _setting(text: str) -> tuple[str, object]:
-    """Name and value of ``NAME=VALUE``, the value read as YAML."""
+    """Name and value of ``NAME=VALUE``, the value read as YAML with numbers as text, which the setting's type reads."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ValueError(f"{text!r} is no setting; write NAME=VALUE, such as latent_dim=16.")
-    return name.strip(), yaml.safe_load(value)
+    return name.strip(), read_yaml(value)

@@ -37,7 +37,8 @@ def person_model(subject: str, retrain: bool, steps: int | None = None, out: Pat
     trained_on = model.card["settings"]["subject"]
     if trained_on != subject:
         raise ModelError(
-            f"The weights at hand are of {trained_on}, not of {subject}; pass retrain=true with GEODREG_DATA set, "
-            f"or run `geodreg train {NAME} --subject {subject} --out FOLDER` and set GEODREG_MODELS=FOLDER."
+            f"The weights at hand are of {trained_on}, not of {subject}; pass retrain=true (-p retrain true) with "
+            f"GEODREG_DATA set, or run `geodreg train {NAME} --subject {subject} --out FOLDER` and set "
+            "GEODREG_MODELS=FOLDER."
         )
     return model
