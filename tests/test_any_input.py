@@ -23,6 +23,7 @@ from geodreg import LatentManifold, Newton, interpolate
 from geodreg.book.parameters import PageError, checked, declared
 from geodreg.commands.cli import app
 from geodreg.commands.pictures import PictureError, read_picture
+from tests.generators import SineBackward, dcgan, styled, transformer
 
 EXAMPLES = settings(
     max_examples=450,
@@ -80,13 +81,29 @@ def generators(d: int) -> dict[str, object]:
         "logarithm": lambda z: z.log(),
         "numbers": lambda z: 3.0,  # noqa: ARG005
         "raises": lambda z: z @ z,
+        "rectifiers": mlp(d, 5, nn.ReLU(inplace=True)).eval(),
+        "leaky rectifiers": mlp(d, 5, nn.LeakyReLU(0.2), nn.PReLU()).eval(),
+        "exponential units": mlp(d, 5, nn.ELU()).eval(),
+        "layer norm": mlp(d, 5, nn.LayerNorm(8)).eval(),
+        "group norm": mlp(d, 5, nn.GroupNorm(2, 8)).eval(),
+        "instance norm": mlp(d, 5, nn.Unflatten(1, (2, 4)), nn.InstanceNorm1d(2), nn.Flatten()).eval(),
+        "gated units": nn.Sequential(nn.Linear(d, 12), nn.GLU(), nn.Linear(6, 5)).eval(),
+        "attention": transformer(d),
+        "DCGAN": dcgan(d, nn.ReLU(inplace=True)),
+        "StyleGAN": styled(d),
+        "a backward pass of its own": lambda z: SineBackward.apply(2.0 * z),  # type: ignore[no-untyped-call]
+        "partly detached": lambda z: z.sin() + z.detach(),
+        "changes in place": lambda z: z.mul_(2.0).sin(),
+        "a tuple": lambda z: (z, z),
+        "a dictionary": lambda z: {"sample": z},
+        "a distribution": lambda z: torch.distributions.Normal(z, 1.0),
     }
 
 
 NAMES = list(generators(2))
 REFUSED = {
     *("training dropout", "training batch norm", "batch statistics", "dropout by function", "random"),
-    *("detached", "numbers"),
+    *("detached", "numbers", "partly detached", "a tuple", "a dictionary", "a distribution"),
 }
 
 

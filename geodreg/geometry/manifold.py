@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from geodreg.derivatives.forward_mode import NoRuleError, values_and_tangents
+from geodreg.derivatives.calling import DifferentiableCall
+from geodreg.derivatives.kinks import is_kinked
+from geodreg.derivatives.ladder import Ladder
 from geodreg.geometry.isometric import NarrowGenerator, has_wide_end
 
-__all__ = ["LatentManifold", "log_volume_of", "tangents_by_torch"]
+__all__ = ["LatentManifold", "log_volume_of"]
 
 LEAST_PART, PART = 16, 2**17  # rows, and numbers in their images, that are computed together on a processor
 LEAST_DUAL_PART, DUAL_PART = 64, 2**20  # the same for rows of values and tangents
-AGREEMENT = 1e-3  # relative, between two ways to differentiate; single precision agrees to 1e-5
 
 
 class LatentManifold:
@@ -32,10 +33,14 @@ class LatentManifold:
         prior: the distribution of the latent variable, over ``(d,)`` or over one coordinate; default :math:`N(0, I)`.
         noise: standard deviation of observation noise, in the units of the data. Zero is the paper's density;
             a positive value bounds it from below where the generator folds or collapses.
+        derivatives: how the generator is differentiated: ``"layers"`` (rules layer by layer), ``"vmap"``
+            (:func:`torch.func.jvp` under :func:`torch.func.vmap`), ``"jvp"`` (forward mode without ``vmap``),
+            ``"reverse"`` (two reverse passes), ``"rows"`` (a reverse pass for each number of a data point), or None for
+            the first of these that is right, found out at the first use by comparing it with the next one.
 
     Raises:
         TypeError: if ``generator`` is not callable.
-        ValueError: if ``noise`` is negative or not finite.
+        ValueError: if ``noise`` is negative or not finite, or ``derivatives`` is unknown.
 
     Example:
         >>> manifold = LatentManifold(lambda z: z @ torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 0.0]]))
@@ -45,7 +50,12 @@ class LatentManifold:
     """
 
     def __init__(
-        self, generator: Callable[[Tensor], Tensor], prior: Distribution | None = None, noise: float = 0.0
+        self,
+        generator: Callable[[Tensor], Tensor],
+        prior: Distribution | None = None,
+        noise: float = 0.0,
+        *,
+        derivatives: str | None = None,
     ) -> None:
         if not callable(generator):
             raise TypeError(
@@ -57,8 +67,9 @@ class LatentManifold:
         # log_prior looks at the support itself; torch's own check of it stops torch.func.vmap in older releases
         self.prior = prior if prior is not None else Normal(0.0, 1.0, validate_args=False)
         self.noise = float(noise)
-        self._by_layers: bool | None = None  # found out at the first use, as is the size of a data point
-        self._n_data: int | None = None
+        self.function = DifferentiableCall(generator)
+        self.ladder = Ladder(self.function, derivatives)
+        self._n_data: int | None = None  # found out at the first use
         self._narrow: tuple[NarrowGenerator, LatentManifold] | None = None
 
     def isometric(self) -> LatentManifold:
@@ -70,7 +81,8 @@ class LatentManifold:
             return self
         if self._narrow is None or not self._narrow[0].is_current():
             narrow = NarrowGenerator(self.generator)
-            self._narrow = narrow, LatentManifold(narrow, self.prior, self.noise)
+            manifold = LatentManifold(narrow, self.prior, self.noise, derivatives=self.ladder.wanted)
+            self._narrow = narrow, manifold
         return self._narrow[1]
 
     def generate(self, z: Tensor) -> Tensor:
@@ -79,16 +91,16 @@ class LatentManifold:
         in_parts = z.device.type == "cpu" and not torch._C._are_functorch_transforms_active()
         if in_parts and len(rows) > LEAST_PART:  # each of which stays in the cache
             parts = rows.split(max(LEAST_PART, PART // self.data_size(rows)))
-            x = torch.cat([self.generator(part) for part in parts]) if len(parts) > 1 else self.generator(rows)
+            x = torch.cat([self.function(part) for part in parts]) if len(parts) > 1 else self.function(rows)
         else:
-            x = self.generator(rows)
+            x = self.function(rows)
         return x.reshape(*z.shape[:-1], *x.shape[1:])
 
     def data_size(self, z: Tensor) -> int:
         """Numbers in a data point; it is found out once, from one of the latents ``(n, d)``."""
         if self._n_data is None:
             with torch.no_grad():
-                self._n_data = self.generator(z[:1].detach()).numel()
+                self._n_data = self.function(z[:1].detach()).numel()
         return self._n_data
 
     def generate_flat(self, z: Tensor) -> Tensor:
@@ -98,9 +110,8 @@ class LatentManifold:
     def pushforward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         r"""Data points and pushed latent directions: ``(n, d)`` to ``(n, D)`` and ``(n, d, D)``.
 
-        Row ``i`` of the second is column ``i`` of the Jacobian. It is computed layer by layer where the generator is
-        made of layers that :mod:`geodreg.derivatives.forward_mode` knows, and by :func:`torch.func.jvp` where not;
-        which one is found out, and checked against the other, at the first call. Both can be differentiated again.
+        Row ``i`` of the second is column ``i`` of the Jacobian. It is computed by the first rung of
+        :class:`~geodreg.derivatives.ladder.Ladder` that is right, and can be differentiated again.
         """
         parts = [self.pushforward_part(part) for part in self.parts(z)]
         if len(parts) == 1:
@@ -110,16 +121,16 @@ class LatentManifold:
 
     def pushforward_part(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The same for a part, all at once."""
-        if len(z) == 0 or torch._C._are_functorch_transforms_active():
-            return tangents_by_torch(self.generator, z)
-        if self._by_layers is None:
-            self._by_layers = _agrees_by_layers(self.generator, z[:2].detach())
-        if self._by_layers:
-            try:
-                return values_and_tangents(self.generator, z)
-            except NoRuleError:  # it does something else with more rows, or in another mode
-                self._by_layers = False
-        return tangents_by_torch(self.generator, z)
+        return self.ladder.pushforward(z)
+
+    def is_kinked(self, z: Tensor) -> bool:
+        """Whether the Jacobian jumps between latents ``(n, d)``, as that of a generator of ReLUs does.
+
+        The density then is smooth on pieces only, and jumps where they meet.
+        """
+        if self.ladder.rung is None:
+            self.ladder.choose(z[:2])
+        return is_kinked(self.function, z, self.ladder.push)
 
     def parts(self, z: Tensor) -> tuple[Tensor, ...]:
         """Latents ``(n, d)`` in parts small enough that values and tangents stay in a processor's cache."""
@@ -205,48 +216,6 @@ class LatentManifold:
             torch.manual_seed(seed)
             z = self.prior.sample((n,) if of_vectors else (n, d))
         return z.reshape(n, d).to(like)
-
-
-def tangents_by_torch(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
-    """Value and tangents of any row-wise function, ``(n, d)`` to ``(n, D)`` and ``(n, d, D)``, by torch's own jvp."""
-    basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
-
-    def push(direction: Tensor) -> tuple[Tensor, Tensor]:
-        value, tangent, *_ = torch.func.jvp(function, (z,), (direction.expand_as(z),))
-        return value.flatten(1), tangent.flatten(1)
-
-    values, tangents = torch.func.vmap(push)(basis)  # d x n x D each, the first one repeated
-    return values[0], tangents.movedim(0, 1)
-
-
-def _agrees_by_layers(function: Callable[[Tensor], Tensor], z: Tensor) -> bool:
-    """Whether every step of a function has a rule, and the rules give what torch gives, gradients included."""
-    try:
-        by_layers = _with_gradient(values_and_tangents, function, z)
-    except Exception:  # noqa: BLE001 - whatever it is, torch may still know the way
-        return False
-    by_torch = _with_gradient(tangents_by_torch, function, z)
-    agreement = max(AGREEMENT, torch.finfo(by_torch[0].dtype).eps ** 0.5)
-    return all(
-        bool((one - other).abs().max() <= agreement * other.abs().max())
-        for one, other in zip(by_layers, by_torch, strict=True)
-    )
-
-
-def _with_gradient(
-    push: Callable[[Callable[[Tensor], Tensor], Tensor], tuple[Tensor, Tensor]],
-    function: Callable[[Tensor], Tensor],
-    z: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Values, tangents, and the gradient of all squares of the tangents."""
-    point = z.detach().clone().requires_grad_()
-    with torch.enable_grad():
-        values, tangents = push(function, point)
-        square = tangents.square().sum()
-    if not square.requires_grad:
-        return values, tangents, torch.zeros_like(point)
-    (gradient,) = torch.autograd.grad(square, point, allow_unused=True, materialize_grads=True)
-    return values.detach(), tangents.detach(), gradient
 
 
 def log_volume_of(tangents: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor]:

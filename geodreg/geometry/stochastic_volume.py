@@ -9,7 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from geodreg.derivatives.jacobian_products import Linearization, bytes_of_row, check_memory, rows_within
+from geodreg.derivatives.jacobian_products import (
+    JacobianProducts,
+    Linearization,
+    bytes_of_row,
+    check_memory,
+    rows_within,
+)
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.linear_algebra.lanczos import lanczos, log_quadrature
 
@@ -263,6 +269,7 @@ class MatrixFreeManifold(LatentManifold):
 
     def __init__(self, exact: LatentManifold, volume: StochasticVolume) -> None:
         super().__init__(exact.generator, exact.prior, exact.noise)
+        self.function, self.ladder = exact.function, exact.ladder
         self.exact = exact
         self.volume = volume
 
@@ -272,9 +279,11 @@ class MatrixFreeManifold(LatentManifold):
         return x.reshape(*z.shape[:-1], *x.shape[1:])
 
     def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As for the exact one, without a Jacobian."""
-        _, pushed, *_ = torch.func.jvp(self.generate_flat, (z,), (direction,))
-        return self.generate(z), self.nll(z), pushed
+        """As for the exact one, without a Jacobian, and by reverse mode alone."""
+        rows, along = z.reshape(-1, z.shape[-1]), direction.reshape(-1, z.shape[-1])
+        n_rows = rows_within(self.volume.memory, bytes_of_row(self.exact.generate_flat, rows), z.device)
+        pushed = JacobianProducts(self.exact.generate_flat, rows, n_rows, keep=False).push(along)
+        return self.generate(z), self.nll(z), pushed.reshape(*z.shape[:-1], -1)
 
     def log_volume(self, z: Tensor) -> Tensor:
         """Estimated log-volume, ``(..., d)`` to ``(...)``; it carries no gradient."""

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
-from geodreg.geometry.manifold import LatentManifold, tangents_by_torch
+from geodreg.derivatives.calling import is_half
+from geodreg.derivatives.ladder import DerivativeError, check_products
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.geometry.stochastic_volume import MatrixFreeManifold
 from geodreg.interpolation.paths import Paths
 from geodreg.solvers import Algorithm1, MatrixFree, Newton, Solver, Start
 
 __all__ = ["check_endpoints", "check_generator", "check_init", "check_settings", "check_solver"]
 
 SAME = 1e-3  # relative; a generator may compute in less precision than it returns
-DIRECTIONS = 16  # that the derivatives are tried in; a large Jacobian would not fit into memory
 METHODS = ("straight", "geodesic", "geodreg")
 STARTS = ("straight", "graph", "best")
 SOLVERS: dict[str, Solver] = {"newton": Newton(), "algorithm1": Algorithm1(), "matrix-free": MatrixFree()}
@@ -123,6 +128,7 @@ def check_endpoints(manifold: LatentManifold, start: Tensor, end: Tensor, needs_
     if not (start.isfinite().all() and end.isfinite().all()):
         raise ValueError("start or end holds a NaN or an infinity; pass finite latents.")
     ends = torch.stack([start, end]).detach().clone().reshape(-1, start.shape[-1])
+    ends = ends.float() if is_half(ends.dtype) else ends  # as they are solved
     x = check_generator(manifold, ends, twice=needs_density)
     if needs_density and manifold.noise == 0.0 and x[0].numel() < start.shape[-1]:
         raise ValueError(
@@ -147,19 +153,16 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
     _check_mode(manifold)
     try:
         with torch.no_grad():
-            x = manifold.generator(z)
-            alone = manifold.generator(z[:1])
+            x = manifold.function(z)
+            alone = manifold.function(z[:1]) if isinstance(x, Tensor) else x
     except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
         raise ValueError(
             f"The generator does not take latents of shape {tuple(z.shape)}, {z.dtype}, on {z.device} "
-            f"({_first_line(error)}); pass ends of its latent size, dtype and device."
+            f"({_first_line(error)}); pass ends of its latent size, dtype and device, and LatentManifold(generator, "
+            "latent_shape=...) if it takes latents of another shape than (n, d)."
         ) from error
     if not (isinstance(x, Tensor) and x.is_floating_point() and x.ndim >= 2 and len(x) == len(z)):
-        kind = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
-        raise ValueError(
-            f"The generator returns {kind} for latents {tuple(z.shape)}; "
-            "it must return floating-point data of shape (n, D) or with more dimensions."
-        )
+        raise ValueError(_wrong_data(x, z))
     if not x.isfinite().all():
         raise ValueError("The generator returns NaN or infinity at start or end; no path can be measured there.")
     rounding = max(SAME, torch.finfo(x.dtype).eps ** 0.5) * x.abs().max()
@@ -168,7 +171,7 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
             "The generator gives another result for a latent alone than among others; "
             "it must compute each row by itself and without chance (call .eval() on a module)."
         )
-    _check_derivatives(manifold, z[:1], twice)
+    _check_derivatives(manifold, z, twice)
     try:
         inside = manifold.in_support(z)
         manifold.log_prior(z)
@@ -187,56 +190,48 @@ def _check_mode(manifold: LatentManifold) -> None:
     if not isinstance(module, nn.Module):
         return
     for part in module.modules():
-        if part.training and isinstance(part, _DropoutNd | _NormBase):
+        if getattr(part, "training", False) and isinstance(part, _DropoutNd | _NormBase):  # what is frozen has no mode
             raise ValueError(
                 f"The generator is in training mode, where its {type(part).__name__} draws at random or mixes "
                 "the batch; call .eval() on it first."
             )
 
 
+def _wrong_data(x: object, z: Tensor) -> str:
+    """What is wrong with the result of a generator for latents ``(n, d)``, and how to take the data out of it."""
+    must = "it must return floating-point data of shape (n, D) or with more dimensions"
+    if isinstance(x, Tensor):
+        return f"The generator returns {x.dtype} of shape {tuple(x.shape)} for latents {tuple(z.shape)}; {must}."
+    where = next((name for name, value in _parts(x) if isinstance(value, Tensor)), None)
+    sentence = f"The generator returns a {type(x).__name__} for latents {tuple(z.shape)}; {must}"
+    if where is None:
+        return f"{sentence}."
+    return f"{sentence}: pass a function that takes them out, such as lambda z: generator(z){where}."
+
+
+def _parts(x: object) -> Iterator[tuple[str, object]]:
+    """What a result is made of, and how Python writes that."""
+    if isinstance(x, Distribution):
+        yield ".mean", x.mean
+    elif is_dataclass(x):  # a model's output may be a dictionary as well
+        yield from ((f".{field.name}", getattr(x, field.name)) for field in fields(x))
+    elif isinstance(x, Mapping):
+        yield from ((f"[{key!r}]", value) for key, value in x.items())
+    elif isinstance(x, tuple) and hasattr(x, "_fields"):
+        yield from ((f".{name}", getattr(x, name)) for name in x._fields)
+    elif isinstance(x, Sequence):
+        yield from ((f"[{place}]", value) for place, value in enumerate(x))
+
+
 def _check_derivatives(manifold: LatentManifold, z: Tensor, twice: bool) -> None:
-    """Compare what differentiation finds with what a small step does, where the former finds nothing at all."""
-    some = _directions(z)
-
-    def along(t: Tensor) -> Tensor:
-        return manifold.generate_flat(z.detach() + t @ some)
-
+    """Refuse a generator that cannot be differentiated, or whose derivatives are not those of its values."""
     try:
-        point = torch.zeros(1, len(some), dtype=z.dtype, device=z.device, requires_grad=True)
-        moved = torch.full_like(point, torch.finfo(z.dtype).eps ** 0.25).requires_grad_()
-        with torch.enable_grad():
-            x, columns = tangents_by_torch(along, point)
-            there, columns_there = tangents_by_torch(along, moved)
-            # Where the generator is odd or even a derivative may vanish by right, but not beside that place as well.
-            gradient = _gradient(columns_there.square().sum(), moved) if twice else None
-    except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
-        raise ValueError(
-            f"The generator cannot be differentiated by torch.func.jvp ({_first_line(error)}); "
-            "write it with differentiable torch operations, and in evaluation mode."
-        ) from error
-    tolerance = torch.finfo(x.dtype).eps ** 0.5
-    changed = (there - x).abs().max() > tolerance * x.abs().max()
-    bent = (columns_there - columns).abs().max() > tolerance * columns.abs().max()
-    if (changed and not columns.any()) or (bent and gradient is not None and not gradient.any()):
-        raise ValueError(
-            "The generator's derivative is zero although its value changes; "
-            "it must not detach its input or compute under torch.no_grad()."
-        )
-
-
-def _directions(z: Tensor) -> Tensor:
-    """Directions to try the derivatives in, ``(r, d)`` for latents ``(n, d)``: all, or some at random if d is large."""
-    d = z.shape[-1]
-    if d <= DIRECTIONS:
-        return torch.eye(d, dtype=z.dtype, device=z.device)
-    return torch.randn(DIRECTIONS, d, generator=torch.Generator().manual_seed(0), device="cpu").to(z) / DIRECTIONS**0.5
-
-
-def _gradient(value: Tensor, point: Tensor) -> Tensor:
-    if not value.requires_grad:
-        return torch.zeros_like(point)
-    (gradient,) = torch.autograd.grad(value, point, allow_unused=True, materialize_grads=True)
-    return gradient
+        if isinstance(manifold, MatrixFreeManifold):
+            check_products(manifold.function, z, twice)
+        else:
+            manifold.ladder.check(z, twice)
+    except DerivativeError as error:
+        raise ValueError(str(error)) from error
 
 
 def _first_line(error: Exception) -> str:

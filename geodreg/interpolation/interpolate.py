@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.calling import is_half
 from geodreg.geometry.curve import chord_energy, chord_length, gap, straight
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
@@ -62,7 +63,8 @@ def interpolate(
 
     Args:
         manifold: the model, or a bare generator ``(n, d) -> (n, *data_shape)``, then with a standard normal prior.
-        start: latents ``(..., d)``.
+        start: latents ``(..., d)``. Those in half precision are solved in single precision, and the points are given
+            back in half.
         end: latents of the same shape, dtype and device.
         method: one of the three.
         mu: weight of the density, for ``"geodreg"`` only. The paper's range, 0.003 to 0.1, is that of its Algorithm 1;
@@ -110,12 +112,14 @@ def interpolate(
 
     began = time.perf_counter()
     batch, d = start.shape[:-1], start.shape[-1]
-    a, b = start.detach().clone().reshape(-1, d), end.detach().clone().reshape(-1, d)
+    solved = torch.float32 if is_half(start.dtype) else start.dtype
+    a, b = (ends.detach().clone().reshape(-1, d).to(solved) for ends in (start, end))
     given = init
     if isinstance(init, Tensor):
-        given = init.detach().clone().reshape(-1, n_points, d)
+        given = init.detach().clone().reshape(-1, n_points, d).to(solved)
         given[:, 0], given[:, -1] = a, b
     known = None if geodesic is None else geodesic.flatten()
+    known = known if known is None else replace(known, z=known.z.to(solved))
     weight = float(mu) if method == "geodreg" else 0.0
     at_once = len(a)
     if method != "straight" and not isinstance(chosen, MatrixFree):  # which keeps to its budget itself
@@ -128,7 +132,11 @@ def interpolate(
             plain = None if known is None else known[rows]
             solution, duration = solve.straight() if method == "straight" else solve.by(curves, plain)
             groups.append(_measured(solve, method, solution, duration))
-    return replace(join(groups).unflatten(batch), seconds=time.perf_counter() - began)
+    paths = join(groups)
+    if method != "straight" and not isinstance(chosen, MatrixFree):
+        manifold.ladder.confirm(paths.z[[0, -1], n_points // 2])
+    paths = replace(paths, z=paths.z.to(start.dtype), x=paths.x.to(start.dtype) if is_half(start.dtype) else paths.x)
+    return replace(paths.unflatten(batch), seconds=time.perf_counter() - began)
 
 
 def _as_seen_by(solver: Solver, manifold: LatentManifold) -> LatentManifold:

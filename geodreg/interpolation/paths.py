@@ -150,6 +150,7 @@ class Paths:
             title=f"{n_paths} by {self.method}{weight}, {n_points} points, {self.seconds:.3g} s",
             **{name: values.double().cpu().numpy() for name, values in columns.items()},
             status=flat.status,
+            derivatives=str(self.manifold.ladder.rung or "products with the Jacobian by reverse mode"),
         )
 
     @torch.no_grad()  # the graph of all points would be kept for nothing where weights ask for a gradient

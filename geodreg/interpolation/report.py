@@ -29,6 +29,7 @@ class Report:
         speed_variation: standard deviation of the chords' lengths over their mean.
         evaluations: of the objective; one with fewer points counts for as much as its share of points.
         status: why the solver stopped.
+        derivatives: how the generator was differentiated, and what that was checked against.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Report:
     speed_variation: NDArray[np.float64]
     evaluations: NDArray[np.float64]
     status: NDArray[np.object_]
+    derivatives: str
 
     def __str__(self) -> str:
         lines = [self.title, f"{'':16} {'median':>10} {'least':>10} {'most':>10}"]
@@ -49,7 +51,7 @@ class Report:
             shown = [np.median(values), values.min(), values.max()] if values.size else [np.nan] * 3
             lines.append(f"{name.replace('_', ' '):16} " + " ".join(f"{value:10.4g}" for value in shown))
         counts = Counter(str(status) for status in self.status).most_common()
-        return "\n".join([*lines, *(f"{count:6d}  {status}" for status, count in counts)])
+        return "\n".join([*lines, *(f"{count:6d}  {status}" for status, count in counts), self.derivatives])
 
     def to_frame(self) -> pd.DataFrame:
         """A row for each path."""
@@ -58,4 +60,4 @@ class Report:
         return pd.DataFrame({**{name: getattr(self, name) for name in self._numbers()}, "status": self.status})
 
     def _numbers(self) -> list[str]:
-        return [field.name for field in fields(self) if field.name not in ("title", "status")]
+        return [field.name for field in fields(self) if field.name not in ("title", "status", "derivatives")]

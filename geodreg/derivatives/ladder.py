@@ -1,0 +1,317 @@
+"""One ladder of derivatives: the first way that gives what another way gives, in double precision where possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from geodreg.derivatives.calling import DifferentiableCall
+from geodreg.derivatives.finite_steps import follows_steps
+from geodreg.derivatives.forward_mode import NoRuleError
+from geodreg.derivatives.rungs import FORMULAS, RUNGS, tangents_by_vmap
+
+__all__ = ["DerivativeError", "Ladder", "Rung", "check_products"]
+
+AGREEMENT = {torch.float64: 1e-4}  # relative, between two rungs; a generator may compute a part in single precision
+USUAL_AGREEMENT = 1e-3  # single precision agrees to 1e-5
+DIRECTIONS = 16  # that are compared; of more latents as many directions at random as follow
+FEW_DIRECTIONS = 4
+LONG = 120  # letters of somebody else's error that are quoted
+MANY_NUMBERS = 4096  # in a data point, for one reverse pass each
+CUT_OFF = (
+    "The generator's derivatives are not what small steps show; "
+    "it must not detach its input, compute under torch.no_grad() or round."
+)
+SAID = {
+    "layers": "rules layer by layer",
+    "vmap": "torch.func.jvp under vmap",
+    "jvp": "forward mode, every direction a row of the batch",
+    "reverse": "two reverse passes",
+    "rows": "a reverse pass for each number of a data point",
+    "steps": "finite steps",
+}
+
+
+class DerivativeError(ValueError):
+    """No way to differentiate a generator runs and gives what another one gives."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A way to differentiate that was accepted.
+
+    Attributes:
+        name: of the rung, a key of :data:`~geodreg.derivatives.rungs.RUNGS`.
+        against: what it was compared with: another rung, or ``"steps"``.
+        twice: whether the tangents can be differentiated again.
+    """
+
+    name: str
+    against: str
+    twice: bool
+
+    def __str__(self) -> str:
+        return f"derivatives by {SAID[self.name]}, checked against {SAID[self.against]}"
+
+
+class _Outcome(NamedTuple):
+    """What a rung found: values, tangents, and the gradient of the squares of the tangents if there is one."""
+
+    values: Tensor
+    tangents: Tensor
+    gradient: Tensor | None
+
+
+class Ladder:
+    """Derivatives of a generator by the first rung that is right.
+
+    Which one that is is found out at the first use. A rung is accepted where its values, its tangents and the gradient
+    of the tangents are those of another rung, in double precision if the generator is a module that can be copied to
+    it, and never because it did not raise. The last one that runs is compared with finite steps.
+
+    Args:
+        function: the generator.
+        wanted: name of the rung to take, or None for the first that is right.
+
+    Raises:
+        ValueError: if there is no rung of that name.
+    """
+
+    def __init__(self, function: DifferentiableCall, wanted: str | None = None) -> None:
+        if wanted is not None and wanted not in RUNGS:
+            names = ", ".join(map(repr, RUNGS))
+            raise ValueError(f"derivatives is {wanted!r}; choose one of {names}, or None for the first that is right.")
+        self.function = function
+        self.wanted = wanted
+        self.rung: Rung | None = None
+        self._follows_steps = False  # whether the chosen rung was compared with finite steps as well
+        self._failed: set[str] = set()  # rungs that were accepted, and then had no rule after all
+
+    def pushforward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Data points and pushed latent directions: ``(n, d)`` to ``(n, D)`` and ``(n, d, D)``."""
+        if len(z) == 0 or torch._C._are_functorch_transforms_active():
+            return tangents_by_vmap(self.function, z)
+        if self.rung is None:
+            self.choose(z[:2])
+        assert self.rung is not None  # noqa: S101 - chosen just now
+        try:
+            return RUNGS[self.rung.name](self.function, z)
+        except NoRuleError:  # it does something else with more rows, or in another mode
+            self._failed.add(self.rung.name)
+            self.choose(z[:2])
+            return self.pushforward(z)
+
+    def push(self, function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for another function of the generator, by the rung that was chosen."""
+        return tangents_by_vmap(function, z) if self.rung is None else RUNGS[self.rung.name](function, z)
+
+    def choose(self, z: Tensor) -> Rung:
+        """The rung for latents ``(n, d)``, from now on.
+
+        Raises:
+            DerivativeError: if there is none, or the one that is wanted is not right.
+        """
+        self.rung = self._compared(self._left(), *_trial(self.function, z))
+        return self.rung
+
+    def _left(self) -> list[str]:
+        """The rungs that have not failed."""
+        self._follows_steps = False
+        return [name for name in RUNGS if name not in self._failed]
+
+    def check(self, z: Tensor, twice: bool) -> None:
+        """Refuse a generator whose derivatives are not those of its values, or not there.
+
+        Two rungs agree on a function that is cut off from its latents somewhere; finite steps do not.
+
+        Args:
+            z: latents ``(n, d)``, two different ones at least where that is possible.
+            twice: whether the tangents will be differentiated again.
+
+        Raises:
+            DerivativeError: with what to do.
+        """
+        if not self._follows_steps:
+            function, points = _trial(self.function, z)
+            rung = self._compared(self._left(), function, points) if self.rung is None else self.rung
+            self.rung = rung
+            if not follows_steps(function, RUNGS[rung.name], points, rung.twice):
+                raise DerivativeError(CUT_OFF)
+            self._follows_steps = True
+        if twice and self.rung is not None and not self.rung.twice:
+            raise DerivativeError(
+                "The generator can be differentiated once, but not twice, as the density along a path needs it; pass "
+                "method='geodesic', or write the generator with torch operations that have second derivatives."
+            )
+
+    def confirm(self, z: Tensor) -> None:
+        """Compare the chosen rung with another one at other latents ``(n, d)``, those of a solution.
+
+        Raises:
+            DerivativeError: if they differ there.
+        """
+        if self.rung is None:
+            return
+        before = self.rung
+        names = list(RUNGS)
+        found = self._compared(names[names.index(before.name) :], *_trial(self.function, z))
+        if found.name != before.name:
+            raise DerivativeError(
+                f"The derivatives by {before.name!r} were right where the solve began and are not where it ended; "
+                f"pass LatentManifold(generator, derivatives={found.name!r})."
+            )
+
+    def _compared(self, names: list[str], function: Callable[[Tensor], Tensor], z: Tensor) -> Rung:
+        """The first of some rungs that gives what a later one gives, or what finite steps show."""
+        wanted = self.wanted
+        if wanted is not None:
+            names = [wanted, *(name for name in RUNGS if name != wanted)]
+        outcomes: dict[str, _Outcome] = {}
+        reasons: list[str] = []
+        once: Rung | None = None  # right, but not known to be so when it is differentiated again
+        for name in names:
+            if name == "rows" and name != wanted and (once or self._has_many_numbers(outcomes)):
+                continue  # it takes as many passes as there are numbers
+            try:
+                outcome = _outcome(name, function, z)
+            except Exception as error:
+                reasons.append(f"{name}: {_first_line(error)}")
+                if name == wanted:
+                    raise DerivativeError(
+                        f"The generator has no derivatives by {name!r} ({_first_line(error)}); "
+                        "leave derivatives=None, and the first way that is right is taken."
+                    ) from error
+                continue
+            for earlier, other in outcomes.items():
+                if wanted not in (None, earlier):
+                    continue
+                same_first, same_second = _agree(other, outcome)
+                if same_first and same_second and FORMULAS[earlier] != FORMULAS[name]:
+                    return Rung(earlier, name, twice=True)
+                if same_first and once is None:
+                    once = Rung(earlier, name, twice=False)
+            outcomes[name] = outcome
+        for name, outcome in outcomes.items():
+            if (
+                wanted in (None, name)
+                and outcome.gradient is not None
+                and follows_steps(function, RUNGS[name], z, True)
+            ):
+                return Rung(name, "steps", twice=True)
+        if once is not None:
+            return once
+        for name in outcomes:
+            if wanted in (None, name) and follows_steps(function, RUNGS[name], z, False):
+                return Rung(name, "steps", twice=False)
+        if wanted is not None:
+            raise DerivativeError(
+                f"The derivatives by {wanted!r} are not those of another way; "
+                "leave derivatives=None, and the first way that is right is taken."
+            )
+        what = "no two ways give the same, nor what a small step does" if outcomes else reasons[-1]
+        raise DerivativeError(
+            f"The generator cannot be differentiated ({what}); write it with differentiable torch operations, without "
+            ".detach() and torch.no_grad(), and in evaluation mode."
+        )
+
+    @staticmethod
+    def _has_many_numbers(outcomes: dict[str, _Outcome]) -> bool:
+        return any(outcome.values.shape[1] > MANY_NUMBERS for outcome in outcomes.values())
+
+
+def _trial(function: DifferentiableCall, z: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+    """A function and two points to compare rungs at, precise where that is possible.
+
+    Instead of many variables there are a few directions at random.
+    """
+    precise, z = _precise(function, z.detach()[[0, -1]])
+    d = z.shape[-1]
+    if d <= DIRECTIONS:
+        return precise, z
+    chance = torch.Generator().manual_seed(0)
+    some = torch.randn(FEW_DIRECTIONS, d, generator=chance, dtype=torch.float64, device="cpu").to(z) / d**0.5
+    origin = z[:1]
+    points = torch.zeros(2, FEW_DIRECTIONS, dtype=z.dtype, device=z.device)
+    points[1] = 0.1
+    return lambda t: precise(origin + t @ some), points
+
+
+def _precise(function: DifferentiableCall, z: Tensor) -> tuple[DifferentiableCall, Tensor]:
+    """A function and latents in double precision, if that gives the same values, else as they are."""
+    precise = function.in_double()
+    try:
+        if precise is not None:
+            with torch.no_grad():
+                x, y = function(z), precise(z.double())
+            if y.dtype == torch.float64 and _close(x.double(), y, USUAL_AGREEMENT):
+                return precise, z.double()
+    except Exception:  # noqa: BLE001, S110 - it computes a part in a precision of its own
+        pass
+    return function, z
+
+
+def _outcome(name: str, function: Callable[[Tensor], Tensor], z: Tensor) -> _Outcome:
+    point = z.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        values, tangents = RUNGS[name](function, point)
+        square = tangents.square().sum()
+        gradient: Tensor | None = torch.zeros_like(point)
+        if square.requires_grad:
+            try:
+                (gradient,) = torch.autograd.grad(square, point, allow_unused=True, materialize_grads=True)
+            except Exception:  # noqa: BLE001 - the tangents are right all the same, for a plain geodesic
+                gradient = None
+    return _Outcome(values.detach(), tangents.detach(), gradient)
+
+
+def _agree(one: _Outcome, other: _Outcome) -> tuple[bool, bool]:
+    """Whether values and tangents are the same, and whether their gradients are there and the same."""
+    tolerance = AGREEMENT.get(one.values.dtype, max(USUAL_AGREEMENT, torch.finfo(one.values.dtype).eps ** 0.5))
+    first = _close(one.values, other.values, tolerance) and _close(one.tangents, other.tangents, tolerance)
+    if one.gradient is None or other.gradient is None:
+        return first, False
+    return first, _close(one.gradient, other.gradient, tolerance)
+
+
+def _close(one: Tensor, other: Tensor, tolerance: float) -> bool:
+    """Whether two tensors are the same, relative to the largest number; what is not finite must be so in both."""
+    if one.shape != other.shape:
+        return False
+    finite = one.isfinite() & other.isfinite()
+    if not torch.equal(one.isfinite(), other.isfinite()):
+        return False
+    if not finite.any():
+        return True
+    return bool((one - other)[finite].abs().max() <= tolerance * other[finite].abs().max())
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return line if len(line) <= LONG else line[:LONG] + "..."
+
+
+def check_products(function: DifferentiableCall, z: Tensor, twice: bool) -> None:
+    """Refuse a generator whose products with its Jacobian, by reverse mode alone, are not what small steps show.
+
+    Args:
+        function: the generator.
+        z: latents ``(n, d)``.
+        twice: whether the length of tangents will be differentiated.
+
+    Raises:
+        DerivativeError: with what to do.
+    """
+    trial, points = _trial(function, z)
+    try:
+        right = follows_steps(trial, RUNGS["reverse"], points, twice)
+    except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
+        raise DerivativeError(
+            f"The generator cannot be differentiated by reverse mode ({_first_line(error)}); "
+            "write it with differentiable torch operations, and in evaluation mode."
+        ) from error
+    if not right:
+        raise DerivativeError(CUT_OFF)

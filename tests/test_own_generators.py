@@ -1,0 +1,106 @@
+"""Paths on generators as people have them, against a plain quasi-Newton method from the same start."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from torch import Tensor, nn
+
+from geodreg import LatentManifold, interpolate
+from geodreg.geometry.curve import chord_energy, straight
+from tests.generators import (
+    GridSampler,
+    MultiHead,
+    NormAfterAttention,
+    ScaledDotProducts,
+    SineBackward,
+    autoencoder,
+    dcgan,
+    latents,
+    styled,
+    transformer,
+)
+
+K = 9
+MANY_VALLEYS = ("StyleGAN", "a sampler of grids")  # kinked, so that every method ends in a valley of its own
+GENERATORS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
+    "multi-head attention": (4, MultiHead),
+    "scaled dot products": (4, ScaledDotProducts),
+    "norm after attention": (4, NormAfterAttention),
+    "transformer": (5, lambda: transformer(5)),
+    "autoencoder": (18, autoencoder),
+    "DCGAN": (4, lambda: dcgan(4, nn.ReLU(inplace=True))),
+    "DCGAN with leaky rectifiers": (4, lambda: dcgan(4, nn.LeakyReLU(0.2, inplace=True))),
+    "StyleGAN": (6, lambda: styled(6)),
+    "instance norm": (
+        4,
+        lambda: _sequence(nn.Linear(4, 64), nn.Unflatten(1, (4, 4, 4)), nn.InstanceNorm2d(4), nn.Flatten()),
+    ),
+    "layer norm": (4, lambda: _sequence(nn.Linear(4, 16), nn.Tanh(), nn.LayerNorm(16), nn.Linear(16, 9))),
+    "gated units": (4, lambda: _sequence(nn.Linear(4, 16), nn.GLU(), nn.Linear(8, 9))),
+    "exponential units": (4, lambda: _sequence(nn.Linear(4, 16), nn.ELU(), nn.Linear(16, 9))),
+    "a backward pass of its own": (4, lambda: _sequence(nn.Linear(4, 8), _Sine(), nn.Linear(8, 9))),
+    "a sampler of grids": (4, GridSampler),
+}
+
+
+class _Sine(nn.Module):
+    def forward(self, z: Tensor) -> Tensor:
+        return SineBackward.apply(z)  # type: ignore[no-untyped-call]
+
+
+def _sequence(*layers: nn.Module) -> nn.Module:
+    torch.manual_seed(2)
+    return nn.Sequential(*layers).eval()
+
+
+def quasi_newton(function: Callable[[Tensor], Tensor], z: Tensor) -> float:
+    """The least value that SciPy's L-BFGS finds of a function of paths ``(1, K, d)`` with fixed endpoints."""
+
+    def value_and_gradient(interior: np.ndarray) -> tuple[float, np.ndarray]:
+        inner = torch.from_numpy(interior.copy()).view_as(z[:, 1:-1]).requires_grad_()
+        value = function(torch.cat([z[:, :1], inner, z[:, -1:]], dim=1))
+        (gradient,) = torch.autograd.grad(value, inner)
+        return float(value.detach()), gradient.flatten().numpy()
+
+    start = z[:, 1:-1].flatten().numpy()
+    return float(minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000}).fun)
+
+
+@pytest.mark.parametrize("solver", ["newton", "matrix-free"])
+@pytest.mark.parametrize("name", GENERATORS)
+def test_geodesics_are_no_longer_than_those_of_a_quasi_newton_method(name: str, solver: str) -> None:
+    d, make = GENERATORS[name]
+    generator = make().double().requires_grad_(False)
+    start, end = latents(1, d, 1), latents(1, d, 2)
+    paths = interpolate(LatentManifold(generator), start, end, "geodesic", n_points=K, interval=1.0, solver=solver)
+
+    def energy(z: Tensor) -> Tensor:
+        return chord_energy(generator(z[0]).flatten(1).unsqueeze(0), 1.0).sum()
+
+    if name not in MANY_VALLEYS:
+        assert paths.energy.item() <= quasi_newton(energy, straight(start, end, K)) * (1 + 1e-3)
+    assert paths.energy.item() <= quasi_newton(energy, paths.z) * (1 + 1e-3)
+    assert paths.energy.item() <= energy(straight(start, end, K)).item()
+
+
+@pytest.mark.parametrize("name", ["multi-head attention", "transformer", "layer norm", "exponential units", "DCGAN"])
+def test_regularised_paths_are_no_worse_than_those_of_a_quasi_newton_method(name: str) -> None:
+    d, make = GENERATORS[name]
+    generator = make().double().requires_grad_(False)
+    start, end, mu = latents(1, d, 1), latents(1, d, 2), 0.1
+    manifold, plain = LatentManifold(generator, noise=0.3), LatentManifold(generator, noise=0.3, derivatives="rows")
+    settings = {"n_points": K, "interval": 1.0}
+    geodesic = interpolate(manifold, start, end, "geodesic", **settings)  # type: ignore[arg-type]
+    paths = interpolate(manifold, start, end, mu=mu, **settings)  # type: ignore[arg-type]
+
+    def objective(z: Tensor) -> Tensor:
+        energy = chord_energy(generator(z[0]).flatten(1).unsqueeze(0), 1.0).sum()
+        return energy + mu / (K - 1) * plain.nll(z[:, 1:-1]).sum()
+
+    assert paths.objective.item() == pytest.approx(objective(paths.z).item(), rel=1e-6)
+    least = quasi_newton(objective, geodesic.z)
+    gained = objective(geodesic.z).item() - least
+    assert paths.objective.item() <= least + 1e-2 * gained + 1e-9
