@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from geodreg.workspace.lazy import lazily
 
 if TYPE_CHECKING:
+    from geodreg.geometry.ambient import fisher_rao_bernoulli, fisher_rao_logits, stacked
     from geodreg.geometry.manifold import LatentManifold
     from geodreg.geometry.stochastic_volume import (
         GradientEstimate,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         log_volume_estimate,
         log_volume_gradient_estimate,
     )
+    from geodreg.interpolation.chain import Chain, chain
     from geodreg.interpolation.interpolate import interpolate
     from geodreg.interpolation.invert import Inversion, invert
     from geodreg.interpolation.paths import Paths, Profile
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         GeodesicError,
         exponential_map,
         frechet_mean,
+        geodesic_distance,
         geodesic_distances,
         initial_velocity,
         logarithm_map,
@@ -45,6 +48,7 @@ else:
 
 __all__ = [
     "Algorithm1",
+    "Chain",
     "Distances",
     "FrechetMean",
     "GeodesicError",
@@ -59,8 +63,12 @@ __all__ = [
     "Report",
     "Status",
     "VolumeEstimate",
+    "chain",
     "exponential_map",
+    "fisher_rao_bernoulli",
+    "fisher_rao_logits",
     "frechet_mean",
+    "geodesic_distance",
     "geodesic_distances",
     "initial_velocity",
     "interpolate",
@@ -69,5 +77,6 @@ __all__ = [
     "log_volume_gradient_estimate",
     "logarithm_map",
     "parallel_transport",
+    "stacked",
 ]
 __version__ = "0.1.0"

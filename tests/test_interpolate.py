@@ -241,7 +241,7 @@ def test_geodesic_is_as_good_as_long_lbfgs(gain: float) -> None:
         ({"n_points": 2}, "n_points is 2; a path needs a whole number of points, at least 3"),
         ({"mu": -0.1}, "mu is -0.1; pass a finite number, zero or positive"),
         ({"mu": math.nan}, "mu is nan; pass a finite number"),
-        ({"method": "shortest"}, "method is 'shortest'; choose one of 'straight', 'geodesic', 'geodreg'"),
+        ({"method": "shortest"}, "method is 'shortest'; choose one of 'straight', 'slerp', 'geodesic', 'geodreg'"),
         ({"interval": 0.0}, "interval is 0.0; pass 'unit-speed' or a positive number"),
         ({"interval": "unit speed"}, "interval is 'unit speed'; pass 'unit-speed' or a positive number"),
         ({"solver": "adam"}, "solver is 'adam'; choose one of 'newton', 'algorithm1'"),

@@ -48,6 +48,7 @@ def interpolate_command(
     noise: Annotated[float, typer.Option(help="Standard deviation of the density's noise.", min=0.0)] = 0.0,
     n_points: Annotated[int, typer.Option("--points", help="Points of a path.", min=3, max=10_000)] = 35,
     n_images: Annotated[int, typer.Option("--images", help="Images of a strip.", min=2, max=100)] = 12,
+    slerp: Annotated[bool, typer.Option("--slerp", help="Also draw spherical interpolation in latent space.")] = False,
     seed: Annotated[int, typer.Option(help="Which pairs there are, and of the search for a picture's latents.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:NUMBER.")] = "cpu",
     table: Annotated[
@@ -74,7 +75,7 @@ def interpolate_command(
         start, end = ends_from_pictures(trained, manifold, [first, last], seed)
     else:
         start, end = (z[-1:].to(place) for z in choose_endpoints(_with_images(trained), int(pair or 1), seed))
-    paths = compare(manifold, start, end, mu=mu, n_points=n_points)
+    paths = compare(manifold, start, end, with_slerp=slerp, mu=mu, n_points=n_points)
     for method, path in paths.items():
         typer.echo(f"{NAMES[method]}: {path.report()}")
     _draw(paths, out, n_images, "gray_r" if model.startswith("mnist") else "gray")

@@ -13,8 +13,11 @@ __all__ = [
     "equal_length_positions",
     "gap",
     "refine",
+    "slerp",
     "straight",
 ]
+
+PARALLEL, OPPOSITE = 1e-7, 0.03  # radians from the same direction, and from the opposite one
 
 
 def straight(start: Tensor, end: Tensor, n_points: int) -> Tensor:
@@ -26,6 +29,50 @@ def straight(start: Tensor, end: Tensor, n_points: int) -> Tensor:
     """
     t = torch.linspace(0.0, 1.0, n_points, dtype=start.dtype, device=start.device).unsqueeze(-1)  # K x 1
     return torch.lerp(start.unsqueeze(-2), end.unsqueeze(-2), t)
+
+
+def slerp(start: Tensor, end: Tensor, n_points: int) -> Tensor:
+    r"""Spherical linear interpolation: ``(..., d)`` twice to ``(..., K, d)``.
+
+    .. math:: z(t) = \frac{\sin((1 - t)\,\omega)}{\sin \omega} z_a + \frac{\sin(t\,\omega)}{\sin \omega} z_b,
+
+    with the angle :math:`\omega` between the two (Shoemake 1985; White 2016). It is the straight line where one of them
+    is zero, where they have the same direction, and in one dimension. Opposite vectors, to within 0.03 radians, have no
+    plane of their own: the way goes over the coordinate axis that is most nearly orthogonal to both, with a norm that
+    changes evenly.
+
+    Example:
+        >>> slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), 3)
+        tensor([[1.0000, 0.0000],
+                [0.7071, 0.7071],
+                [0.0000, 1.0000]])
+    """
+    line = straight(start, end, n_points)
+    if start.shape[-1] < 2:
+        return line
+    a, b = start.double(), end.double()
+    norm_a, norm_b = a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True)
+    is_zero = (norm_a == 0.0) | (norm_b == 0.0)
+    unit_a, unit_b = (z / torch.where(is_zero, 1.0, norm) for z, norm in ((a, norm_a), (b, norm_b)))
+    # Twice the angle of a half is exact where an arc cosine would round.
+    angle = 2.0 * torch.atan2(
+        (unit_a - unit_b).norm(dim=-1, keepdim=True), (unit_a + unit_b).norm(dim=-1, keepdim=True)
+    )
+    t = torch.linspace(0.0, 1.0, n_points, dtype=torch.float64, device=start.device).unsqueeze(-1)  # K x 1
+    angle, is_zero, norm_a, norm_b = (part.unsqueeze(-2) for part in (angle, is_zero, norm_a, norm_b))  # ... x 1 x 1
+    sine = angle.sin()
+    shares = [torch.where(angle > PARALLEL, (s * angle).sin() / sine, s) for s in (1.0 - t, t)]  # ... x K x 1
+    curve = shares[0] * a.unsqueeze(-2) + shares[1] * b.unsqueeze(-2)
+
+    axis = torch.nn.functional.one_hot(unit_a.abs().argmin(-1), a.shape[-1]).to(unit_a)
+    side = axis - (axis * unit_a).sum(-1, keepdim=True) * unit_a
+    side = (side / side.norm(dim=-1, keepdim=True)).unsqueeze(-2)
+    norm = torch.lerp(norm_a, norm_b, t)
+    half_turn = norm * ((torch.pi * t).cos() * unit_a.unsqueeze(-2) + (torch.pi * t).sin() * side)
+    curve = torch.where(angle > torch.pi - OPPOSITE, half_turn, curve)
+    curve = torch.where(is_zero, line.double(), curve).to(start.dtype)
+    curve[..., 0, :], curve[..., -1, :] = start, end
+    return curve
 
 
 def chord_norms(x: Tensor) -> Tensor:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Normal
 
 from geodreg.derivatives.calling import DifferentiableCall
 from geodreg.derivatives.kinks import is_kinked
 from geodreg.derivatives.ladder import Ladder
+from geodreg.geometry.composition import AmbientImage, Shaped
+from geodreg.geometry.density import LatentDensity
 from geodreg.geometry.isometric import NarrowGenerator, has_wide_end
+from geodreg.geometry.seam import refuse_overrides
 
 __all__ = ["LatentManifold", "log_volume_of"]
 
@@ -28,33 +33,58 @@ class LatentManifold:
 
     and pushes the prior forward to a density on its image (Kim and Zhang 2019, equation of the regulariser).
 
+    Another metric of data space, another density and latents of another shape come in through ``ambient``, ``density``
+    and ``latent_shape``; methods are not for overriding, since a solver takes derivatives in its own way.
+
     Args:
         generator: any callable that takes a tensor ``(n, d)`` to ``(n, *data_shape)``, row by row, and is smooth.
         prior: the distribution of the latent variable, over ``(d,)`` or over one coordinate; default :math:`N(0, I)`.
+            An object with a method ``log_prob`` is enough, unless latents are to be drawn.
         noise: standard deviation of observation noise, in the units of the data. Zero is the paper's density;
             a positive value bounds it from below where the generator folds or collapses.
+        density: a differentiable log-density of latents that takes the place of the push-forward one for solver, start
+            curves and report alike: an object with a method ``log_prob``, or a callable, ``(n, d) -> (n,)``, known up
+            to a constant. Then :math:`\mathrm{nll}(z) = -\mathrm{density}(z)`, without log-volume and prior; the prior,
+            or else the density, is only drawn from.
+        ambient: a map of data space, ``(n, *data_shape) -> (n, ...)``, whose image is measured instead of the data:
+            lengths, energies, metric and volume are those of the image under it, and :meth:`generate` still gives the
+            data. For example features, or :func:`~geodreg.fisher_rao_logits`.
+        latent_shape: shape of one latent, if the generator takes ``(n, *latent_shape)``. All methods still take flat
+            latents, whose ``d`` is its product.
         derivatives: how the generator is differentiated: ``"layers"`` (rules layer by layer), ``"vmap"``
             (:func:`torch.func.jvp` under :func:`torch.func.vmap`), ``"jvp"`` (forward mode without ``vmap``),
             ``"reverse"`` (two reverse passes), ``"rows"`` (a reverse pass for each number of a data point), or None for
             the first of these that is right, found out at the first use by comparing it with the next one.
 
     Raises:
-        TypeError: if ``generator`` is not callable.
-        ValueError: if ``noise`` is negative or not finite, or ``derivatives`` is unknown.
+        TypeError: if ``generator`` or ``ambient`` is not callable, if prior or density have no log-density, or if a
+            subclass overrides a method.
+        ValueError: if ``noise`` is negative or not finite, or given beside a density, if ``latent_shape`` holds
+            anything but positive whole numbers, or ``derivatives`` is unknown.
 
     Example:
         >>> manifold = LatentManifold(lambda z: z @ torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 0.0]]))
         >>> manifold.metric(torch.zeros(2))
         tensor([[4., 0.],
                 [0., 9.]])
+        >>> LatentManifold(lambda z: z, density=Normal(0.0, 2.0)).nll(torch.zeros(1))  # the logarithm of 2 root 2 pi
+        tensor(1.6121)
     """
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:  # noqa: ANN401 - they are the constructor's
+        """A manifold, if its class overrides nothing that a solver would not see."""
+        refuse_overrides(cls, LatentManifold)
+        return super().__new__(cls)
 
     def __init__(
         self,
         generator: Callable[[Tensor], Tensor],
-        prior: Distribution | None = None,
+        prior: object | None = None,
         noise: float = 0.0,
         *,
+        density: object | None = None,
+        ambient: Callable[[Tensor], Tensor] | None = None,
+        latent_shape: Sequence[int] | None = None,
         derivatives: str | None = None,
     ) -> None:
         if not callable(generator):
@@ -63,12 +93,31 @@ class LatentManifold:
             )
         if not 0.0 <= noise < float("inf"):
             raise ValueError(f"noise is {noise}; pass a standard deviation in data units, zero or positive and finite.")
+        if density is not None and noise > 0.0:
+            raise ValueError(
+                f"noise is {noise} beside a density; noise belongs to the push-forward density, whose place it takes; "
+                "pass one of the two."
+            )
+        if ambient is not None and not callable(ambient):
+            raise TypeError(
+                f"ambient is a {type(ambient).__name__}; pass a callable from data (n, *data_shape) to what is "
+                "measured."
+            )
         self.generator = generator
         # log_prior looks at the support itself; torch's own check of it stops torch.func.vmap in older releases
         self.prior = prior if prior is not None else Normal(0.0, 1.0, validate_args=False)
         self.noise = float(noise)
-        self.function = DifferentiableCall(generator)
-        self.ladder = Ladder(self.function, derivatives)
+        self.ambient = ambient
+        self.latent_shape = None if latent_shape is None else _checked_shape(latent_shape)
+        self._prior = LatentDensity(self.prior)
+        self.density = None if density is None else LatentDensity(density)
+        drawn = self.density if prior is None and self.density is not None else self._prior
+        self._drawn_from = drawn if drawn.can_be_sampled or prior is not None else self._prior
+        flat = generator if self.latent_shape is None else Shaped(generator, self.latent_shape)
+        self.function = DifferentiableCall(flat)
+        self.measured = self.function if ambient is None else DifferentiableCall(AmbientImage(flat, ambient))
+        self.ladder = Ladder(self.measured, derivatives)
+        self.kinked: bool | None = None  # looked for once, where a density is first asked of the generator
         self._n_data: int | None = None  # found out at the first use
         self._narrow: tuple[NarrowGenerator, LatentManifold] | None = None
 
@@ -77,35 +126,62 @@ class LatentManifold:
 
         That is where the generator ends in a linear layer that makes more numbers than it takes; else it is this one.
         """
-        if not has_wide_end(self.generator):
+        if self.ambient is not None or self.latent_shape is not None or not has_wide_end(self.generator):
             return self
         if self._narrow is None or not self._narrow[0].is_current():
             narrow = NarrowGenerator(self.generator)
-            manifold = LatentManifold(narrow, self.prior, self.noise, derivatives=self.ladder.wanted)
+            density = None if self.density is None else self.density.source
+            manifold = LatentManifold(narrow, self.prior, self.noise, density=density, derivatives=self.ladder.wanted)
             self._narrow = narrow, manifold
         return self._narrow[1]
 
+    def of_data(self) -> LatentManifold:
+        """The same manifold with lengths measured in data space; it is this one where there is no ambient map."""
+        if self.ambient is None:
+            return self
+        density = None if self.density is None else self.density.source
+        return LatentManifold(
+            self.generator,
+            self.prior,
+            self.noise,
+            density=density,
+            latent_shape=self.latent_shape,
+            derivatives=self.ladder.wanted,
+        )
+
+    def without_density(self) -> LatentManifold:
+        """The same metric with the standard prior and without noise, which are positive everywhere."""
+        return LatentManifold(
+            self.generator, ambient=self.ambient, latent_shape=self.latent_shape, derivatives=self.ladder.wanted
+        )
+
     def generate(self, z: Tensor) -> Tensor:
         """Data points of latent points: ``(..., d)`` to ``(..., *data_shape)``."""
+        return self._of_rows(self.function, z)
+
+    def data_size(self, z: Tensor) -> int:
+        """Numbers in a point where lengths are measured; it is found out once, from one of the latents ``(n, d)``."""
+        if self._n_data is None:
+            with torch.no_grad():
+                self._n_data = self.measured(z[:1].detach()).numel()
+        return self._n_data
+
+    def generate_flat(self, z: Tensor) -> Tensor:
+        """Points where lengths are measured, as vectors: ``(..., d)`` to ``(..., D)``.
+
+        They are the data points, or their images under ``ambient`` if there is one.
+        """
+        return self._of_rows(self.measured, z).flatten(z.ndim - 1)
+
+    def _of_rows(self, function: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
         rows = z.reshape(-1, z.shape[-1])
         in_parts = z.device.type == "cpu" and not torch._C._are_functorch_transforms_active()
         if in_parts and len(rows) > LEAST_PART:  # each of which stays in the cache
             parts = rows.split(max(LEAST_PART, PART // self.data_size(rows)))
-            x = torch.cat([self.function(part) for part in parts]) if len(parts) > 1 else self.function(rows)
+            x = torch.cat([function(part) for part in parts]) if len(parts) > 1 else function(rows)
         else:
-            x = self.function(rows)
+            x = function(rows)
         return x.reshape(*z.shape[:-1], *x.shape[1:])
-
-    def data_size(self, z: Tensor) -> int:
-        """Numbers in a data point; it is found out once, from one of the latents ``(n, d)``."""
-        if self._n_data is None:
-            with torch.no_grad():
-                self._n_data = self.function(z[:1].detach()).numel()
-        return self._n_data
-
-    def generate_flat(self, z: Tensor) -> Tensor:
-        """Data points as vectors: ``(..., d)`` to ``(..., D)``."""
-        return self.generate(z).flatten(z.ndim - 1)
 
     def pushforward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         r"""Data points and pushed latent directions: ``(n, d)`` to ``(n, D)`` and ``(n, d, D)``.
@@ -130,7 +206,7 @@ class LatentManifold:
         """
         if self.ladder.rung is None:
             self.ladder.choose(z[:2])
-        return is_kinked(self.function, z, self.ladder.push)
+        return is_kinked(self.measured, z, self.ladder.push)
 
     def parts(self, z: Tensor) -> tuple[Tensor, ...]:
         """Latents ``(n, d)`` in parts small enough that values and tangents stay in a processor's cache."""
@@ -159,31 +235,29 @@ class LatentManifold:
 
     def log_prior(self, z: Tensor) -> Tensor:
         """Log-density of the prior: ``(..., d)`` to ``(...)``, minus infinity outside of its support."""
-        inside = self.in_support(z)
-        log_density = self.prior.log_prob(torch.where(inside.unsqueeze(-1), z, self.prior.mean.to(z)))
-        log_density = log_density.sum(-1) if log_density.ndim == z.ndim else log_density
-        return torch.where(inside, log_density, -torch.inf)
+        return self._prior.log_prob(z)
 
     def in_support(self, z: Tensor) -> Tensor:
-        """Whether the prior is positive at latents: ``(..., d)`` to ``(...)``."""
-        inside = self.prior.support.check(z)  # type: ignore[union-attr]
-        return inside.all(-1) if inside.ndim == z.ndim else inside
+        """Whether the density, and without one the prior, is positive at latents: ``(..., d)`` to ``(...)``."""
+        return (self.density or self._prior).is_inside(z)
 
     def prior_precision(self, like: Tensor) -> Tensor:
-        """Curvature of minus the prior's log-density, ``(d,)`` as ``like`` ``(..., d)``, where it is constant.
+        """Curvature of minus the log-density, or without one the prior's, ``(d,)``, where it is constant; else zero.
 
-        It is for a normal prior with independent coordinates; for another one zero is returned.
+        Args:
+            like: latents ``(..., d)``.
         """
-        prior = self.prior.base_dist if isinstance(self.prior, Independent) else self.prior
-        if isinstance(prior, Normal):
-            return prior.scale.to(like).square().reciprocal().expand(like.shape[-1])
-        return torch.zeros(like.shape[-1], dtype=like.dtype, device=like.device)
+        return (self.density or self._prior).precision(like)
 
     def nll(self, z: Tensor) -> Tensor:
         r"""Negative log-density of the model at :math:`f(z)`: ``(..., d)`` to ``(...)``, in nats.
 
-        .. math:: \mathrm{nll}(z) = -\log p(z) + \tfrac12 \log\det\bigl(g(z) + \mathrm{noise}^2 I\bigr)
+        .. math:: \mathrm{nll}(z) = -\log p(z) + \tfrac12 \log\det\bigl(g(z) + \mathrm{noise}^2 I\bigr),
+
+        or minus the log-density of latents that was given in its place.
         """
+        if self.density is not None:
+            return -self.density.log_prob(z).to(z.dtype)
         return self.log_volume(z) - self.log_prior(z)
 
     def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -194,28 +268,42 @@ class LatentManifold:
             direction: in which they move, ``(..., d)``.
 
         Returns:
-            data ``(..., *data_shape)``, nll ``(...)`` in nats, and the pushed direction, flattened, ``(..., D)``.
+            data ``(..., *data_shape)``, nll ``(...)`` in nats, and the pushed direction where lengths are measured,
+            flattened, ``(..., D)``.
         """
         rows, directions = z.reshape(-1, z.shape[-1]), direction.reshape(-1, z.shape[-1])
         parts, volumes, pushed = self.parts(rows), [], []
         for part, along in zip(parts, directions.split([len(part) for part in parts]), strict=True):
             _, tangents = self.pushforward_part(part)
-            volumes.append(log_volume_of(tangents, self.noise)[0].to(z.dtype))
+            if self.density is None:
+                volumes.append(log_volume_of(tangents, self.noise)[0].to(z.dtype))
             pushed.append((along.unsqueeze(-2) @ tangents).squeeze(-2))
-        nll = torch.cat(volumes).reshape(z.shape[:-1]) - self.log_prior(z)
+        nll = self.nll(z) if self.density else torch.cat(volumes).reshape(z.shape[:-1]) - self.log_prior(z)
         return self.generate(z), nll, torch.cat(pushed).reshape(*z.shape[:-1], -1)
 
     def sample_prior(self, n: int, like: Tensor, seed: int) -> Tensor:
         """Draws from the prior: ``(n, d)`` with latent size, dtype and device of ``like`` ``(..., d)``.
 
-        Torch's distributions know only the global random state; it is set, used and put back.
+        Where no prior was given and the density can be sampled, they are the density's.
+
+        Raises:
+            ValueError: if the prior cannot be sampled, or its draws have another size.
         """
-        d, shape = like.shape[-1], self.prior.batch_shape + self.prior.event_shape
-        of_vectors = shape.numel() == d and len(shape) > 0
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            torch.manual_seed(seed)
-            z = self.prior.sample((n,) if of_vectors else (n, d))
-        return z.reshape(n, d).to(like)
+        return self._drawn_from.sample(n, like, seed)
+
+
+def _checked_shape(latent_shape: object) -> tuple[int, ...]:
+    """A shape of latents.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    sizes = tuple(latent_shape) if isinstance(latent_shape, Sequence) and not isinstance(latent_shape, str) else ()
+    if not sizes or not all(isinstance(size, Integral) and int(size) >= 1 for size in sizes):
+        raise ValueError(
+            f"latent_shape is {latent_shape!r}; pass the shape of one latent, positive whole numbers as in (4, 8, 8)."
+        )
+    return tuple(int(size) for size in sizes)
 
 
 def log_volume_of(tangents: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
 from typing import NamedTuple
@@ -267,15 +268,27 @@ class MatrixFreeManifold(LatentManifold):
         volume: how the log-volume is estimated, and the budget.
     """
 
+    _overrides = ("moving", "log_volume")
+
     def __init__(self, exact: LatentManifold, volume: StochasticVolume) -> None:
-        super().__init__(exact.generator, exact.prior, exact.noise)
-        self.function, self.ladder = exact.function, exact.ladder
+        density = None if exact.density is None else exact.density.source
+        super().__init__(
+            exact.generator,
+            exact.prior,
+            exact.noise,
+            density=density,
+            ambient=exact.ambient,
+            latent_shape=exact.latent_shape,
+        )
+        self.function, self.measured, self.ladder = exact.function, exact.measured, exact.ladder
+        self._drawn_from = exact._drawn_from
         self.exact = exact
         self.volume = volume
 
-    def generate(self, z: Tensor) -> Tensor:
-        """Data points of latent points, some rows at a time: ``(..., d)`` to ``(..., *data_shape)``."""
-        x = torch.cat([self.exact.generate(part) for part in z.reshape(-1, z.shape[-1]).split(ROWS)])
+    def _of_rows(self, function: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+        """Some rows at a time."""
+        parts = z.reshape(-1, z.shape[-1]).split(ROWS)
+        x = torch.cat([self.exact._of_rows(function, part) for part in parts])
         return x.reshape(*z.shape[:-1], *x.shape[1:])
 
     def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,13 +17,15 @@ from geodreg.derivatives.calling import is_half
 from geodreg.derivatives.ladder import DerivativeError, check_products
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
+from geodreg.interpolation.density_checks import check_ambient, check_density
+from geodreg.interpolation.latent_shapes import refuse_other_shape
 from geodreg.interpolation.paths import Paths
 from geodreg.solvers import Algorithm1, MatrixFree, Newton, Solver, Start
 
 __all__ = ["check_endpoints", "check_generator", "check_init", "check_settings", "check_solver"]
 
 SAME = 1e-3  # relative; a generator may compute in less precision than it returns
-METHODS = ("straight", "geodesic", "geodreg")
+METHODS = ("straight", "slerp", "geodesic", "geodreg")
 STARTS = ("straight", "graph", "best")
 SOLVERS: dict[str, Solver] = {"newton": Newton(), "algorithm1": Algorithm1(), "matrix-free": MatrixFree()}
 
@@ -38,8 +40,8 @@ def check_settings(method: object, mu: object, n_points: object, interval: objec
         raise ValueError(f"method is {method!r}; choose one of {', '.join(map(repr, METHODS))}.")
     if not (isinstance(mu, Real) and math.isfinite(mu) and float(mu) >= 0):
         raise ValueError(f"mu is {mu!r}; pass a finite number, zero or positive; 0.03 to 1 are usual.")
-    if not (isinstance(n_points, Integral) and int(n_points) >= 3):
-        raise ValueError(f"n_points is {n_points!r}; a path needs a whole number of points, at least 3.")
+    if n_points != "auto" and not (isinstance(n_points, Integral) and int(n_points) >= 3):
+        raise ValueError(f"n_points is {n_points!r}; a path needs a whole number of points, at least 3, or 'auto'.")
     if interval != "unit-speed" and not (
         isinstance(interval, Real) and math.isfinite(interval) and float(interval) > 0
     ):
@@ -129,10 +131,17 @@ def check_endpoints(manifold: LatentManifold, start: Tensor, end: Tensor, needs_
         raise ValueError("start or end holds a NaN or an infinity; pass finite latents.")
     ends = torch.stack([start, end]).detach().clone().reshape(-1, start.shape[-1])
     ends = ends.float() if is_half(ends.dtype) else ends  # as they are solved
-    x = check_generator(manifold, ends, twice=needs_density)
-    if needs_density and manifold.noise == 0.0 and x[0].numel() < start.shape[-1]:
+    pushed_forward = needs_density and manifold.density is None
+    try:
+        check_generator(manifold, ends, twice=pushed_forward)
+    except ValueError as error:
+        if error.__cause__ is not None:  # that the generator raised
+            refuse_other_shape(manifold, start.shape, ends)
+        raise
+    n_numbers = manifold.data_size(ends)
+    if pushed_forward and manifold.noise == 0.0 and n_numbers < start.shape[-1]:
         raise ValueError(
-            f"The generator takes {start.shape[-1]} latents to {x[0].numel()} numbers, so its density is singular "
+            f"The generator takes {start.shape[-1]} latents to {n_numbers} numbers, so its density is singular "
             "everywhere; pass a LatentManifold with noise > 0."
         )
 
@@ -171,25 +180,15 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
             "The generator gives another result for a latent alone than among others; "
             "it must compute each row by itself and without chance (call .eval() on a module)."
         )
+    check_ambient(manifold, x, z)
     _check_derivatives(manifold, z, twice)
-    try:
-        inside = manifold.in_support(z)
-        manifold.log_prior(z)
-    except Exception as error:  # whatever it is, it is the prior's, and the sentence quotes it
-        raise ValueError(
-            f"The prior does not take latents of size {z.shape[-1]} on {z.device} ({_first_line(error)}); "
-            "pass a distribution over vectors of that size, or over one coordinate."
-        ) from error
-    if not inside.all():
-        raise ValueError("start or end lies outside of the prior's support; pass latents that the prior can draw.")
+    check_density(manifold, z)
     return x
 
 
 def _check_mode(manifold: LatentManifold) -> None:
-    module = manifold.generator
-    if not isinstance(module, nn.Module):
-        return
-    for part in module.modules():
+    modules = [each for each in (manifold.generator, manifold.ambient) if isinstance(each, nn.Module)]
+    for part in (part for module in modules for part in module.modules()):
         if getattr(part, "training", False) and isinstance(part, _DropoutNd | _NormBase):  # what is frozen has no mode
             raise ValueError(
                 f"The generator is in training mode, where its {type(part).__name__} draws at random or mixes "
@@ -227,7 +226,7 @@ def _check_derivatives(manifold: LatentManifold, z: Tensor, twice: bool) -> None
     """Refuse a generator that cannot be differentiated, or whose derivatives are not those of its values."""
     try:
         if isinstance(manifold, MatrixFreeManifold):
-            check_products(manifold.function, z, twice)
+            check_products(manifold.measured, z, twice)
         else:
             manifold.ladder.check(z, twice)
     except DerivativeError as error:

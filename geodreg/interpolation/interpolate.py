@@ -12,12 +12,15 @@ import torch
 from torch import Tensor
 
 from geodreg.derivatives.calling import is_half
-from geodreg.geometry.curve import chord_energy, chord_length, gap, straight
+from geodreg.geometry.curve import chord_energy, chord_length, gap, refine, slerp, straight
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
 from geodreg.interpolation.arguments import check_endpoints, check_geodesic, check_init, check_settings, check_solver
+from geodreg.interpolation.between_points import first_number, next_number
+from geodreg.interpolation.density_checks import warn_of_kinks
+from geodreg.interpolation.latent_shapes import as_given, flat_endpoints, flat_latents
 from geodreg.interpolation.memory import pairs_at_once
-from geodreg.interpolation.paths import Paths, join, path_length
+from geodreg.interpolation.paths import SWING, Paths, join, path_length
 from geodreg.interpolation.progress import progress_bar
 from geodreg.interpolation.returned import check_curves, check_solution
 from geodreg.objectives.dense import PathObjective
@@ -25,12 +28,14 @@ from geodreg.solvers import GraphStart, MatrixFree, Newton, Solution, Solver, St
 
 __all__ = ["Settings", "interpolate"]
 
+SOLVED = ("geodesic", "geodreg")  # the other methods draw a curve and leave it
+
 
 class Settings(TypedDict, total=False):
     """The keyword arguments of :func:`interpolate`."""
 
     mu: float
-    n_points: int
+    n_points: int | Literal["auto"]
     interval: float | Literal["unit-speed"]
     init: str | Start | Tensor
     solver: str | Solver
@@ -46,7 +51,7 @@ def interpolate(
     method: str = "geodreg",
     *,
     mu: float = 0.03,
-    n_points: int = 35,
+    n_points: int | Literal["auto"] = 35,
     interval: float | Literal["unit-speed"] = "unit-speed",
     init: str | Start | Tensor = "straight",
     solver: str | Solver = "newton",
@@ -57,21 +62,24 @@ def interpolate(
     r"""Interpolate between pairs of latents.
 
     ``"straight"`` is the straight line in latent space (the paper's StraightZ), ``"geodesic"`` minimises the energy in
-    data space (Geod), ``"geodreg"`` the energy plus ``mu`` times the integrated negative log-density (GeodReg):
+    data space (Geod), ``"geodreg"`` the energy plus ``mu`` times the integrated negative log-density (GeodReg),
+    and ``"slerp"`` is spherical interpolation in latent space, which the paper does not have:
 
     .. math:: F(z) = E(z) + \mu \int \Bigl( -\log p(z) + \tfrac12 \log\det\bigl(g_z + \mathrm{noise}^2 I\bigr) \Bigr) dt
 
     Args:
         manifold: the model, or a bare generator ``(n, d) -> (n, *data_shape)``, then with a standard normal prior.
-        start: latents ``(..., d)``. Those in half precision are solved in single precision, and the points are given
-            back in half.
-        end: latents of the same shape, dtype and device.
-        method: one of the three.
+        start: latents ``(..., d)``, or ``(..., *latent_shape)`` if the manifold has a shape of latents. Those in half
+            precision are solved in single precision, and the points are given back in half.
+        end: latents of the same dtype and device; the batches broadcast, so one start may have many ends.
+        method: one of the four.
         mu: weight of the density, for ``"geodreg"`` only. The paper's range, 0.003 to 0.1, is that of its Algorithm 1;
             the same number in the loss, which the other solvers minimise, does something else.
-        n_points: number ``K`` of points of each path, ends included, at least 3.
+        n_points: number ``K`` of points of each path, ends included, at least 3. ``"auto"`` is 35, and for the
+            whole batch 69, 137 and at last 273 where a path is more than a hundredth longer than the polyline through
+            its points; each time it is solved anew.
         interval: length ``T`` of the parameter interval. With ``"unit-speed"`` it is the length of the pair's plain
-            geodesic (found from the straight start), as the paper asks, and for the other two methods the
+            geodesic (found from the straight start), as the paper asks, and for the other methods the
             length of the path itself; 1.0 is the other usual convention.
         init: start curve. ``"straight"`` is the straight line; a regularised path goes on from the plain geodesic that
             is found from it. ``"graph"`` or a :class:`~geodreg.GraphStart` is the shortest path over prior samples,
@@ -88,7 +96,11 @@ def interpolate(
         progress: show a bar of the pairs that have stopped (needs tqdm).
 
     Returns:
-        the paths, each with the reason why its solve stopped; look at ``.converged`` before using them.
+        the paths, each with the reason why its solve stopped; look at ``.converged`` before using them. Their latents
+        have the shape that the endpoints were given in.
+
+    Warns:
+        UserWarning: once for a manifold, if its push-forward density is asked for and its generator has kinks.
 
     Raises:
         TypeError: if the ends are no floating-point tensors, or a start or solver of your own returns another type.
@@ -101,42 +113,86 @@ def interpolate(
     """
     if not isinstance(manifold, LatentManifold):
         manifold = LatentManifold(manifold)
+    start, end, is_shaped = flat_endpoints(manifold, start, end)
+    curves = flat_latents(manifold, "init", init)[0] if isinstance(init, Tensor) else init
+    known = None if geodesic is None else geodesic.with_flat_latents()
     check_settings(method, mu, n_points, interval)
     chosen = check_solver(solver)
     if isinstance(chosen, MatrixFree) and memory is not None:
         chosen = replace(chosen, memory=memory)
-    manifold = _as_seen_by(chosen, manifold)
-    check_endpoints(manifold, start, end, needs_density=method == "geodreg" and mu > 0.0)
-    check_init(init, start, end, n_points)
-    check_geodesic(geodesic, start, end, n_points)
+    needs_density = method == "geodreg" and mu > 0.0
+    seen = _as_seen_by(chosen, manifold)
+    check_endpoints(seen, start, end, needs_density)
+    n = first_number(n_points, curves, known)
+    check_init(curves, start, end, n)
+    check_geodesic(known, start, end, n)
+    if isinstance(curves, GraphStart) or (isinstance(curves, str) and curves != "straight"):
+        seen.sample_prior(1, start, seed=0)  # a prior that cannot be sampled is refused now
+    if needs_density:
+        warn_of_kinks(manifold, torch.stack([start, end]).detach().reshape(-1, start.shape[-1]), _budget(chosen))
 
     began = time.perf_counter()
-    batch, d = start.shape[:-1], start.shape[-1]
-    solved = torch.float32 if is_half(start.dtype) else start.dtype
-    a, b = (ends.detach().clone().reshape(-1, d).to(solved) for ends in (start, end))
-    given = init
-    if isinstance(init, Tensor):
-        given = init.detach().clone().reshape(-1, n_points, d).to(solved)
-        given[:, 0], given[:, -1] = a, b
-    known = None if geodesic is None else geodesic.flatten()
-    known = known if known is None else replace(known, z=known.z.to(solved))
     weight = float(mu) if method == "geodreg" else 0.0
-    at_once = len(a)
-    if method != "straight" and not isinstance(chosen, MatrixFree):  # which keeps to its budget itself
-        at_once = pairs_at_once(manifold, weight, straight(a[:1], b[:1], n_points), len(a), memory)
-    groups = []
-    with progress_bar(len(a), progress) as bar:
-        for rows in torch.arange(len(a), device=a.device).split(at_once):
-            solve = _Solve(manifold, a[rows], b[rows], weight, n_points, interval, chosen, bar)
-            curves = given[rows] if isinstance(given, Tensor) else given
-            plain = None if known is None else known[rows]
-            solution, duration = solve.straight() if method == "straight" else solve.by(curves, plain)
-            groups.append(_measured(solve, method, solution, duration))
-    paths = join(groups)
-    if method != "straight" and not isinstance(chosen, MatrixFree):
-        manifold.ladder.confirm(paths.z[[0, -1], n_points // 2])
-    paths = replace(paths, z=paths.z.to(start.dtype), x=paths.x.to(start.dtype) if is_half(start.dtype) else paths.x)
-    return replace(paths.unflatten(batch), seconds=time.perf_counter() - began)
+    task = _Task(seen, start, end, method, weight, interval, chosen, memory, progress)
+    paths = task.paths(n, curves, known)
+    while n_points == "auto" and (more := next_number(paths)) is not None:
+        # From the same start again: where a path cut short between its points, it lies in a bad basin.
+        curves = refine(curves, 2) if isinstance(curves, Tensor) else curves
+        spent, n = paths.evaluations * n / more, more
+        paths = task.paths(n, curves, None)
+        paths = replace(paths, evaluations=paths.evaluations + spent)
+    return replace(paths, z=as_given(manifold, paths.z, is_shaped), seconds=time.perf_counter() - began)
+
+
+def _budget(solver: Solver) -> float | None:
+    """GiB that a solver without Jacobians works in."""
+    return solver.memory if isinstance(solver, MatrixFree) else None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Endpoints ``(..., d)`` and all that is asked for but the number of points."""
+
+    manifold: LatentManifold
+    start: Tensor
+    end: Tensor
+    method: str
+    mu: float
+    interval: float | str
+    solver: Solver
+    memory: float | None
+    progress: bool
+
+    def paths(self, n_points: int, init: str | Start | Tensor, geodesic: Paths | None) -> Paths:
+        """Paths ``(..., K, d)`` of so many points."""
+        batch, d = self.start.shape[:-1], self.start.shape[-1]
+        half = is_half(self.start.dtype)
+        solved = torch.float32 if half else self.start.dtype
+        a, b = (ends.detach().clone().reshape(-1, d).to(solved) for ends in (self.start, self.end))
+        given = init
+        if isinstance(init, Tensor):
+            given = init.detach().clone().reshape(-1, n_points, d).to(solved)
+            given[:, 0], given[:, -1] = a, b
+        known = None if geodesic is None else geodesic.flatten()
+        known = known if known is None else replace(known, z=known.z.to(solved))
+        at_once = len(a)
+        if self.method in SOLVED and not isinstance(self.solver, MatrixFree):  # which keeps to its budget itself
+            at_once = pairs_at_once(self.manifold, self.mu, straight(a[:1], b[:1], n_points), len(a), self.memory)
+        groups = []
+        with progress_bar(len(a), self.progress) as bar:
+            for rows in torch.arange(len(a), device=a.device).split(at_once):
+                solve = _Solve(self.manifold, a[rows], b[rows], self.mu, n_points, self.interval, self.solver, bar)
+                if self.method in SOLVED:
+                    curves = given[rows] if isinstance(given, Tensor) else given
+                    solution, duration = solve.by(curves, None if known is None else known[rows])
+                else:
+                    solution, duration = solve.as_drawn(straight if self.method == "straight" else slerp)
+                groups.append(_measured(solve, self.method, solution, duration))
+        paths = join(groups)
+        if self.method in SOLVED and not isinstance(self.solver, MatrixFree):
+            self.manifold.ladder.confirm(paths.z[[0, -1], n_points // 2])
+        paths = replace(paths, z=paths.z.to(self.start.dtype), x=paths.x.to(self.start.dtype) if half else paths.x)
+        return paths.unflatten(batch)
 
 
 def _as_seen_by(solver: Solver, manifold: LatentManifold) -> LatentManifold:
@@ -159,9 +215,9 @@ class _Solve:
     solver: Solver
     on_stop: Callable[[int], object] | None
 
-    def straight(self) -> tuple[Solution, Tensor]:
-        """Straight lines, and their intervals ``(P,)``."""
-        z = straight(self.start, self.end, self.n_points)
+    def as_drawn(self, curve: Callable[[Tensor, Tensor, int], Tensor]) -> tuple[Solution, Tensor]:
+        """Curves between the endpoints as they are, and their intervals ``(P,)``."""
+        z = curve(self.start, self.end, self.n_points)
         value = chord_energy(self.manifold.generate_flat(z).detach(), 1.0)
         if self.on_stop is not None:
             self.on_stop(len(z))
@@ -255,9 +311,12 @@ def _measured(solve: _Solve, method: str, solution: Solution, duration: Tensor) 
     duration = torch.where(coincident, 0.0, duration)
     with torch.no_grad():
         x, nll, length = manifold.generate(z), manifold.nll(z), path_length(manifold, z)
+        flat = x.flatten(2) if manifold.ambient is None else manifold.generate_flat(z)
+    polyline = chord_length(flat)
     solution.status[(~length.isfinite()).cpu().numpy()] = Status.NOT_FINITE
     solution.status[coincident.cpu().numpy()] = Status.COINCIDENT
-    flat = x.flatten(2)
+    minima = np.array([Status(status).is_minimum for status in solution.status], dtype=bool)
+    solution.status[minima & (length > (1.0 + SWING) * polyline).cpu().numpy()] = Status.SWINGS
     moving = duration > 0.0
     energy = torch.where(moving, chord_energy(flat, torch.where(moving, duration, 1.0)), 0.0)
     objective = PathObjective(manifold, mu, duration).total(energy, nll[:, 1:-1]) if mu > 0.0 else energy
@@ -272,7 +331,7 @@ def _measured(solve: _Solve, method: str, solution: Solution, duration: Tensor) 
         nll=nll,
         interval=duration.to(z.dtype),
         length=length.to(z.dtype),
-        chord_length=chord_length(flat).to(z.dtype),
+        chord_length=polyline.to(z.dtype),
         energy=energy.to(z.dtype),
         objective=torch.where(moving, objective, 0.0).to(z.dtype),
         gap=gap(flat).to(z.dtype),

@@ -49,12 +49,14 @@ def invert(
 
     .. math:: \min_z |f(z) - x|^2
 
+    Nearness is that of data space, also where the manifold measures lengths by an ambient map.
+
     The starts are those of ``n_candidates`` prior samples whose images are nearest to the data.
 
     Args:
         manifold: the model, or a bare generator.
         x: data ``(..., *data_shape)``, in the dtype and on the device of the generator.
-        latent_dim: latent size ``d`` of the generator.
+        latent_dim: latent size ``d`` of the generator; the product of its ``latent_shape``, if it has one.
         n_starts: starts for each data point.
         n_candidates: prior samples among which the starts are chosen.
         max_iterations: limit of iterations of each start.
@@ -79,6 +81,7 @@ def invert(
     for name, value in (("latent_dim", latent_dim), ("n_starts", n_starts), ("n_candidates", n_candidates)):
         if value < 1:
             raise ValueError(f"{name} is {value}; pass at least 1.")
+    manifold = manifold.of_data()
     x = x.detach()
     like = torch.zeros(latent_dim, dtype=x.dtype, device=x.device)
     candidates = manifold.sample_prior(max(n_candidates, n_starts), like, seed)

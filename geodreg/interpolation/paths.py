@@ -19,10 +19,11 @@ from geodreg.interpolation.report import Report
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Paths", "Profile", "join", "path_length"]
+__all__ = ["Paths", "Profile", "join", "path_length", "sampled"]
 
 CONTEXT = ("manifold", "method", "mu", "seconds")  # what all paths of a batch share
 PART = 2**25  # numbers in data space that are measured together
+SWING = 0.01  # share by which a path may be longer than the polyline through its points
 SUB_POINTS = 8  # cuts of a chord when length is measured along the path
 
 
@@ -51,7 +52,7 @@ class Profile:
         z: latents, ``(..., n, d)``.
         x: data, ``(..., n, *data_shape)``.
         nll: negative log-density, ``(..., n)``, in nats.
-        tangent: unit tangent in data space, flattened, ``(..., n, D)``; zero where the path stands still.
+        tangent: unit tangent where lengths are measured, flattened, ``(..., n, D)``; zero where the path stands still.
     """
 
     arc_length: Tensor
@@ -70,15 +71,16 @@ class Paths:
 
     Attributes:
         manifold: the model.
-        method: ``"straight"``, ``"geodesic"`` or ``"geodreg"``.
+        method: ``"straight"``, ``"slerp"``, ``"geodesic"`` or ``"geodreg"``.
         mu: weight of the density, zero unless the method is ``"geodreg"``.
         seconds: that the whole batch took.
-        z: latents, ``(..., K, d)``.
+        z: latents, ``(..., K, d)``, or ``(..., K, *latent_shape)`` if the endpoints were given so.
         x: data, ``(..., K, *data_shape)``.
         nll: negative log-density at the points, ``(..., K)``, in nats.
         interval: length ``T`` of the parameter interval, ``(...)``.
-        length: length of the path in data space, ``(...)``.
-        chord_length: length of the polyline through ``x``, ``(...)``.
+        length: length of the path in data space, or under the manifold's ambient map, ``(...)``; as are all lengths.
+        chord_length: length of the polyline through its points, ``(...)``. Where ``length`` is more than a hundredth
+            longer, the path swings out between its points; it needs more of them.
         energy: chord energy, ``(...)``.
         objective: energy plus regulariser, ``(...)``.
         gap: longest chord over mean chord, ``(...)``; 1 is even spacing.
@@ -127,6 +129,28 @@ class Paths:
         """The same paths, of batch ``(P,)``, with a batch of another shape."""
         return self._each(lambda values: values.reshape((*batch, *values.shape[1:])))
 
+    @property
+    def flat_latents(self) -> Tensor:
+        """Latents as vectors, ``(..., K, d)``."""
+        return self.z.flatten(self.status.ndim + 1)
+
+    @property
+    def measured(self) -> Tensor:
+        """Points as vectors where lengths are measured, ``(..., K, D)``: data, or their images by the ambient map."""
+        if self.manifold.ambient is None:
+            return self.x.flatten(self.status.ndim + 1)
+        with torch.no_grad():
+            return self.manifold.generate_flat(self.flat_latents)
+
+    @property
+    def swings(self) -> Tensor:
+        """Whether a path is more than a hundredth longer than the polyline through its points, ``(...)``."""
+        return self.length > (1.0 + SWING) * self.chord_length
+
+    def with_flat_latents(self) -> Paths:
+        """The same paths with latents as vectors."""
+        return replace(self, z=self.flat_latents)
+
     def _each(self, change: Callable[[Any], Any]) -> Paths:
         parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in CONTEXT}
         return replace(self, **{name: change(values) for name, values in parts.items()})
@@ -134,7 +158,7 @@ class Paths:
     def report(self) -> Report:
         """What the solver says about each path, for reading: ``print(paths.report())``."""
         flat = self.flatten()
-        chords = chord_norms(flat.x.flatten(2))
+        chords = chord_norms(flat.measured)
         weight = f", mu {self.mu:g}" if self.method == "geodreg" else ""
         n_paths, n_points = flat.z.shape[:2]
         columns = {
@@ -143,6 +167,7 @@ class Paths:
             "objective": flat.objective,
             "gradient_norm": flat.gradient_norm,
             "gap": flat.gap,
+            "chord_ratio": flat.length / flat.chord_length,
             "speed_variation": chords.std(-1, correction=0) / chords.mean(-1).clamp_min(1e-300),
             "evaluations": flat.evaluations,
         }
@@ -162,21 +187,8 @@ class Paths:
         """
         if n < 2:
             raise ValueError(f"n is {n}; a path is sampled at 2 points or more.")
-        fine = refine(self.z, SUB_POINTS)
-        norms = chord_norms(self.manifold.generate_flat(fine).detach())
-        positions = equal_length_positions(norms, n)
-        z = along(fine, positions)
-        chord = positions.floor().clamp(max=norms.shape[-1] - 1)
-        direction = along(fine, chord + 1) - along(fine, chord)  # of the chord of z that the point is on
-        x, nll, pushed = self.manifold.moving(z, direction)
-        fractions = positions.new_tensor(range(n)) / (n - 1)
-        return Profile(
-            arc_length=(norms.sum(-1, keepdim=True) * fractions).to(z.dtype),
-            z=z,
-            x=x.detach(),
-            nll=nll.detach(),
-            tangent=normalize(pushed.detach(), dim=-1),
-        )
+        profile = sampled(self.manifold, self.flat_latents, n)
+        return replace(profile, z=profile.z.reshape(*profile.z.shape[:-1], *self.z.shape[self.status.ndim + 1 :]))
 
     def to_frame(self, n: int | None = None) -> pd.DataFrame:
         """The paths as a table, one row a point: the solver's own points, or ``n`` points evenly spaced by arc length.
@@ -188,9 +200,9 @@ class Paths:
 
         columns: dict[str, Any] = {}
         if n is None:
-            z, nll = self.z, self.nll
+            z, nll = self.flat_latents, self.nll
         else:
-            profile = self.resample(n)
+            profile = self.with_flat_latents().resample(n)
             z, nll = profile.z, profile.nll
             columns["arc_length"] = profile.arc_length.flatten().cpu().numpy()
         n_points, d = z.shape[-2:]
@@ -207,6 +219,32 @@ class Paths:
                 **{f"z{i}": latents[:, i] for i in range(d)},
             }
         )
+
+
+def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False) -> Profile:
+    """Paths ``(..., K, d)`` at ``n`` points, evenly spaced by arc length where lengths are measured.
+
+    Args:
+        manifold: the model.
+        z: the paths, piecewise linear.
+        n: number of points.
+        is_loop: whether the last point is left out, since it is the first one again.
+    """
+    fine = refine(z, SUB_POINTS)
+    norms = chord_norms(manifold.generate_flat(fine).detach())
+    positions = equal_length_positions(norms, n + is_loop)[..., :n]
+    z = along(fine, positions)
+    chord = positions.floor().clamp(max=norms.shape[-1] - 1)
+    direction = along(fine, chord + 1) - along(fine, chord)  # of the chord of z that the point is on
+    x, nll, pushed = manifold.moving(z, direction)
+    fractions = positions.new_tensor(range(n)) / (n - 1 + is_loop)
+    return Profile(
+        arc_length=(norms.sum(-1, keepdim=True) * fractions).to(z.dtype),
+        z=z,
+        x=x.detach(),
+        nll=nll.detach(),
+        tangent=normalize(pushed.detach(), dim=-1),
+    )
 
 
 def join(groups: Sequence[Paths]) -> Paths:

@@ -26,6 +26,7 @@ class Report:
         objective: what was minimised.
         gradient_norm: norm of its gradient with respect to the latents, where the solve stopped; NaN if none was taken.
         gap: longest chord over mean chord.
+        chord_ratio: length of the path over that of the polyline through its points; above 1.01 it swings out between.
         speed_variation: standard deviation of the chords' lengths over their mean.
         evaluations: of the objective; one with fewer points counts for as much as its share of points.
         status: why the solver stopped.
@@ -38,6 +39,7 @@ class Report:
     objective: NDArray[np.float64]
     gradient_norm: NDArray[np.float64]
     gap: NDArray[np.float64]
+    chord_ratio: NDArray[np.float64]
     speed_variation: NDArray[np.float64]
     evaluations: NDArray[np.float64]
     status: NDArray[np.object_]

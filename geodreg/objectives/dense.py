@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -58,15 +59,16 @@ class PathObjective:
     def trial(self, z: Tensor) -> DenseTrial:
         """Evaluate the objective; the trial can go on to its gradient without paying for this part again.
 
-        Without a regulariser that is the chord energy of the points alone. With one it takes the tangents at all
-        points, whose graph is kept in parts.
+        Without a regulariser, and with a density that is given, that takes no tangents. With the push-forward density
+        it takes those at all points, whose graph is kept in parts.
         """
         z = z.detach()
-        if self.mu == 0.0:
+        if self.mu == 0.0 or self.manifold.density is not None:
             with torch.no_grad():
                 x = self.manifold.generate_flat(z)
                 energy = chord_energy(x, self.interval)
-                return DenseTrial(self, z, x, energy, energy, None)
+                value = energy if self.mu == 0.0 else self.total(energy, self.manifold.nll(z[:, 1:-1]))
+                return DenseTrial(self, z, x, value, energy, None)
         with torch.no_grad():
             ends = self.manifold.generate_flat(z[:, [0, -1]])
         shape = z[:, 1:-1].shape
@@ -141,7 +143,7 @@ class DenseTrial:
         x: their points in data space, flattened, ``(P, K, D)``.
         value: the objective, ``(P,)``, double precision.
         energy: the chord energy in it, ``(P,)``, double precision.
-        density: what the nll was computed from, if there is a regulariser.
+        density: what the push-forward density was computed from, if it is the regulariser.
     """
 
     objective: PathObjective
@@ -172,6 +174,9 @@ class DenseTrial:
                 tangents = objective.manifold.pushforward(interior)[1].unflatten(0, (n_pairs, n_points - 2))
             metric = None
             density_gradient = z.new_zeros(n_pairs, n_points - 2, d, dtype=torch.float64)
+            if objective.mu > 0.0 and objective.manifold.density is not None:
+                gradient = objective.manifold.density.gradient(interior).view_as(density_gradient)
+                density_gradient = -objective.mu * step * gradient
         else:
             tangents, metric = (values.unflatten(0, batch) for values in (self.density.tangents, self.density.metric))
             if n_pairs < len(self.z):
@@ -188,7 +193,8 @@ class DenseTrial:
         gradient = pulled / step + density_gradient
         scale = step.unsqueeze(-1)
         known = self.value[rows], self.energy[rows], self.rounding()[rows]
-        return DensePlace(*known, gradient, density_gradient, metric, 2.0 * metric / scale, -coupling / scale)
+        kind = DensePlace if objective.manifold.density is None else _GivenDensityPlace
+        return kind(*known, gradient, density_gradient, metric, 2.0 * metric / scale, -coupling / scale)
 
 
 def rounding_of(x: Tensor, z: Tensor, value: Tensor, energy: Tensor, interval: Tensor) -> Tensor:
@@ -234,12 +240,12 @@ class DensePlace:
     def __iter__(self) -> Iterator[Tensor]:
         return (getattr(self, field.name) for field in fields(self))
 
-    def select(self, rows: Tensor) -> DensePlace:
+    def select(self, rows: Tensor) -> Self:
         """The place of some of the pairs, by index."""
-        return DensePlace(*(values[rows] for values in self))
+        return type(self)(*(values[rows] for values in self))
 
     @classmethod
-    def joined(cls, places: Sequence[DensePlace], order: Tensor) -> DensePlace:
+    def joined(cls, places: Sequence[Self], order: Tensor) -> Self:
         """Places of different pairs as one, then put in the order given by indices."""
         return cls(*(torch.cat(values)[order] for values in zip(*places, strict=True)))
 
@@ -259,3 +265,11 @@ class DensePlace:
         damping = DAMPING * mean + torch.finfo(mean.dtype).tiny
         matrix = BlockTridiagonal(self.diagonal + torch.diag_embed(density + damping[:, None, None]), self.upper)
         return lambda q: matrix.solve(q.view_as(self.gradient)).flatten(1)
+
+
+class _GivenDensityPlace(DensePlace):
+    """The same with a density that is given, which has no wells where the metric collapses."""
+
+    def extremes(self) -> tuple[Tensor, Tensor]:
+        """Ones, ``(R,)`` each."""
+        return torch.ones_like(self.value), torch.ones_like(self.value)

@@ -59,6 +59,11 @@ class MatrixFreeObjective:
         if self.mu == 0.0:
             return MatrixFreeTrial(self, z, x, energy, energy, None)
         interior = z[:, 1:-1]
+        if self.manifold.density is not None:
+            with torch.no_grad():
+                nll = self.manifold.nll(interior).double()
+            value = energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
+            return MatrixFreeTrial(self, z, x, value, energy, None)
         found = self.manifold.volume.quadrature(self.manifold.exact, interior.reshape(-1, z.shape[-1]))
         nll = found.volumes.mean(-1).view(interior.shape[:-1]) - self.manifold.log_prior(interior).double()
         value = energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
@@ -103,7 +108,7 @@ class MatrixFreeTrial:
         x: their points in data space, flattened, ``(P, K, D)``.
         value: the objective, ``(P,)``, double precision.
         energy: the chord energy in it, ``(P,)``, double precision.
-        found: what the probes found at the interior points, if there is a regulariser.
+        found: what the probes found at the interior points, if the push-forward density is the regulariser.
     """
 
     objective: MatrixFreeObjective
@@ -138,7 +143,7 @@ class MatrixFreeTrial:
         return rounding_of(self.x, self.z, self.value, self.energy, self.objective.interval)
 
     def extremes(self) -> tuple[Tensor, Tensor]:
-        """Smallest and largest Ritz value along each path, ``(P,)`` each; ones without a regulariser."""
+        """Smallest and largest Ritz value along each path, ``(P,)`` each; ones where there are no probes."""
         if self.found is None:
             return torch.ones_like(self.value), torch.ones_like(self.value)
         n = self.z.shape[1] - 2
@@ -159,6 +164,11 @@ class MatrixFreeTrial:
         for pair, x in enumerate(self.x):
             force = -x.double().diff(dim=0).diff(dim=0) / step[pair]
             gradient[pair] = self._products(pair, keep=False).pull(force).double()
+        given = objective.manifold.density
+        if objective.mu > 0.0 and given is not None:
+            rows = given.gradient(interior.reshape(-1, interior.shape[-1]))
+            density = -objective.mu * step * rows.view_as(gradient)
+            return gradient + density, density
         if self.found is None:
             return gradient, torch.zeros_like(gradient)
         volume = objective.manifold.volume.gradients(objective.manifold.exact, self.found).mean(1)

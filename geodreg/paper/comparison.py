@@ -21,25 +21,32 @@ __all__ = ["LABELS", "NAMES", "compare", "medians", "paired_differences", "rando
 
 
 def compare(
-    manifold: LatentManifold | Callable[[Tensor], Tensor], start: Tensor, end: Tensor, **settings: Unpack[Settings]
+    manifold: LatentManifold | Callable[[Tensor], Tensor],
+    start: Tensor,
+    end: Tensor,
+    with_slerp: bool = False,
+    **settings: Unpack[Settings],
 ) -> dict[str, Paths]:
-    """Paths between the same ends by each of the three methods, with the same settings.
+    """Paths between the same ends by each of the paper's three methods, with the same settings.
 
     Args:
         manifold: the model.
         start: latents ``(..., d)``.
         end: latents ``(..., d)``.
+        with_slerp: whether spherical interpolation is compared too.
         settings: as for :func:`~geodreg.interpolate`.
 
     Returns:
-        the paths by method, in the order of the paper's strips: ``"geodreg"``, ``"geodesic"``, ``"straight"``.
+        the paths by method, in the order of the paper's strips: ``"geodreg"``, ``"geodesic"``, ``"straight"``, and
+        ``"slerp"`` if it is asked for.
     """
     geodesic = interpolate(manifold, start, end, "geodesic", **settings)
     straight = interpolate(manifold, start, end, "straight", **settings)
     usual = settings.get("init", "straight") == "straight" and settings.get("solver", "newton") == "newton"
-    known = geodesic if usual else None
+    known = geodesic if usual and settings.get("n_points") != "auto" else None
     regularised = interpolate(manifold, start, end, "geodreg", **settings, geodesic=known)
-    return {"geodreg": regularised, "geodesic": geodesic, "straight": straight}
+    paths = {"geodreg": regularised, "geodesic": geodesic, "straight": straight}
+    return {**paths, "slerp": interpolate(manifold, start, end, "slerp", **settings)} if with_slerp else paths
 
 
 def summarise(
@@ -60,7 +67,7 @@ def summarise(
     tables = []
     for method, path in paths.items():
         profile = path.resample(n)
-        ends = path.x.flatten(path.z.ndim - 1)[..., [0, -1], :].double()
+        ends = path.measured[..., [0, -1], :].double()
         columns = {
             "length": path.length,
             "chord": (ends[..., 1, :] - ends[..., 0, :]).norm(dim=-1),
@@ -89,7 +96,7 @@ def medians(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     grouped = table.groupby("method")
     rows = grouped[list(columns)].median().rename(columns=dict(columns))
     rows["converged"] = grouped["converged"].mean().map("{:.0%}".format)
-    rows.loc[rows.index == "straight", "converged"] = "(not solved)"
+    rows.loc[rows.index.isin(["straight", "slerp"]), "converged"] = "(not solved)"
     return rows.loc[[method for method in NAMES if method in rows.index]].rename(index=NAMES).reset_index()
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_excess", "plot_references", "plot_spectra", "plot_straightness"]
 
-MARKERS = {"geodreg": "^", "geodesic": "o", "straight": "s"}
+MARKERS = {"geodreg": "^", "geodesic": "o", "straight": "s", "slerp": "D"}
 
 
 def plot_straightness(paths: Mapping[str, Paths], n: int = 100) -> Figure:
@@ -94,10 +94,11 @@ def plot_excess(table: pd.DataFrame, order: Sequence[str]) -> Figure:
     import seaborn as sns
 
     figure, axes = plt.subplots(figsize=(8.0, 0.75 * len(order) + 1.0), layout="constrained")
-    colors = {NAMES[method]: style["color"] for method, style in METHOD_STYLE.items() if method in NAMES}
+    methods = [method for method in NAMES if method in set(table["method"])]
+    colors = {NAMES[method]: METHOD_STYLE[method]["color"] for method in methods}
     shown = table.assign(method=table["method"].map(NAMES))
     sns.boxplot(
-        shown, x="excess", y="data", hue="method", order=order, hue_order=[NAMES[m] for m in NAMES], palette=colors,
+        shown, x="excess", y="data", hue="method", order=order, hue_order=list(colors), palette=colors,
         fill=False, linewidth=1.2, whis=(0, 100), gap=0.2, ax=axes,
     )  # fmt: skip
     axes.set(xlabel="excess length: length over distance of the ends, minus one", ylabel="")

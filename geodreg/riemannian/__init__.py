@@ -3,6 +3,7 @@
 All of it stands on the plain geodesics that :mod:`geodreg.interpolation` finds.
 """
 
+from geodreg.riemannian.differentiable import geodesic_distance
 from geodreg.riemannian.distances import Distances, geodesic_distances
 from geodreg.riemannian.exponential import exponential_map
 from geodreg.riemannian.failure import GeodesicError
@@ -16,6 +17,7 @@ __all__ = [
     "GeodesicError",
     "exponential_map",
     "frechet_mean",
+    "geodesic_distance",
     "geodesic_distances",
     "initial_velocity",
     "logarithm_map",

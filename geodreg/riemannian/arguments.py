@@ -84,4 +84,4 @@ def check_geometry(manifold: LatentManifold, z: Tensor) -> None:
     Raises:
         ValueError: as :func:`geodreg.interpolation.arguments.check_generator`.
     """
-    check_generator(LatentManifold(manifold.generator), z.reshape(-1, z.shape[-1]), twice=False)
+    check_generator(manifold.without_density(), z.reshape(-1, z.shape[-1]), twice=False)

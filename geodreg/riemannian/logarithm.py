@@ -103,8 +103,8 @@ def initial_velocity(paths: Paths) -> Tensor:
     """
     if paths.method != "geodesic":
         raise ValueError(f"paths are by {paths.method!r}; pass what method='geodesic' gave.")
-    x = paths.x.flatten(paths.z.ndim - 1)  # ... x K x D
-    basis, factor = tangent_basis(paths.manifold, paths.z[..., 0, :].clone())
+    x = paths.measured  # ... x K x D
+    basis, factor = tangent_basis(paths.manifold, paths.flat_latents[..., 0, :].clone())
     chord = (x[..., 1, :] - x[..., 0, :]).double()
     momentum = (basis.mT @ chord.unsqueeze(-1)).squeeze(-1)  # in the orthonormal basis
     norm = momentum.norm(dim=-1, keepdim=True)

@@ -90,11 +90,14 @@ class Algorithm1:
     def _direction(objective: PathObjective, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The bracket ``(R, K-2, d)``, its largest norm in data space ``(R,)``, and the polyline's length ``(R,)``."""
         manifold = objective.manifold
-        interior = z[:, 1:-1].detach().requires_grad_(objective.mu > 0.0)
-        with torch.set_grad_enabled(objective.mu > 0.0):
+        of_push_forward = objective.mu > 0.0 and manifold.density is None
+        interior = z[:, 1:-1].detach().requires_grad_(of_push_forward)
+        with torch.set_grad_enabled(of_push_forward):
             inner, tangents = manifold.pushforward(interior.flatten(0, 1))
             density_gradient = torch.zeros_like(interior)
-            if objective.mu > 0.0:
+            if objective.mu > 0.0 and manifold.density is not None:
+                density_gradient = -manifold.density.gradient(interior.flatten(0, 1)).view_as(interior)
+            elif of_push_forward:
                 volume, *_ = log_volume_of(tangents, manifold.noise)
                 nll = volume.sum() - manifold.log_prior(interior).sum()
                 (density_gradient,) = torch.autograd.grad(nll, interior)

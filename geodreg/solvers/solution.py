@@ -19,6 +19,7 @@ class Status(StrEnum):
 
     CONVERGED = "converged: the model predicts no decrease above the tolerance"
     AT_REST = "converged: no point is pushed above the tolerance"
+    SWINGS = "converged at its points, but longer between them: take more points"
     PRECISION = "no further decrease in this precision"
     NO_STEPS = "nothing to solve"
     COINCIDENT = "ends coincide"
@@ -31,7 +32,12 @@ class Status(StrEnum):
     @property
     def is_success(self) -> bool:
         """Whether the solve came to rest at a minimum, a local one at least."""
-        return self in (Status.CONVERGED, Status.AT_REST, Status.PRECISION, Status.NO_STEPS, Status.COINCIDENT)
+        return self.is_minimum or self in (Status.NO_STEPS, Status.COINCIDENT)
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether there was something to solve, and the solve came to rest."""
+        return self in (Status.CONVERGED, Status.AT_REST, Status.SWINGS, Status.PRECISION)
 
 
 @dataclass(frozen=True)
