@@ -4,8 +4,8 @@ from __future__ import annotations
 
 __all__ = ["LABELS", "NAMES"]
 
-NAMES = {"geodreg": "GeodReg", "geodesic": "Geod", "straight": "StraightZ"}
-"""The paper's names of the methods, in its order."""
+NAMES = {"geodreg": "GeodReg", "geodesic": "Geod", "straight": "StraightZ", "slerp": "Slerp"}
+"""The paper's names of its methods, in its order, and of one that it does not have."""
 
 LABELS = {
     "length": "length",
