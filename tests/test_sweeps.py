@@ -148,9 +148,12 @@ def test_a_sweep_is_killed_and_goes_on_with_what_is_missing_and_ends_as_an_undis
     damaged = other / "x=1.0" / "results.csv"
     damaged.write_text(damaged.read_text().replace("1.0", "7.0", 1))
     (other / "x=2.0" / "x=2.0.ipynb").unlink()
+    edited = other / "x=5.0" / "x=5.0.ipynb"
+    edited.write_text(f"{edited.read_text()} ")
     code, output = sweep_in(disturbed)
-    assert (code, executed(output)) == (0, ["x=1.0", "x=2.0"])
-    assert "results.csv is not what its run wrote (its sha256 differs); it is made again" in output
+    assert (code, executed(output)) == (0, ["x=1.0", "x=2.0", "x=5.0"])
+    for name in ("results.csv", "x=5.0.ipynb"):
+        assert f"{name} is not what its run wrote (its sha256 differs); it is made again" in output
     assert pd.read_csv(damaged)["x"].tolist() == [1.0]
     assert pd.read_csv(damaged.with_name("results.changed.csv"))["x"].tolist() == [7.0]
 
