@@ -7,9 +7,6 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
-from geodreg.commands.cli import app
 
 Command = Callable[..., tuple[int, str]]
 
@@ -26,6 +23,9 @@ def geodreg_in(capfd: pytest.CaptureFixture[str]) -> Command:
     It is for what a command says and does; what starts, is killed or waits in a process of its own is called with
     :func:`tests.projects.call`. An error that is not told in a sentence is the test's.
     """
+    from typer.testing import CliRunner  # the library's own tests run where there is no typer
+
+    from geodreg.commands.cli import app
 
     def called(folder: Path, *words: str) -> tuple[int, str]:
         with chdir(folder):
