@@ -46,8 +46,8 @@ SNAKEMAKE = python -m geodreg.workspace.locks _build "a build" python -m snakema
 # A mark that is newer than what it depends on, even if that is dated in the future, as after a clock was set back.
 finished = touch $(1); for file in $(2); do if [ "$$file" -nt $(1) ]; then touch -r "$$file" $(1); fi; done
 
-# A thread a process, and the tests that share a set-up on one of them.
-PYTEST = OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadgroup
+# A thread a process; tests are dealt out one by one, the slow ones first, so that no process ends long before another.
+PYTEST = OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --maxschedchunk 1
 
 .PHONY: book test quick bench claims sweep audit notebooks lab serve lock clean
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from geodreg.workspace.files import write_sum
+from tests.conftest import Once
 
 ROOT = Path(__file__).parent.parent
 DATA = ["data/models", "data/benchmarks", "data/claims"]
@@ -39,9 +40,14 @@ CHANGES: list[tuple[list[str], set[str]]] = [
 
 
 @pytest.fixture(scope="module")
-def plans(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def plans(once: Once) -> list[str]:
     """What is to be made again after each change alone, in a copy of the project in which everything is built."""
-    tree = tmp_path_factory.mktemp("tree")
+    found: list[str] = json.loads(once("plans", planned))
+    return found
+
+
+def planned(tree: Path) -> str:
+    """The plans as JSON; the copy is made in an empty folder."""
     for part in PARTS:
         (tree / part).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / part).is_dir():
@@ -60,8 +66,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         cwd=ROOT, input=json.dumps([changed for changed, _ in CHANGES]), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    found: list[str] = json.loads(run.stdout)
-    return found
+    return run.stdout
 
 
 def todo(plan: str) -> set[str]:
@@ -70,7 +75,6 @@ def todo(plan: str) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("build")
 @pytest.mark.parametrize("case", range(len(CHANGES)), ids=lambda case: " ".join(CHANGES[case][0]) or "nothing")
 def test_a_change_reruns_what_depends_on_it_and_only_that(plans: list[str], case: int) -> None:
     assert todo(plans[case]) == CHANGES[case][1]

@@ -10,6 +10,7 @@ import venv
 import zipfile
 from pathlib import Path
 
+import pytest
 import torch
 import yaml
 
@@ -85,6 +86,7 @@ def checked(program: str, wheel: Path, folder: Path) -> dict[str, str]:
     return said
 
 
+@pytest.mark.slow
 def test_a_type_checker_sees_the_types_of_an_installed_wheel(tmp_path: Path) -> None:
     names = {f"reveal_type(geodreg.{name})" for name in geodreg.__all__}
     program = USE + "\n".join(sorted(names))
@@ -101,6 +103,7 @@ def contents(wheel: Path) -> dict[str, int]:
         return {item.filename: item.CRC for item in archive.infolist() if "dist-info" not in item.filename}
 
 
+@pytest.mark.slow
 def test_a_source_archive_builds_the_same_wheel_and_holds_what_its_tests_need(tmp_path: Path) -> None:
     with tarfile.open(built("sdist", ROOT, tmp_path / "sdist")) as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
