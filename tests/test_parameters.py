@@ -266,9 +266,11 @@ def test_a_declaration_is_read_as_python_reads_it() -> None:
 def test_a_page_that_declares_a_type_without_a_notation_is_refused(kind: str, page: Path) -> None:
     page.write_text(PAGE.replace("weight: float", f"weight: {kind}"))
     with pytest.raises(
-        PlainError, match=re.escape(f"parameter weight is declared as {kind}; declare it as float, int")
+        PlainError, match=re.escape(f"Parameter weight is declared as {kind}; declare it as float, int")
     ):
         declared(page)
+    with pytest.raises(PlainError, match=re.escape(f"Parameter weight is declared as {kind}; declare it as")):
+        through_papermill(page)
 
 
 def test_yaml_of_ours_agrees_with_pyyaml_where_nothing_is_plain_text() -> None:
