@@ -20,6 +20,7 @@ from geodreg.book.ranges import Interval
 from geodreg.book.sweeps.definition import read_sweep
 from geodreg.book.values import read_yaml
 from geodreg.commands.cli import app
+from geodreg.datasets.yale import yale_subjects
 from geodreg.errors import PlainError
 from tests.doors import through_papermill
 
@@ -284,3 +285,11 @@ def test_a_setting_of_a_training_is_read_as_its_type_too(tmp_path: Path) -> None
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "circle-gan" / "card.json").read_text())["settings"]
     assert (found["spread"], found["seed"]) == (0.02, 10)  # not eight, as YAML 1.1 has it
+
+
+@pytest.mark.parametrize("name", ["fig3-yale", "fig4-yale"])
+def test_the_persons_that_a_page_takes_are_those_whose_photographs_are_known(name: str) -> None:
+    allowed = declared(ROOT / "notebooks" / f"{name}.md")["subject"].allowed
+    assert allowed is not None
+    persons = [f"yaleB{number:02}" for number in range(100)]
+    assert [person for person in persons if allowed.allows(person)] == sorted(yale_subjects())
