@@ -20,6 +20,7 @@ from geodreg.book.ranges import Interval
 from geodreg.book.sweeps.definition import read_sweep
 from geodreg.book.values import read_yaml
 from geodreg.commands.cli import app
+from geodreg.datasets.yale import yale_subjects
 from geodreg.errors import PlainError
 from tests.doors import through_papermill
 
@@ -266,9 +267,11 @@ def test_a_declaration_is_read_as_python_reads_it() -> None:
 def test_a_page_that_declares_a_type_without_a_notation_is_refused(kind: str, page: Path) -> None:
     page.write_text(PAGE.replace("weight: float", f"weight: {kind}"))
     with pytest.raises(
-        PlainError, match=re.escape(f"parameter weight is declared as {kind}; declare it as float, int")
+        PlainError, match=re.escape(f"Parameter weight is declared as {kind}; declare it as float, int")
     ):
         declared(page)
+    with pytest.raises(PlainError, match=re.escape(f"Parameter weight is declared as {kind}; declare it as")):
+        through_papermill(page)
 
 
 def test_yaml_of_ours_agrees_with_pyyaml_where_nothing_is_plain_text() -> None:
@@ -282,3 +285,11 @@ def test_a_setting_of_a_training_is_read_as_its_type_too(tmp_path: Path) -> None
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "circle-gan" / "card.json").read_text())["settings"]
     assert (found["spread"], found["seed"]) == (0.02, 10)  # not eight, as YAML 1.1 has it
+
+
+@pytest.mark.parametrize("name", ["fig3-yale", "fig4-yale"])
+def test_the_persons_that_a_page_takes_are_those_whose_photographs_are_known(name: str) -> None:
+    allowed = declared(ROOT / "notebooks" / f"{name}.md")["subject"].allowed
+    assert allowed is not None
+    persons = [f"yaleB{number:02}" for number in range(100)]
+    assert [person for person in persons if allowed.allows(person)] == sorted(yale_subjects())

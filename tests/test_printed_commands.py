@@ -26,6 +26,7 @@ from tests.needs import needs_mnist, needs_yale
 ROOT = Path(__file__).parent.parent
 SOURCES = {path.stem: path for path in sorted((ROOT / "notebooks").glob("*.md"))}
 TEXTS = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "book").glob("*.md")), *SOURCES.values()]
+DATA = find_data_root()  # of the machine, as it is before a test takes it away
 BLOCK = re.compile(r"^```(?:\{code-block\} ?)?(?:bash|shell|sh|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PROGRAMS = ("papermill", "geodreg", "make", "pip", "jupyter", "apt-get")
 INLINE = re.compile(rf"(?<!`)`((?:{'|'.join(PROGRAMS)}) [^`\n]+)`(?!`)")
@@ -175,9 +176,9 @@ def test_a_printed_rerun_runs(command: str, checkout: Path, run: Run) -> None:
         folder.mkdir()
         pair(SOURCES[page], folder / f"{page}.ipynb")
     if "GEODREG_MODELS=data/yaleB20" in command:  # the two printed above it come first
-        run(PERSON, "--steps", "2", data=find_data_root())
+        run(PERSON, "--steps", "2", data=DATA)
         run(COPY)
-    data = find_data_root("yale_b") if "retrain" in command else None
+    data = DATA if "retrain" in command else None
     cheap |= {"steps": "2"} if data else {}
     run(command, *(word for name, value in cheap.items() for word in ("-p", name, value)), folder=folder, data=data)
     executed = json.loads((folder / "out.ipynb").read_text())
@@ -198,7 +199,7 @@ def test_a_printed_goal_of_make_is_there_and_calls_what_exists(command: str, run
 @pytest.mark.parametrize("command", [_where_there_are_data(command, "mnist", "yale") for command in TRAIN])
 def test_a_printed_training_trains(command: str, checkout: Path, run: Run) -> None:
     short = ("--epochs", "1") if "mnist-vae" in command else ("--steps", "2")
-    needed = find_data_root() if "mnist" in command or "yale" in command else None
+    needed = DATA if "mnist" in command or "yale" in command else None
     run(command, *short, "--out", "trained", data=needed)
     assert list(checkout.glob("trained/*/weights.safetensors"))
 
@@ -213,7 +214,7 @@ def test_a_printed_command_runs(command: str, checkout: Path, run: Run) -> None:
         for name, image in zip("ab", images, strict=True):
             Image.fromarray((255 * image).round().byte().numpy()).save(checkout / f"{name}.png")
     more = ("-p", "n_pairs", "1") if command.startswith("geodreg run") and "--show" not in command else ()
-    said = run(command, *more, data=find_data_root() if "fetch" in command else None)
+    said = run(command, *more, data=DATA if "fetch" in command else None)
     for written in re.findall(r"--out (\S+)", command):
         assert (checkout / written).is_file()
     assert said.strip()

@@ -175,8 +175,8 @@ def test_a_sweep_whose_name_is_a_number_is_run_through_snakemake(tmp_path: Path)
         ({"columns": ["aera"]}, r"areas\.csv has no column 'aera'; did you mean area\?"),
         ({"by": "method"}, r"areas\.csv has no column 'method'; it has run, area, third, note, text\."),
         (
-            {"columns": ["area", "note"]},
-            "the column 'note' of areas.csv has no numbers to draw; choose one of run, area",
+            {"columns": ["area", "text"]},
+            r"the column 'text' of areas\.csv has no numbers to draw; choose one of run, area",
         ),
     ],
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geodreg
-from geodreg.book.parameters import Parameter, ParameterError, declarations, shortened
+from geodreg.book.parameters import Parameter, ParameterError, check_kinds, declarations, shortened
 from geodreg.book.values import ANYTHING, Value, ValueRefusedError
 from geodreg.paper.labels import NAMES
 from geodreg.workspace.devices import find_device
@@ -66,14 +66,18 @@ def check_parameters(namespace: Mapping[str, Any]) -> dict[str, Value]:
         {'mu': 1.0}
     """
     cells = [source for source in namespace.get("In", ()) if source]
-    known = {name: Parameter(name, _kind(kind), "", "") for name, kind in namespace.get("__annotations__", {}).items()}
+    above = list(itertools.takewhile(lambda cell: "begin(globals())" not in cell, cells))
+    names = {name for cell in above for name in _declared_in(cell)} if cells else None
+    annotations = namespace.get("__annotations__", {}).items()
+    known = {name: Parameter(name, _kind(kind), "", "") for name, kind in annotations if names is None or name in names}
     for cell in cells:
         known |= {name: parameter for name, parameter in _declared_in(cell).items() if name in known}
-    for name in _given(cells) if cells else _plain_values(namespace):
+    for name in _given(above) if cells else _plain_values(namespace):
         if name not in known and not name.startswith(PAPERMILL):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}."
             raise ParameterError(f"This page has no parameter {name}; {hint}")
+    check_kinds(known)
     found = {}
     for name, parameter in known.items():
         try:
@@ -103,10 +107,9 @@ def _declared_in(cell: str) -> dict[str, Parameter]:
 
 
 def _given(cells: Sequence[str]) -> list[str]:
-    """Names that are assigned above the cell that checks them, as papermill does in a cell of its own."""
-    above = itertools.takewhile(lambda cell: "begin(globals())" not in cell, cells)
+    """Names that cells assign without a type, as papermill does in a cell of its own."""
     names = []
-    for cell in above:
+    for cell in cells:
         try:
             nodes = ast.parse(cell).body
         except SyntaxError:

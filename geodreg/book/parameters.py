@@ -21,6 +21,7 @@ __all__ = [
     "PageError",
     "Parameter",
     "ParameterError",
+    "check_kinds",
     "checked",
     "declarations",
     "declared",
@@ -135,13 +136,25 @@ def declared(source: Path) -> dict[str, Parameter]:
         found = declarations(cells[0].source) if cells else {}
     except (SyntaxError, tokenize.TokenError) as error:
         raise PageError(f"{source.name}: the parameters cell is no Python: {error}.") from None
-    for parameter in found.values():
-        if not is_kind(parameter.kind):
-            raise PageError(
-                f"{source.name}: parameter {parameter.name} is declared as {parameter.kind}; declare it as float, int, "
-                "bool, str, or a list of one of these, such as list[float]."
-            )
+    try:
+        check_kinds(found)
+    except ParameterError as error:
+        raise PageError(f"{source.name}: {error}") from None
     return found
+
+
+def check_kinds(known: Mapping[str, Parameter]) -> None:
+    """See to it that values of all parameters can be given from outside.
+
+    Raises:
+        ParameterError: for the first one whose type has no notation.
+    """
+    for parameter in known.values():
+        if not is_kind(parameter.kind):
+            raise ParameterError(
+                f"Parameter {parameter.name} is declared as {parameter.kind}; declare it as float, int, bool, str, or "
+                "a list of one of these, such as list[float]."
+            )
 
 
 def checked(source: Path, given: Mapping[str, Any]) -> dict[str, Value]:
