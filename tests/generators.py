@@ -162,6 +162,8 @@ class SineForward(SineBackward):
 class GridSampler(nn.Module):
     """A picture of fixed pixels, seen where the latents say."""
 
+    picture: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
@@ -250,6 +252,8 @@ def styled(d: int, seed: int = 0) -> nn.Module:
     """Noise that does not change, modulated by a style, as in StyleGAN."""
 
     class Styled(nn.Module):
+        noise: Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.mapping = nn.Sequential(nn.Linear(d, 16), nn.LeakyReLU(0.2), nn.Linear(16, 16), nn.SiLU())

@@ -91,7 +91,7 @@ def generators(d: int) -> dict[str, object]:
         "attention": transformer(d),
         "DCGAN": dcgan(d, nn.ReLU(inplace=True)),
         "StyleGAN": styled(d),
-        "a backward pass of its own": lambda z: SineBackward.apply(2.0 * z),  # type: ignore[no-untyped-call]
+        "a backward pass of its own": lambda z: SineBackward.apply(2.0 * z),
         "partly detached": lambda z: z.sin() + z.detach(),
         "changes in place": lambda z: z.mul_(2.0).sin(),
         "a tuple": lambda z: (z, z),

@@ -48,7 +48,7 @@ GENERATORS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
 
 class _Sine(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
-        return SineBackward.apply(z)  # type: ignore[no-untyped-call]
+        return SineBackward.apply(z)
 
 
 def _sequence(*layers: nn.Module) -> nn.Module:
