@@ -1,0 +1,46 @@
+"""The code of the page on one's own generator runs, on random weights."""
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import geodreg
+
+PAGE = Path(__file__).parent.parent / "book" / "own-generator.md"
+SECTIONS = ["latent-shapes", "density-and-ambient", "many-latents"]
+
+
+def code_of(section: str) -> str:
+    """The Python of a section, by its label."""
+    text = PAGE.read_text().split(f"({section})=")[1].split("\n(")[0]
+    return "\n".join(re.findall(r"```python\n(.*?)```", text.split("\n## Choosing")[0], flags=re.DOTALL))
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_code_of_a_section_runs(section: str) -> None:
+    torch.manual_seed(0)
+    decoders = [nn.Sequential(nn.Linear(16, 24), nn.SiLU(), nn.Linear(24, 30)).eval() for _ in range(2)]
+    names = {
+        "torch": torch,
+        "geodreg": geodreg,
+        "decoder": decoders[0],
+        "other_decoder": decoders[1],
+        "manifold": geodreg.LatentManifold(decoders[0], noise=0.05),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(compile(code_of(section), f"{PAGE.name} ({section})", "exec"), names)  # noqa: S102 - the project's own page
+    if section == "latent-shapes":
+        assert names["fan"].z.shape == (3, 9, 100, 1, 1)  # type: ignore[attr-defined]
+        assert names["fan"].x.shape == (3, 9, 3, 8, 8)  # type: ignore[attr-defined]
+    if section == "density-and-ambient":
+        assert names["near"].converged  # type: ignore[attr-defined]
+        assert names["of_each"].shape == (35, 2, 30)  # type: ignore[attr-defined]
+    if section == "many-latents":
+        assert names["frames"].shape == (120, 30)  # type: ignore[attr-defined]
+        assert names["z"].grad.any()  # type: ignore[attr-defined]
+        assert decoders[0][0].weight.grad is not None
