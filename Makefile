@@ -1,5 +1,6 @@
 # make book       set up .venv if needed, execute the notebooks that need it, build the site; SWEEPS="mu seed" adds sweeps that were run
 # make test       lint, types, doctests and tests, in the same environment
+# make quick      the tests that start nothing else and take no time, for a first answer
 # make notebooks  write notebooks/*.ipynb beside the text sources, for plain papermill
 # make lab        open them in JupyterLab
 # make serve      serve the built site at http://127.0.0.1:8000
@@ -8,6 +9,17 @@
 # make sweep      rerun a page with many values: SWEEP=mu, see sweeps/; what is there already is not run again
 # make audit      look the packages of requirements.txt up among the known vulnerabilities
 # make lock       compile requirements.txt and requirements-bench.txt (needs uv)
+
+# What a path may not have: the search path of programs is divided at colons, lines end at line breaks, and Sphinx takes the
+# letters of patterns for patterns. Everything else is fine, spaces, quotes and letters of any language among it.
+define NEWLINE
+
+
+endef
+FORBIDDEN := $(foreach letter,: * ? [ ],$(findstring $(letter),$(CURDIR)))
+ifneq ($(strip $(FORBIDDEN))$(findstring $(NEWLINE),$(CURDIR)),)
+  $(error The path of this folder may have no colon, line break, *, ?, [ or ]; move or rename the folder, and call make again: $(subst $(NEWLINE),(line break),$(CURDIR)))
+endif
 
 PYTHON ?= python3
 CORES  ?= $(shell env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || sysctl -n hw.ncpu)
@@ -22,34 +34,53 @@ export MALLOC_TRIM_THRESHOLD_ := 2147483648
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-# One at a time in a checkout, which a process that was killed does not block, as Snakemake's own locks would be.
-SNAKEMAKE = python -m geodreg.workspace.locks _build "a build" snakemake --quiet host reason --nolock --rerun-incomplete --cores $(CORES)
+# This folder's module, wherever the folder was when it was installed, and no packages of other environments; text as UTF-8 in
+# every locale. Programs are called as modules, since the first line of a script cannot hold every path.
+export PYTHONPATH := $(CURDIR)
+export PYTHONUTF8 := 1
+unexport PYTHONHOME
 
-.PHONY: book test bench claims sweep audit notebooks lab serve lock clean
+# One at a time in a checkout, which a process that was killed does not block, as Snakemake's own locks would be.
+SNAKEMAKE = python -m geodreg.workspace.locks _build "a build" python -m snakemake --quiet host reason --nolock --rerun-incomplete --cores $(CORES)
+
+# A mark that is newer than what it depends on, even if that is dated in the future, as after a clock was set back.
+finished = touch $(1); for file in $(2); do if [ "$$file" -nt $(1) ]; then touch -r "$$file" $(1); fi; done
+
+# A thread a process; tests are dealt out one by one, the slow ones first, so that no process ends long before another.
+PYTEST = OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --maxschedchunk 1
+
+.PHONY: book test quick bench claims sweep audit notebooks lab serve lock clean
 
 book: $(READY)
-	$(SNAKEMAKE) site $(if $(SWEEPS),--config sweeps="$(SWEEPS)")
-	@echo "The book is built: $(CURDIR)/_build/html/index.html"
+	$(SNAKEMAKE) site $(if $(SWEEPS),--config 'sweeps=$(patsubst %,sweeps/%.yaml,$(SWEEPS))')
+	@printf 'The book is built: %s/_build/html/index.html\n' "$$PWD"
 
 test: $(READY)
-	ruff check .
-	ruff format --check .
-	mypy
-	lint-imports
-	OMP_NUM_THREADS=1 pytest -n $(CORES)
+	python -m ruff check .
+	python -m ruff format --check .
+	python -m mypy
+	python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	$(PYTEST)
+
+quick: $(READY)
+	$(PYTEST) -m "not slow"
 
 # The same threads for everybody. SciPy's own BLAS gets one, or its threads and PyTorch's fight and SciPy loses most.
-# BENCH_SIZE=small only shows that all of it runs; BENCH_OUT names another folder for the tables.
+# BENCH_SIZE=small only shows that all of it runs; BENCH_OUT names another folder for the tables. Those of one run are of one commit:
+# they are measured into _build, and put into their folder together when all are there.
+bench: TABLES := $(or $(BENCH_OUT),data/benchmarks)
+bench: override export BENCH_OUT := _build/benchmarks
 bench: export OPENBLAS_NUM_THREADS := 1
 bench: export GEOMSTATS_BACKEND := pytorch
 bench: $(BENCH_READY)
-	@mkdir -p _build
+	$(BENCH)/bin/python -m benchmarks.provenance begin "$(TABLES)"
 	$(BENCH)/bin/python -m pytest -c benchmarks/pytest.ini --rootdir . benchmarks \
 	  --benchmark-json=_build/bench.json --benchmark-columns=median,rounds --benchmark-sort=fullname
 	$(BENCH)/bin/python -m benchmarks.tables _build/bench.json
 	env -u MALLOC_MMAP_THRESHOLD_ -u MALLOC_TRIM_THRESHOLD_ $(BENCH)/bin/python -m benchmarks.memory
 	$(BENCH)/bin/python -m benchmarks.starts
 	$(BENCH)/bin/python -m benchmarks.large_latents
+	$(BENCH)/bin/python -m benchmarks.provenance publish "$(TABLES)"
 
 claims: SIZE = $(foreach name,claim pairs seeds,$(if $($(shell echo $(name) | tr a-z A-Z)),$(name)=$($(shell echo $(name) | tr a-z A-Z))))
 claims: $(READY)
@@ -58,16 +89,16 @@ claims: $(READY)
 	python -m geodreg.commands.claims_job collect $(addprefix --,$(SIZE))
 
 sweep: $(READY)
-	geodreg sweep $(SWEEP) --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
+	python -m geodreg sweep '$(SWEEP)' --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
 
 audit: $(READY)
-	pip-audit --strict --requirement requirements.txt --disable-pip --no-deps
+	python .ci/audit.py requirements.txt
 
 notebooks: $(READY)
 	$(SNAKEMAKE) notebooks
 
 lab: notebooks
-	jupyter lab notebooks
+	python -m jupyterlab notebooks
 
 serve: book
 	python -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -82,16 +113,16 @@ $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is too old: geodreg needs Python 3.11 or newer; name one with make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing the environment into $(VENV): 5 to 6 GB, some minutes"
-	pip install -qq --disable-pip-version-check -r requirements.txt
-	pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(READY)
+	python -m pip install -qq --disable-pip-version-check -r requirements.txt
+	python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(call finished,$(READY),$^)
 
 $(BENCH_READY): requirements-bench.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is too old: geodreg needs Python 3.11 or newer; name one with make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(BENCH)
 	@echo "Installing the peers and PyTorch into $(BENCH): about 5 GB, some minutes"
 	$(BENCH)/bin/python -m pip install -qq --disable-pip-version-check -r requirements-bench.txt
-	@touch $(BENCH_READY)
+	@$(call finished,$(BENCH_READY),$^)
 
 clean:
 	rm -rf _build book/figures book/_generated book/sweeps notebooks/*.ipynb

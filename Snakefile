@@ -8,12 +8,15 @@ import yaml
 
 from geodreg.book.execution import forget_changed
 from geodreg.book.sweeps.chapters import summary_of
+from geodreg.paper.speed.commits import disagreement
+from geodreg.paper.speed.tables import provenance
+from geodreg.workspace.files import date_now, sum_file
 
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
 PROSE = sorted(str(path) for pattern in ("*.md", "*.yml", "*.bib", "_static/*", "_templates/*") for path in Path("book").glob(pattern))
 VENDOR = sorted(str(path) for path in Path("vendor").rglob("*") if path.is_file())
-SWEEPS = str(config.get("sweeps", "")).split()
-TOC = yaml.safe_load(Path("book/_toc.yml").read_text())
+SWEEPS = [Path(word).name.removesuffix(".yaml") for word in str(config.get("sweeps", "")).split()]
+TOC = yaml.safe_load(Path("book/_toc.yml").read_text(encoding="utf-8"))
 PAGES = [
     Path(chapter["file"]).name
     for part in TOC["parts"]
@@ -21,13 +24,21 @@ PAGES = [
     if chapter["file"].startswith("figures/")
 ]
 
+# Were a source dated in the future, Snakemake would not accept what was made of it; were an output, it would pass for new.
+TABLES = [path for name in ("models", "benchmarks", "claims") for path in Path("data", name).rglob("*")]
+SOURCES = [Path("_config.yml"), *map(Path, [*MODULE, *PROSE, *VENDOR]), *Path("notebooks").glob("*.md"), *TABLES]
+MADE = [*(sum_file(Path(f"book/figures/{page}.ipynb")) for page in PAGES), Path("_build/html/index.html")]
+date_now(SOURCES, MADE)
+
 for page in PAGES:  # what was damaged or edited since its run is made again
     if found := forget_changed(Path(f"book/figures/{page}.ipynb")):
         print(found, file=sys.stderr)
+if "speed" in PAGES and (said := disagreement(provenance()["commits"])):  # the page says it too
+    print(said, file=sys.stderr)
 
 
 def header(page):
-    return next(yaml.safe_load_all(Path(f"notebooks/{page}.md").read_text().split("\n---\n")[0]))
+    return next(yaml.safe_load_all(Path(f"notebooks/{page}.md").read_text(encoding="utf-8").split("\n---\n")[0]))
 
 
 def models(wildcards):
@@ -57,9 +68,9 @@ rule site:
     message:
         "Building the site"
     shell:
-        "python -m geodreg.book.provenance {params.notebooks} --out book/_generated/provenance.md"
+        "python -m geodreg.book.provenance {params.notebooks:q} --out book/_generated/provenance.md"
         " && python -m geodreg.commands.sweep_job chapters --book book --toc _build/toc.yml {params.sweeps}"
-        " && jupyter-book build book --toc $PWD/_build/toc.yml --all -W -n --keep-going"
+        ' && python -c "from jupyter_book.cli.main import main; main()" build book --toc "$PWD/_build/toc.yml" --all -W -n --keep-going'
 
 
 rule page:
@@ -70,11 +81,13 @@ rule page:
         source="notebooks/{page}.md",
     output:  # not the notebook: Snakemake removes an output before it is made again, and a page that fails would lose the earlier one
         "book/figures/{page}.ipynb.sha256",
+    params:
+        notebook="book/figures/{page}.ipynb",
     threads: 1
     message:
         "Executing {input.source}"
     shell:
-        "OMP_NUM_THREADS={threads} python -m geodreg.book.execution {input.source} book/figures/{wildcards.page}.ipynb"
+        "OMP_NUM_THREADS={threads} python -m geodreg.book.execution {input.source:q} {params.notebook:q}"
 
 
 use rule page as long_page with:    # the pages that take longest start first
@@ -94,7 +107,7 @@ rule paired:
     message:
         "Writing {output}"
     shell:
-        "python -m geodreg.book.execution --pair {input} {output}"
+        "python -m geodreg.book.execution --pair {input:q} {output:q}"
 
 
 rule notebooks:

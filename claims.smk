@@ -46,4 +46,4 @@ rule train:
     message:
         "Training {wildcards.model}, {wildcards.label}"
     shell:
-        f"OMP_NUM_THREADS={{threads}} geodreg train {{wildcards.model}} {{params.which}} --out {TRAINED_MODELS}/{{wildcards.label}}"
+        f"OMP_NUM_THREADS={{threads}} python -m geodreg train {{wildcards.model}} {{params.which}} --out {TRAINED_MODELS}/{{wildcards.label}}"

@@ -7,18 +7,26 @@ from pathlib import Path
 import yaml
 
 from geodreg.book.sweeps.definition import read_sweep
+from geodreg.workspace.files import date_now
 
-SWEEP = read_sweep(config["sweep"])
+SWEEP = read_sweep(Path(config["sweep"]).name.removesuffix(".yaml"))  # the name alone may be a number to Snakemake
 SLUGS = [run.slug for run in SWEEP.runs()]
 FOLDER = SWEEP.folder
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
 
 
 def needed():
-    header = next(yaml.safe_load_all(SWEEP.source.read_text().split("\n---\n")[0])).get("geodreg", {})
+    header = next(yaml.safe_load_all(SWEEP.source.read_text(encoding="utf-8").split("\n---\n")[0])).get("geodreg", {})
     models = [file for name in header.get("models", []) for file in Path("data/models", name).iterdir()]
     tables = [file for name in ("benchmarks", "claims") if header.get(name) for file in Path("data", name).iterdir()]
     return sorted(map(str, [*models, *tables]))
+
+
+# Were a source dated in the future, Snakemake would not accept what was made of it; were an output, it would pass for new.
+date_now(
+    [*map(Path, [*MODULE, *needed()]), SWEEP.source, *(Path(FOLDER, slug, "parameters.json") for slug in SLUGS)],
+    [Path(FOLDER, slug, "results.csv.sha256") for slug in SLUGS],
+)
 
 
 rule runs:

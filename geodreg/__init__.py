@@ -12,32 +12,39 @@ imports run downwards only:
 The docstring of each says what lives there and what may not.
 """
 
-from geodreg.geometry.ambient import fisher_rao_bernoulli, fisher_rao_logits, stacked
-from geodreg.geometry.manifold import LatentManifold
-from geodreg.geometry.stochastic_volume import (
-    GradientEstimate,
-    VolumeEstimate,
-    log_volume_estimate,
-    log_volume_gradient_estimate,
-)
-from geodreg.interpolation.chain import Chain, chain
-from geodreg.interpolation.interpolate import interpolate
-from geodreg.interpolation.invert import Inversion, invert
-from geodreg.interpolation.paths import Paths, Profile
-from geodreg.interpolation.report import Report
-from geodreg.riemannian import (
-    Distances,
-    FrechetMean,
-    GeodesicError,
-    exponential_map,
-    frechet_mean,
-    geodesic_distance,
-    geodesic_distances,
-    initial_velocity,
-    logarithm_map,
-    parallel_transport,
-)
-from geodreg.solvers import Algorithm1, GraphStart, MatrixFree, Newton, Status
+from typing import TYPE_CHECKING
+
+from geodreg.workspace.lazy import lazily
+
+if TYPE_CHECKING:
+    from geodreg.geometry.ambient import fisher_rao_bernoulli, fisher_rao_logits, stacked
+    from geodreg.geometry.manifold import LatentManifold
+    from geodreg.geometry.stochastic_volume import (
+        GradientEstimate,
+        VolumeEstimate,
+        log_volume_estimate,
+        log_volume_gradient_estimate,
+    )
+    from geodreg.interpolation.chain import Chain, chain
+    from geodreg.interpolation.interpolate import interpolate
+    from geodreg.interpolation.invert import Inversion, invert
+    from geodreg.interpolation.paths import Paths, Profile
+    from geodreg.interpolation.report import Report
+    from geodreg.riemannian import (
+        Distances,
+        FrechetMean,
+        GeodesicError,
+        exponential_map,
+        frechet_mean,
+        geodesic_distance,
+        geodesic_distances,
+        initial_velocity,
+        logarithm_map,
+        parallel_transport,
+    )
+    from geodreg.solvers import Algorithm1, GraphStart, MatrixFree, Newton, Status
+else:
+    __getattr__, __dir__ = lazily(__name__, __file__)
 
 __all__ = [
     "Algorithm1",

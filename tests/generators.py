@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
+
+from geodreg.models import load_model
 
 
 def sphere(z: Tensor) -> Tensor:
@@ -66,6 +69,12 @@ def random_convolutional(channels: Sequence[int], latent_dim: int, seed: int = 0
             nn.init.normal_(layer.weight, std=(2.0 / inputs) ** 0.5, generator=chance)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return nn.Sequential(*layers).eval().requires_grad_(False)
+
+
+def trained(name: str) -> nn.Module:
+    """A trained generator of the book in double precision; without safetensors, which reads it, its test is skipped."""
+    pytest.importorskip("safetensors")
+    return load_model(name).generator.double()
 
 
 def latents(n: int, d: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -152,6 +161,8 @@ class SineForward(SineBackward):
 
 class GridSampler(nn.Module):
     """A picture of fixed pixels, seen where the latents say."""
+
+    picture: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -241,6 +252,8 @@ def styled(d: int, seed: int = 0) -> nn.Module:
     """Noise that does not change, modulated by a style, as in StyleGAN."""
 
     class Styled(nn.Module):
+        noise: Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.mapping = nn.Sequential(nn.Linear(d, 16), nn.LeakyReLU(0.2), nn.Linear(16, 16), nn.SiLU())

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +58,9 @@ notebook.save_table(pd.DataFrame({"y": [x * x], "method": ["geodesic"], "word": 
 ```
 """
 
+BARE = PAGE.replace("\nnotebook.begin(globals())\n", "")
+"""The same without what every page begins with, which loads PyTorch: for what is done to a page, not by it."""
+
 SWEEP = """what: A small sweep
 notebook: small
 grid: {x: [1.0, 2.0, 3.0]}
@@ -64,7 +68,7 @@ results: {table: small.csv, by: method, columns: [y]}
 """
 
 
-def make_project(folder: Path, sweep: str = SWEEP) -> Path:
+def make_project(folder: Path, sweep: str = SWEEP, page: str = PAGE) -> Path:
     """A checkout with one page and one sweep, both called small."""
     folder.mkdir(exist_ok=True)
     for name in ("geodreg", "data", "tests"):
@@ -72,7 +76,7 @@ def make_project(folder: Path, sweep: str = SWEEP) -> Path:
     for name in ("Snakefile", "sweep.smk"):
         (folder / name).write_text((ROOT / name).read_text())
     for name, text in {
-        "notebooks/small.md": PAGE,
+        "notebooks/small.md": page,
         "sweeps/small.yaml": sweep,
         "book/_toc.yml": "format: jb-book\nroot: intro\nparts:\n- chapters:\n  - file: figures/small\n",
         "_config.yml": "",
@@ -94,19 +98,21 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def call(folder: Path, *arguments: str) -> tuple[int, str]:
     """The same, until it ends: exit code and output."""
     process = start(folder, *arguments)
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=600)
     return process.returncode, output
 
 
 def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
     """Kill a command and all of its processes without warning, as soon as something is so."""
-    deadline = time.monotonic() + 120
-    while not ready():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    deadline = time.monotonic() + 300
+    try:
+        while not ready():
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        with process, suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 BUILD = ("geodreg.workspace.locks", "_build", "a build", "snakemake", "--nolock", "--rerun-incomplete", "--cores", "1")

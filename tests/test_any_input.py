@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from geodreg import LatentManifold, Newton, interpolate
 from geodreg.book.parameters import PageError, checked, declared
 from geodreg.commands.cli import app
-from geodreg.commands.interpolate import InterpolationError, read_picture
+from geodreg.commands.pictures import PictureError, read_picture
 from tests.generators import SineBackward, dcgan, styled, transformer
 
 EXAMPLES = settings(
@@ -91,7 +91,7 @@ def generators(d: int) -> dict[str, object]:
         "attention": transformer(d),
         "DCGAN": dcgan(d, nn.ReLU(inplace=True)),
         "StyleGAN": styled(d),
-        "a backward pass of its own": lambda z: SineBackward.apply(2.0 * z),  # type: ignore[no-untyped-call]
+        "a backward pass of its own": lambda z: SineBackward.apply(2.0 * z),
         "partly detached": lambda z: z.sin() + z.detach(),
         "changes in place": lambda z: z.mul_(2.0).sin(),
         "a tuple": lambda z: (z, z),
@@ -278,7 +278,7 @@ def test_a_picture_is_read_as_grey_values_or_refused(
     try:
         with no_hang():
             x = read_picture(file, shape, ink)
-    except InterpolationError as error:
+    except PictureError as error:
         event("refused")
         sentence = str(error)
         assert sentence.startswith(f"{file} is no picture that can be read (")

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from geodreg.commands.cli import app
-from geodreg.commands.interpolate import read_picture
+from geodreg.commands.pictures import read_picture
 from geodreg.models.zoo import load_model
 
 COMMANDS = ["train", "interpolate", "run", "sweep", "info", "models", "data fetch", "data verify"]
@@ -98,6 +98,7 @@ def test_info_names_versions_devices_and_every_model_with_its_sums() -> None:
     assert sum("files with the right sums" in line for line in lines if line.startswith("mnist-")) == 3
 
 
+@pytest.mark.slow
 def test_the_module_is_the_command_too() -> None:
     run = subprocess.run([sys.executable, "-m", "geodreg", "--help"], capture_output=True, text=True, check=True)
     assert "Exit code 0: done; 1: not done, for the reason in the last sentence" in " ".join(run.stdout.split())

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from geodreg.workspace.files import has_its_sum
-from tests.projects import BUILD, NOTEBOOK, PAGE, SMALL, call, kill_when, make_project, start
+from tests.conftest import Command
+from tests.projects import BARE, BUILD, NOTEBOOK, PAGE, SMALL, call, kill_when, make_project, start
 
 ROOT = Path(__file__).parent.parent
 SLOW = PAGE.replace("wait: float = 0.0", "wait: float = 4.0")
@@ -49,6 +50,7 @@ def shown(notebook: Path) -> list[Any]:
     return [(cell["source"], cell.get("outputs")) for cell in json.loads(notebook.read_text())["cells"]]
 
 
+@pytest.mark.slow
 def test_a_build_that_is_killed_in_a_notebook_is_finished_by_the_next_one(tmp_path: Path) -> None:
     undisturbed, disturbed = (make_project(tmp_path / name) for name in ("one", "other"))
     for project in (undisturbed, disturbed):
@@ -65,8 +67,9 @@ def test_a_build_that_is_killed_in_a_notebook_is_finished_by_the_next_one(tmp_pa
     assert {path.name for path in one.iterdir()} == {path.name for path in other.iterdir()}
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_leave_one_and_the_other_says_so(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
+    project = make_project(tmp_path / "project", page=BARE)
     (project / "notebooks" / "small.md").write_text(SLOW)
     first = start(project, *BUILD, SMALL)
     while not (project / "book" / "figures" / "started").exists():
@@ -79,36 +82,39 @@ def test_two_builds_at_once_leave_one_and_the_other_says_so(tmp_path: Path) -> N
     assert has_its_sum(project / NOTEBOOK)
 
 
+@pytest.mark.slow
 def test_a_page_that_fails_stops_the_build_and_leaves_what_was_there(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
-    (project / "notebooks" / "other.md").write_text(PAGE)
+    project = make_project(tmp_path / "project", page=BARE)
+    (project / "notebooks" / "other.md").write_text(BARE)
     other = NOTEBOOK.with_name("other.ipynb")
     both = (SMALL, f"{other}.sha256")
     assert call(project, *BUILD, *both)[0] == 0
     before = [(project / notebook).read_bytes() for notebook in (NOTEBOOK, other)]
-    (project / "notebooks" / "small.md").write_text(PAGE.replace('word: str = "a"', 'word: str = "raise"'))
+    (project / "notebooks" / "small.md").write_text(BARE.replace('word: str = "a"', 'word: str = "raise"'))
     code, output = call(project, *BUILD, *both)
     assert code == 1
     assert "notebooks/small.md failed in cell 3: RuntimeError: a cell that fails" in output
     assert "Look at it with: jupyter lab book/figures/small.failed.ipynb" in output
     assert [(project / notebook).read_bytes() for notebook in (NOTEBOOK, other)] == before
     assert call(project, *BUILD, *both)[0] == 1  # the earlier page does not pass for that of the new source
-    (project / "notebooks" / "small.md").write_text(PAGE)
+    (project / "notebooks" / "small.md").write_text(BARE)
     assert call(project, *BUILD, *both)[0] == 0
     assert not (project / NOTEBOOK).with_suffix(".failed.ipynb").exists()
 
 
-def test_a_page_whose_process_is_killed_is_told_in_a_sentence(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
-    code, output = call(project, "geodreg", "run", "small", "-p", "word", "die once", "--out", "out/page.ipynb")
+@pytest.mark.slow
+def test_a_page_whose_process_is_killed_is_told_in_a_sentence(tmp_path: Path, geodreg_in: Command) -> None:
+    project = make_project(tmp_path, page=BARE)
+    code, output = geodreg_in(project, "run", "small", "-p", "word", "die once", "--out", "out/page.ipynb")
     assert code == 1
     assert "small.md with word = 'die once' did not end: its process was killed, most often because the" in output
     assert "Traceback" not in output
     assert not (project / "out" / "page.ipynb").exists()
 
 
+@pytest.mark.slow
 def test_an_executed_page_that_was_damaged_is_made_again_and_the_damaged_one_kept(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
+    project = make_project(tmp_path / "project", page=BARE)
     assert call(project, *BUILD, SMALL)[0] == 0
     before, damaged = shown(project / NOTEBOOK), (project / NOTEBOOK).read_bytes()[:-100]
     (project / NOTEBOOK).write_bytes(damaged)
@@ -123,43 +129,48 @@ def test_an_executed_page_that_was_damaged_is_made_again_and_the_damaged_one_kep
     assert shown(project / NOTEBOOK) == before
 
 
-def test_a_full_disk_while_a_notebook_is_written_keeps_the_earlier_one(full_disk: Path, tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
+@pytest.mark.slow
+def test_a_full_disk_while_a_notebook_is_written_keeps_the_earlier_one(
+    full_disk: Path, tmp_path: Path, geodreg_in: Command
+) -> None:
+    project = make_project(tmp_path / "project", page=BARE)
     out = full_disk / "page.ipynb"
-    code, output = call(project, "geodreg", "run", "small", "--out", str(out))
+    code, output = geodreg_in(project, "run", "small", "--out", str(out))
     assert code == 0, output
     before = out.read_bytes()
     fill(full_disk)
-    code, output = call(project, "geodreg", "run", "small", "-p", "x", "3.0", "--out", str(out))
+    code, output = geodreg_in(project, "run", "small", "-p", "x", "3.0", "--out", str(out))
     assert code == 1
     assert "No space left on device" in output
     assert out.read_bytes() == before
     (full_disk / "filler").unlink()
-    assert call(project, "geodreg", "run", "small", "-p", "x", "3.0", "--out", str(out))[0] == 0
+    assert geodreg_in(project, "run", "small", "-p", "x", "3.0", "--out", str(out))[0] == 0
     assert out.read_bytes() != before
 
 
-def test_a_full_disk_while_a_checkpoint_is_written_keeps_the_earlier_one(full_disk: Path) -> None:
-    command = ["geodreg", "train", "circle-gan", "--steps", "1600", "--out", str(full_disk)]
+@pytest.mark.slow
+def test_a_full_disk_while_a_checkpoint_is_written_keeps_the_earlier_one(full_disk: Path, geodreg_in: Command) -> None:
+    command = ["train", "circle-gan", "--steps", "1600", "--out", str(full_disk)]
     checkpoint = full_disk / "circle-gan.checkpoint"
-    kill_when(start(ROOT, *command), checkpoint.exists)
+    kill_when(start(ROOT, "geodreg", *command), checkpoint.exists)
     before = checkpoint.read_bytes()
     fill(full_disk)
-    code, output = call(ROOT, *command)
+    code, output = geodreg_in(ROOT, *command)
     assert code == 1
     assert "No space left on device" in output
     assert "Traceback" not in output
     assert checkpoint.read_bytes() == before
     (full_disk / "filler").unlink()
-    code, output = call(ROOT, *command)
+    code, output = geodreg_in(ROOT, *command)
     assert code == 0, output
     assert (full_disk / "circle-gan" / "weights.safetensors").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ['"; import os; os.system("touch hacked") #', "{{7*7}}", "x\n!touch hacked"])
-def test_parameters_are_values_and_never_run(value: str, tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
-    code, output = call(project, "geodreg", "run", "small", "-p", "word", value, "--out", "out/page.ipynb")
+def test_parameters_are_values_and_never_run(value: str, tmp_path: Path, geodreg_in: Command) -> None:
+    project = make_project(tmp_path / "project", page=BARE)
+    code, output = geodreg_in(project, "run", "small", "-p", "word", value, "--out", "out/page.ipynb")
     assert code == 0, output
     assert not list(project.rglob("hacked"))
     assert pd.read_csv(project / "out" / "small.csv")["word"].item() == value

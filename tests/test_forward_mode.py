@@ -10,17 +10,16 @@ from torch import Tensor, nn
 from geodreg import LatentManifold
 from geodreg.derivatives.forward_mode import NoRuleError, values_and_tangents
 from geodreg.derivatives.rungs import tangents_by_vmap
-from geodreg.models import load_model
-from tests.generators import cylinder, latents, random_decoder, sphere, swiss_roll
+from tests.generators import cylinder, latents, random_decoder, sphere, swiss_roll, trained
 
 NETWORKS: dict[str, tuple[int, Callable[[], Callable[[Tensor], Tensor]]]] = {
     "sphere": (2, lambda: sphere),
     "cylinder": (2, lambda: cylinder),
     "Swiss roll": (2, lambda: swiss_roll),
     "bare matrices": (3, lambda: random_decoder((3, 8, 5), 2.0)),
-    "circle GAN": (2, lambda: load_model("circle-gan").generator.double()),
-    "MNIST VAE": (8, lambda: load_model("mnist-vae").generator.double()),
-    "DCGAN": (3, lambda: load_model("yale-dcgan").generator.double()),
+    "circle GAN": (2, lambda: trained("circle-gan")),
+    "MNIST VAE": (8, lambda: trained("mnist-vae")),
+    "DCGAN": (3, lambda: trained("yale-dcgan")),
     "batch normalisation": (
         3,
         lambda: _with_statistics(nn.Linear(3, 6), nn.BatchNorm1d(6), nn.GELU(), nn.Linear(6, 4)),
@@ -102,7 +101,7 @@ def test_a_generator_that_the_rules_get_wrong_is_found_out() -> None:
 
 
 def test_parts_change_nothing() -> None:
-    manifold = LatentManifold(load_model("mnist-vae").generator.double(), noise=0.1)
+    manifold = LatentManifold(trained("mnist-vae"), noise=0.1)
     z = latents(400, 8, 3)
     assert len(manifold.parts(z)) > 2
     assert torch.allclose(manifold.jacobian(z)[77], manifold.jacobian(z[77]), atol=1e-12)
@@ -137,7 +136,7 @@ def test_the_density_has_gradients_for_the_generator_as_well() -> None:
 
 
 def test_transforms_of_torch_pass_through_the_manifold() -> None:
-    manifold = LatentManifold(load_model("circle-gan").generator.double(), noise=0.1)
+    manifold = LatentManifold(trained("circle-gan"), noise=0.1)
     z = latents(3, 2, 0)
     expected = torch.stack([torch.autograd.functional.jacobian(manifold.nll, point) for point in z])
     assert torch.allclose(torch.func.vmap(torch.func.jacrev(manifold.nll))(z), expected)
@@ -154,7 +153,7 @@ def test_a_generator_that_does_something_else_with_many_rows_is_left_to_torch() 
 
 
 def test_no_latents_have_no_jacobians() -> None:
-    manifold = LatentManifold(load_model("circle-gan").generator.double(), noise=0.1)
+    manifold = LatentManifold(trained("circle-gan"), noise=0.1)
     assert manifold.jacobian(torch.empty(0, 2).double()).shape == (0, 2, 2)
     assert manifold.nll(torch.empty(0, 2).double()).shape == (0,)
     assert manifold.jacobian(torch.zeros(1, 2).double().expand(4, 2)).shape == (4, 2, 2)

@@ -180,6 +180,7 @@ def test_resampling_is_even_and_keeps_ends_and_tangents() -> None:
 
 
 def test_table_has_a_row_a_point() -> None:
+    pytest.importorskip("pandas")
     paths = interpolate(decoder(), latents(2, 3, 0), latents(2, 3, 1), mu=0.1, n_points=5)
     table = paths.to_frame()
     assert list(table.columns) == ["method", "mu", "pair", "point", "nll", "z0", "z1", "z2"]
@@ -277,6 +278,7 @@ def test_a_generator_that_breaks_on_the_way_is_not_called_converged() -> None:
     assert paths.status == "not finite"
 
 
+@pytest.mark.slow
 def test_interpolation_needs_torch_numpy_and_scipy_alone() -> None:
     program = """
 import sys
@@ -477,4 +479,9 @@ def test_paths_can_be_indexed_by_pair() -> None:
     assert torch.equal(one.z, paths.z[2])
     assert one.status == paths.status[2]
     assert torch.allclose(some.resample(20).x, paths.resample(20).x[1:3])
-    assert some.to_frame()["pair"].nunique() == 2
+
+
+def test_table_of_some_pairs_has_no_others() -> None:
+    pytest.importorskip("pandas")
+    paths = interpolate(random_decoder([3, 16, 10], gain=1.0), latents(4, 3, seed=1), latents(4, 3, seed=2), "straight")
+    assert paths[1:3].to_frame()["pair"].nunique() == 2

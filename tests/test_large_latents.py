@@ -345,6 +345,7 @@ print(peak_memory() - before)
 """
 
 
+@pytest.mark.slow
 def test_large_generator_is_solved_in_little_memory() -> None:
     run = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -37,10 +37,16 @@ def test_a_report_adds_up_and_is_read() -> None:
         assert word in text
     assert "5  converged" in text
     assert f"{paths.seconds:.3g} s" in text
-    assert len(report.to_frame()) == 5
+
+
+def test_a_report_is_a_table_of_the_pairs() -> None:
+    pytest.importorskip("pandas")
+    paths = interpolate(manifold(), latents(5, 3, 0), latents(5, 3, 1), mu=0.1)
+    assert len(paths.report().to_frame()) == 5
 
 
 def test_a_report_on_straight_lines_says_that_nothing_was_solved() -> None:
+    pytest.importorskip("tqdm")
     paths = interpolate(manifold(), latents(2, 3, 0), latents(2, 3, 1), "straight", memory=1e-9, progress=True)
     assert "2  nothing to solve" in str(paths.report())
     assert "nan" in str(paths.report())
@@ -100,6 +106,7 @@ def test_a_budget_that_fits_nothing_is_refused(memory: float) -> None:
 
 @pytest.mark.parametrize("solver", ["newton", "algorithm1"])
 def test_a_bar_counts_every_pair_once(solver: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tqdm")
     chosen = Newton() if solver == "newton" else geodreg.Algorithm1(max_iterations=5)
     interpolate(manifold(), latents(5, 3, 0), latents(5, 3, 1), "geodesic", solver=chosen, progress=True)
     assert "5/5" in capsys.readouterr().err

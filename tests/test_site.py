@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ PAGES = sorted(
     if "_static" not in path.parts and not re.match(r"genindex|search|py-modindex|prf-prf|index", path.name)
 )
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not PAGES, reason="needs the built site: make book"),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
     # On a loaded machine Chromium itself dies now and then; what it says of the site is never asked twice.
@@ -27,13 +28,30 @@ if not PAGES:
     PAGES = ["intro.html"]
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def living_browser() -> Iterator[Callable[[], Browser]]:
+    """Gives the one browser of these tests, or another where that has died."""
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
+        opened: list[Browser] = []
+
+        def living() -> Browser:
+            if not (opened and opened[-1].is_connected()):
+                opened.append(playwright.chromium.launch(executable_path=CHROMIUM, args=flags))
+            return opened[-1]
+
+        yield living
+        for browser in opened:
+            browser.close()
+
+
+@pytest.fixture
+def browser(living_browser: Callable[[], Browser]) -> Iterator[Browser]:
+    """A browser without pages: those that a test leaves open, such as one that fails, are closed behind it."""
+    browser = living_browser()
+    yield browser
+    for context in browser.contexts:
+        context.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.projects import make_project
+from geodreg.book.sweeps.definition import slug_of
+from tests.projects import BARE, make_project
 from tests.slurm import cluster, missing
 
 ROOT = Path(__file__).parent.parent
@@ -26,12 +27,13 @@ resources: {minutes: 50, memory_mb: 1500, gpus: 1}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(REASON is not None, reason=str(REASON))
 def test_a_sweep_runs_on_slurm_and_a_worker_killed_there_is_tried_again(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project", SWEEP)
+    project = make_project(tmp_path / "project", SWEEP, BARE)
     shutil.copytree(ROOT / "profiles", project / "profiles")
     with (project / "profiles" / "slurm" / "config.yaml").open("a") as profile:
-        profile.write("slurm-init-seconds-before-status-checks: 5\n")  # a cluster would mind, this one does not
+        profile.write("slurm-init-seconds-before-status-checks: 1\n")  # a cluster would mind, this one does not
     (tmp_path / "slurm").mkdir()
     with cluster(tmp_path / "slurm") as environment:
         bin_folder = Path(sys.executable).parent
@@ -45,7 +47,7 @@ def test_a_sweep_runs_on_slurm_and_a_worker_killed_there_is_tried_again(tmp_path
     print(log)  # shown by pytest -rP
     assert run.returncode == 0, run.stdout + run.stderr + log
     assert pd.read_csv(project / "runs" / "sweeps" / "small" / "results.csv")["y"].tolist() == [1.0, 4.0, 1.0]
-    assert (project / "runs" / "sweeps" / "small" / "word=die-with-the-worker" / "died").exists()
+    assert (project / "runs" / "sweeps" / "small" / slug_of({"word": "die with the worker"}) / "died").exists()
     assert len(re.findall(r"Launching batch job \d+", log)) == 4
     assert jobs.stdout.count("JobState=COMPLETED") == 3
     assert jobs.stdout.count("JobState=FAILED") == 1

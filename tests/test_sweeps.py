@@ -12,7 +12,8 @@ import yaml
 from geodreg.book.parameters import PageError, checked, declared
 from geodreg.book.sweeps.definition import Sweep, SweepError, read_sweep, slug_of, sweep_names
 from geodreg.workspace.files import has_its_sum
-from tests.projects import BUILD, PAGE, SWEEP, call, kill_when, make_project, start
+from tests.conftest import Command
+from tests.projects import BARE, BUILD, SWEEP, call, kill_when, make_project, start
 
 ROOT = Path(__file__).parent.parent
 LIST = """what: A list
@@ -22,8 +23,9 @@ results: {table: small.csv, columns: [y]}
 """
 
 
-def sweep_in(project: Path, *options: str) -> tuple[int, str]:
-    return call(project, "geodreg", "sweep", "small", "--cores", "2", *options)
+@pytest.fixture
+def sweep_in(geodreg_in: Command) -> Command:
+    return lambda project: geodreg_in(project, "sweep", "small", "--cores", "2")
 
 
 def executed(output: str) -> list[str]:
@@ -54,7 +56,9 @@ def test_a_grid_has_all_combinations_and_a_list_what_it_lists(monkeypatch: pytes
 
 
 def test_names_of_runs_are_names_of_files() -> None:
-    assert slug_of({"path": "../../etc/passwd; rm -rf /"}) == "path=..-..-etc-passwd-rm--rf-"
+    assert re.fullmatch(
+        r"path=\.\.-\.\.-etc-passwd-rm--rf~[0-9a-f]{10}", slug_of({"path": "../../etc/passwd; rm -rf /"})
+    )
     long = [slug_of({"path": f"{'a' * 300}{end}"}) for end in "bc"]
     assert long[0] != long[1]
     assert {len(slug) for slug in long} == {200}
@@ -84,8 +88,10 @@ def test_words_of_a_command_line_become_values_of_the_declared_types() -> None:
 
 
 @pytest.mark.parametrize("parameters", [{"moo": 0.1}, {"x": "abc"}])
-def test_a_sweep_with_a_wrong_parameter_runs_nothing(parameters: dict[str, object], tmp_path: Path) -> None:
-    project = make_project(tmp_path, yaml.safe_dump({**yaml.safe_load(SWEEP), "parameters": parameters}))
+def test_a_sweep_with_a_wrong_parameter_runs_nothing(
+    parameters: dict[str, object], tmp_path: Path, sweep_in: Command
+) -> None:
+    project = make_project(tmp_path, yaml.safe_dump({**yaml.safe_load(SWEEP), "parameters": parameters}), BARE)
     code, output = sweep_in(project)
     assert code == 1
     assert "x" in output
@@ -102,20 +108,23 @@ def test_a_sweep_with_a_wrong_parameter_runs_nothing(parameters: dict[str, objec
         ({"grid": {"x": []}}, "has no run"),
         ({"grid": None, "list": []}, "has no run"),
         ({"notebook": "smal"}, "there is no notebook 'smal'"),
-        ({"results": {"table": "other.csv", "columns": ["y"]}}, "small has not written other.csv"),
+        ({"results": {"table": "other.csv", "columns": ["y"]}}, "small writes no table other.csv; it has small.csv"),
     ],
 )
 def test_a_sweep_that_makes_no_sense_is_refused_in_a_sentence(
-    change: dict[str, object], sentence: str, tmp_path: Path
+    change: dict[str, object], sentence: str, tmp_path: Path, sweep_in: Command
 ) -> None:
     changed = {key: value for key, value in {**yaml.safe_load(SWEEP), **change}.items() if value is not None}
-    code, output = sweep_in(make_project(tmp_path, yaml.safe_dump(changed)))
+    code, output = sweep_in(make_project(tmp_path, yaml.safe_dump(changed), BARE))
     assert code == 1
     assert sentence in output
 
 
-def test_a_sweep_is_killed_and_goes_on_with_what_is_missing_and_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
-    undisturbed, disturbed = (make_project(tmp_path / name) for name in ("one", "other"))
+@pytest.mark.slow
+def test_a_sweep_is_killed_and_goes_on_with_what_is_missing_and_ends_as_an_undisturbed_one(
+    tmp_path: Path, sweep_in: Command
+) -> None:
+    undisturbed, disturbed = (make_project(tmp_path / name, page=BARE) for name in ("one", "other"))
     code, output = sweep_in(undisturbed)
     assert code == 0, output
     assert executed(output) == ["x=1.0", "x=2.0", "x=3.0"]
@@ -138,20 +147,24 @@ def test_a_sweep_is_killed_and_goes_on_with_what_is_missing_and_ends_as_an_undis
     assert pd.read_csv(other / "results.csv")["y"].tolist() == [1.0, 4.0, 25.0]
     damaged = other / "x=1.0" / "results.csv"
     damaged.write_text(damaged.read_text().replace("1.0", "7.0", 1))
-    code, output = sweep_in(disturbed)
-    assert code == 1
-    assert "damaged: x=1.0" in output
-    assert "not run" not in output
     (other / "x=2.0" / "x=2.0.ipynb").unlink()
-    assert executed(sweep_in(disturbed)[1]) == ["x=2.0"]
+    edited = other / "x=5.0" / "x=5.0.ipynb"
+    edited.write_text(f"{edited.read_text()} ")
+    code, output = sweep_in(disturbed)
+    assert (code, executed(output)) == (0, ["x=1.0", "x=2.0", "x=5.0"])
+    for name in ("results.csv", "x=5.0.ipynb"):
+        assert f"{name} is not what its run wrote (its sha256 differs); it is made again" in output
+    assert pd.read_csv(damaged)["x"].tolist() == [1.0]
+    assert pd.read_csv(damaged.with_name("results.changed.csv"))["x"].tolist() == [7.0]
 
 
-def test_a_rerun_that_fails_keeps_the_earlier_one(tmp_path: Path) -> None:
-    project = make_project(tmp_path, SWEEP.replace("[1.0, 2.0, 3.0]", "[1.0, 2.0]"))
+@pytest.mark.slow
+def test_a_rerun_that_fails_keeps_the_earlier_one(tmp_path: Path, sweep_in: Command) -> None:
+    project = make_project(tmp_path, SWEEP.replace("[1.0, 2.0, 3.0]", "[1.0, 2.0]"), BARE)
     assert sweep_in(project)[0] == 0
     run = project / "runs" / "sweeps" / "small" / "x=1.0"
     before = {name: (run / name).read_bytes() for name in ("x=1.0.ipynb", "results.csv")}
-    (project / "notebooks" / "small.md").write_text(PAGE.replace('word == "raise"', "x == 1.0"))
+    (project / "notebooks" / "small.md").write_text(BARE.replace('word == "raise"', "x == 1.0"))
     code, output = sweep_in(project)
     assert code == 1
     assert "2 runs: 1 failed, 1 done." in output
@@ -159,7 +172,8 @@ def test_a_rerun_that_fails_keeps_the_earlier_one(tmp_path: Path) -> None:
     assert pd.read_csv(run.parent / "results.csv")["x"].tolist() == [2.0]
 
 
-def test_a_summary_becomes_a_chapter_of_the_book(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_summary_becomes_a_chapter_of_the_book(tmp_path: Path, sweep_in: Command) -> None:
     project = make_project(tmp_path, SWEEP.replace("[1.0, 2.0, 3.0]", "[2.0]"))
     for name in ("_config.yml", "vendor"):
         (project / name).unlink(missing_ok=True)
@@ -185,8 +199,11 @@ def test_a_summary_becomes_a_chapter_of_the_book(tmp_path: Path) -> None:
     assert "sweeps/small" not in (site / "intro.html").read_text()
 
 
-def test_a_worker_that_dies_is_tried_again_and_a_page_that_fails_harms_no_other(tmp_path: Path) -> None:
-    project = make_project(tmp_path, LIST)
+@pytest.mark.slow
+def test_a_worker_that_dies_is_tried_again_and_a_page_that_fails_harms_no_other(
+    tmp_path: Path, sweep_in: Command
+) -> None:
+    project = make_project(tmp_path, LIST, BARE)
     code, output = sweep_in(project)
     assert code == 1
     assert "4 runs: 3 done, 1 failed." in output
@@ -195,16 +212,19 @@ def test_a_worker_that_dies_is_tried_again_and_a_page_that_fails_harms_no_other(
     assert re.search(r"small\.md with word = 'raise' failed in cell \d", output)
     assert "jupyter lab runs/sweeps/small/word=raise/word=raise.failed.ipynb" in output
     folder = project / "runs" / "sweeps" / "small"
-    for dead in ("word=die-once", "word=die-with-the-worker"):
-        assert (folder / dead / "died").exists()
-        assert has_its_sum(folder / dead / "results.csv")
+    for dead in ("die once", "die with the worker"):
+        run = folder / slug_of({"word": dead})
+        assert (run / "died").exists()
+        assert has_its_sum(run / "results.csv")
     page = (folder / "index.md").read_text()
     assert "[word=raise](word=raise/word=raise.failed.ipynb)" in page
     assert "[x=1.0](x=1.0/x=1.0.ipynb)" in page
 
 
-def test_two_sweeps_of_one_name_at_once_leave_one(tmp_path: Path) -> None:
-    project = make_project(tmp_path, SWEEP.replace("grid", "parameters: {wait: 5.0}\ngrid"))
+@pytest.mark.slow
+def test_two_sweeps_of_one_name_at_once_leave_one(tmp_path: Path, sweep_in: Command) -> None:
+    sweep = SWEEP.replace("[1.0, 2.0, 3.0]", "[1.0]").replace("grid", "parameters: {wait: 5.0}\ngrid")
+    project = make_project(tmp_path, sweep, BARE)
     first = start(project, "geodreg", "sweep", "small", "--cores", "2")
     while not list(project.glob("runs/sweeps/small/*/started")):
         assert first.poll() is None

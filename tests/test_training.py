@@ -1,9 +1,5 @@
 """Training runs that are killed and go on."""
 
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +18,8 @@ from geodreg.training.judge import JudgeSettings, train_judge
 from geodreg.training.loop import Run
 from geodreg.training.vae import VAESettings, train_vae
 from geodreg.workspace.files import FileError
+from tests.conftest import Command
+from tests.projects import ROOT, kill_when, start
 
 
 class Killed(Exception):
@@ -153,19 +151,16 @@ def test_a_damaged_checkpoint_is_refused(place: int, tmp_path: Path) -> None:
     assert checkpoint.read_bytes() == content[:50]
 
 
-def test_a_training_command_killed_on_the_way_goes_on_and_ends_the_same(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "geodreg", "train", "circle-gan", "--steps", "1100", "--out"]
-    subprocess.run([*command, str(tmp_path / "undisturbed")], check=True, capture_output=True)
+@pytest.mark.slow
+def test_a_training_command_killed_on_the_way_goes_on_and_ends_the_same(tmp_path: Path, geodreg_in: Command) -> None:
+    command = ["train", "circle-gan", "--steps", "1100", "--out"]
+    code, output = geodreg_in(tmp_path, *command, "undisturbed")
+    assert code == 0, output
     out = tmp_path / "killed"
-    process = subprocess.Popen([*command, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(600):
-        if (out / "circle-gan.checkpoint").exists():
-            break
-        time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(start(ROOT, "geodreg", *command, str(out)), (out / "circle-gan.checkpoint").exists)
     assert not (out / "circle-gan").exists()
-    subprocess.run([*command, str(out)], check=True, capture_output=True)
+    code, output = geodreg_in(tmp_path, *command, "killed")
+    assert code == 0, output
     weights = "circle-gan/weights.safetensors"
     assert (out / weights).read_bytes() == (tmp_path / "undisturbed" / weights).read_bytes()
     assert [path.name for path in out.iterdir()] == ["circle-gan"]

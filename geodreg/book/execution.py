@@ -13,6 +13,8 @@ import typer
 from geodreg.book.parameters import PageError, Parameter, checked, declared, pair
 from geodreg.errors import PlainError
 from geodreg.workspace.files import FileError, has_its_sum, sum_file, write_sum, write_whole
+from geodreg.workspace.home import ensure_home
+from geodreg.workspace.sockets import short_folder
 
 __all__ = ["forget_changed", "run_page"]
 
@@ -42,7 +44,7 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
     output.parent.mkdir(parents=True, exist_ok=True)
     failed = output.with_suffix(".failed.ipynb")
     failed.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, short_folder() as sockets:
         plain, executed = Path(scratch) / f"{source.stem}.ipynb", Path(scratch) / "executed.ipynb"
         pair(source, plain)
         if values:
@@ -54,8 +56,7 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
                 values,
                 cwd=output.parent,
                 progress_bar={"disable": None} if progress else False,
-                # Sockets in a folder of our own instead of ports, which other users could listen on.
-                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{scratch}/kernel"}}),
+                config=Config({"KernelManager": _connection(Path(scratch), sockets)}),
             )
         except PapermillExecutionError as error:
             try:
@@ -72,6 +73,12 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
                 "call it again with less to do, or with more memory."
             ) from None
         _write_notebook(nbformat.read(executed, as_version=4), output, source)
+
+
+def _connection(scratch: Path, sockets: Path | None) -> dict[str, str]:
+    """How the kernel is reached: by sockets in a folder of our own instead of ports, which other users can see."""
+    file = {"connection_file": str(scratch / "kernel.json")}  # not in the home directory, which may not be there
+    return file if sockets is None else {**file, "transport": "ipc", "ip": str(sockets / "kernel")}
 
 
 def differences(known: Mapping[str, Parameter], values: Mapping[str, Any]) -> str:
@@ -110,25 +117,25 @@ def _announce(notebook: Path, note: str) -> None:
     nbformat.write(content, notebook)
 
 
-def forget_changed(notebook: Path) -> str | None:
-    """See to it that an executed notebook that is not what its run wrote is made again.
+def forget_changed(output: Path) -> str | None:
+    """See to it that an output that is not what its run wrote is made again.
 
-    Its sum is removed, which is what the build asks for; a notebook that was damaged or edited is put aside, not lost.
+    Its sum is removed, which is what the build asks for; an output that was damaged or edited is put aside, not lost.
 
     Args:
-        notebook: an executed notebook, or where one will be.
+        output: an executed notebook or a table, or where one will be.
 
     Returns:
         a sentence about what was found, or None if there was nothing to say.
     """
-    if not sum_file(notebook).is_file() or has_its_sum(notebook):
+    if not sum_file(output).is_file() or has_its_sum(output):
         return None
-    sum_file(notebook).unlink()
-    if not notebook.is_file():
+    sum_file(output).unlink()
+    if not output.is_file():
         return None
-    aside = notebook.with_suffix(".changed.ipynb")
-    notebook.replace(aside)
-    return f"{notebook} is not what its run wrote (its sha256 differs); it is made again, and this one is now {aside}."
+    aside = output.with_suffix(f".changed{output.suffix}")
+    output.replace(aside)
+    return f"{output} is not what its run wrote (its sha256 differs); it is made again, and this one is now {aside}."
 
 
 def _with(values: Mapping[str, Any]) -> str:
@@ -148,13 +155,14 @@ def main(
     only_pair: Annotated[bool, typer.Option("--pair", help="Write the notebook without executing it.")] = False,
 ) -> None:
     """Execute one page of the book, or write it as a plain notebook."""
+    ensure_home()
     try:
         if only_pair:
             pair(source, output)
         else:
             run_page(source, output)
             write_sum(output)
-    except PlainError as error:
+    except (PlainError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import io
+import itertools
 import json
 import platform
+import tokenize
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 import geodreg
-from geodreg.errors import PlainError
-from geodreg.paper.comparison import NAMES
+from geodreg.book.parameters import Parameter, ParameterError, check_kinds, declarations, shortened
+from geodreg.book.values import ANYTHING, Value, ValueRefusedError
+from geodreg.paper.labels import NAMES
 from geodreg.workspace.devices import find_device
 from geodreg.workspace.files import write_whole
 from geodreg.workspace.revision import revision
@@ -38,76 +40,122 @@ __all__ = [
 ]
 
 IPYTHON_NAMES = ("In", "Out")
+PAPERMILL = "PAPERMILL_"  # beginning of the names under which papermill gives paths, if it is asked to
 RECORD, VARIANT = "geodreg-run", "geodreg-variant"  # names of the glued records that the site's tables are made of
 LOSSES = {"algorithm1": "force of the printed Algorithm 1"}
 
 
-class ParameterError(PlainError, ValueError):
-    """A page's parameter of the wrong type, or with a name that nothing reads."""
+def check_parameters(namespace: Mapping[str, Any]) -> dict[str, Value]:
+    """Read the parameters of a page as the types that they are annotated with, and compare them with their ranges.
 
-
-def check_parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Compare the parameters of a page with the types they are annotated with.
+    Papermill gives a page numbers, ``True`` and ``False``, and everything else as text, which is read as the type.
 
     Args:
-        namespace: the page's globals; its annotated variables are the parameters.
+        namespace: the page's globals; its annotated variables are the parameters. The ranges and defaults are in the
+            sources of its cells, which IPython keeps there.
 
     Returns:
-        the parameters.
+        the parameters, each of its type.
 
     Raises:
-        ParameterError: for the first one whose value has another type (a whole number may stand for a float), and for
-            a plain value under any other name: papermill has put it there, and nothing would read it.
+        ParameterError: for the first one whose value has another type or is out of its range, and for a plain value
+            under any other name: papermill has put it there, and nothing would read it.
 
     Example:
         >>> check_parameters({"__annotations__": {"mu": float}, "mu": 1})
-        {'mu': 1}
+        {'mu': 1.0}
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    parameters = {name: namespace[name] for name in namespace.get("__annotations__", {})}
-    for name, value in namespace.items():
-        plain = isinstance(value, bool | int | float | str | list | dict | None)
-        ours = name.startswith("_") or name.isupper() or name in IPYTHON_NAMES  # the kernel's, and constants of modules
-        if plain and not ours and name not in parameters:
-            near = difflib.get_close_matches(name, parameters, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(parameters)}."
+    cells = [source for source in namespace.get("In", ()) if source]
+    above = list(itertools.takewhile(lambda cell: "begin(globals())" not in cell, cells))
+    names = {name for cell in above for name in _declared_in(cell)} if cells else None
+    annotations = namespace.get("__annotations__", {}).items()
+    known = {name: Parameter(name, _kind(kind), "", "") for name, kind in annotations if names is None or name in names}
+    for cell in cells:
+        known |= {name: parameter for name, parameter in _declared_in(cell).items() if name in known}
+    for name in _given(above) if cells else _plain_values(namespace):
+        if name not in known and not name.startswith(PAPERMILL):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}."
             raise ParameterError(f"This page has no parameter {name}; {hint}")
-    for name, value in parameters.items():
-        expected = namespace["__annotations__"][name]
+    check_kinds(known)
+    found = {}
+    for name, parameter in known.items():
         try:
-            TypeAdapter(expected).validate_python(value, strict=True)
-        except ValidationError:
-            kind = getattr(expected, "__name__", str(expected))
+            found[name] = parameter.read(namespace[name])
+        except ValueRefusedError as error:
+            given, words = namespace[name], parameter.as_option(raw="-r")
+            hint = f"; for example: papermill ... {words}" if words else "."
             raise ParameterError(
-                f"Parameter {name} is {value!r} ({type(value).__name__}), but it must be of type {kind}; "
-                f"for example: papermill ... -p {name} {_example(kind)}"
+                f"Parameter {name} is {shortened(given)} ({type(given).__name__}), but it must be {error}{hint}"
             ) from None
-    return parameters
+    return found
 
 
-def begin(namespace: Mapping[str, Any]) -> None:
+def _kind(annotation: object) -> str:
+    if isinstance(annotation, str):
+        return annotation
+    is_list = annotation is list
+    return f"list[{ANYTHING}]" if is_list else annotation.__name__ if type(annotation) is type else str(annotation)
+
+
+def _declared_in(cell: str) -> dict[str, Parameter]:
+    """What a cell declares; nothing, if it is no plain Python."""
+    try:
+        return declarations(cell)
+    except (SyntaxError, tokenize.TokenError):
+        return {}
+
+
+def _given(cells: Sequence[str]) -> list[str]:
+    """Names that cells assign without a type, as papermill does in a cell of its own."""
+    names = []
+    for cell in cells:
+        try:
+            nodes = ast.parse(cell).body
+        except SyntaxError:
+            continue
+        targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
+        names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return names
+
+
+def _plain_values(namespace: Mapping[str, Any]) -> list[str]:
+    """Names of plain values, but for the kernel's and for constants of modules."""
+    return [
+        name
+        for name, value in namespace.items()
+        if isinstance(value, bool | int | float | str | list | dict | None)
+        and not (name.startswith("_") or name.isupper() or name in IPYTHON_NAMES)
+    ]
+
+
+def begin(namespace: dict[str, Any]) -> None:
     """What the first cell of every page does: check the parameters, set the look, record what runs.
+
+    Args:
+        namespace: the page's globals; parameters that came as text are replaced by what was read of them.
 
     Raises:
         ParameterError: as :func:`check_parameters`.
         geodreg.workspace.devices.DeviceError: if a parameter ``device`` names one that this machine does not have.
     """
+    import torch
     from matplotlib_inline.backend_inline import set_matplotlib_formats
     from myst_nb import glue
 
     from geodreg.plotting import use_house_style
 
     parameters = check_parameters(namespace)
-    if "device" in parameters:
-        find_device(parameters["device"])
+    namespace.update(parameters)
+    device = str(parameters.get("device", "cpu"))
+    find_device(device)
     use_house_style()
     set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})
     packages = ("torch", "numpy", "scipy", "matplotlib")
     record = {
         "parameters": parameters,
         "commit": revision(),
-        "device": parameters.get("device", "cpu"),
+        "device": device,
         "threads": torch.get_num_threads(),
         "versions": {
             "python": platform.python_version(),
@@ -201,7 +249,3 @@ def describe_variant(
         f"{n_points} points. The paper's weights, 0.003 to 0.1, are weights in its Algorithm 1, and the same number in "
         "the loss does something else ({ref}`algorithm1`); {ref}`variants` has all figures together."
     )
-
-
-def _example(kind: str) -> str:
-    return {"float": "0.1", "int": "50", "bool": "true", "str": "straight"}.get(kind, "VALUE")

@@ -1,21 +1,45 @@
-"""The parameters of a page, read from its source and checked before anything runs."""
+"""The parameters of a page, as its parameters cell declares them; the one place where a value is compared with that."""
 
 from __future__ import annotations
 
+import ast
 import difflib
-import tempfile
+import io
+import json
+import shlex
+import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from geodreg.book.ranges import Interval, Names, range_in
+from geodreg.book.values import Value, ValueRefusedError, is_kind, kind_of, read_value
 from geodreg.errors import PlainError
 
-__all__ = ["PageError", "Parameter", "checked", "declared", "pair"]
+__all__ = [
+    "PageError",
+    "Parameter",
+    "ParameterError",
+    "check_kinds",
+    "checked",
+    "declarations",
+    "declared",
+    "pair",
+    "read_as",
+    "shortened",
+]
+
+LONGEST = 200  # characters of a value in a sentence
+TAG = "parameters"  # of the cell that papermill asks for
 
 
 class PageError(PlainError):
     """A page that cannot be run as asked, or that failed; the message says where and what to do."""
+
+
+class ParameterError(PlainError, ValueError):
+    """A page's parameter of the wrong type, out of its range, or with a name that nothing reads."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +48,69 @@ class Parameter:
 
     Attributes:
         name: of the variable.
-        kind: its annotation, such as ``float``.
+        kind: its annotation, such as ``float``; that of a bare ``list`` with the kind of the default's elements.
         default: as it stands in the cell.
         help: the comment behind it.
+        allowed: the range at the end of the comment, if there is one.
     """
 
     name: str
     kind: str
     default: str
     help: str
+    allowed: Interval | Names | None = None
+
+    def read(self, value: object) -> Value:
+        """A value as the declared kind, in the declared range.
+
+        Raises:
+            ValueRefusedError: if it is not; the message is what it must be.
+        """
+        found = read_value(self.kind, value)
+        if self.allowed is not None and not self.allowed.allows(found):
+            which = "one or more, each " if isinstance(found, list) else ""
+            raise ValueRefusedError(f"of type {self.kind}, {which}{self.allowed}")
+        return found
+
+    def as_option(self, raw: str = "-p") -> str:
+        """The default as words of a shell, such as ``-p mu 0.1``; empty if it is no plain value.
+
+        Args:
+            raw: the option for text that the ordinary one would take for a number; papermill's is ``-r``.
+
+        Example:
+            >>> Parameter("noises", "list[float]", "[0.0, 0.1]", "").as_option()
+            "-p noises '[0.0, 0.1]'"
+        """
+        try:
+            value = ast.literal_eval(self.default)
+        except (SyntaxError, ValueError):
+            return ""
+        text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, list) else self.default
+        option = raw if isinstance(value, str) and _looks_like_a_value(value) else "-p"
+        return f"{option} {self.name} {shlex.quote(text)}"
+
+
+def declarations(cell: str) -> dict[str, Parameter]:
+    """The parameters that the source of a cell declares, by name: ``mu: float = 0.1  # weight [0, inf)``.
+
+    Args:
+        cell: Python; what else it has is passed over.
+
+    Raises:
+        SyntaxError: if it is no Python.
+    """
+    tokens = tokenize.generate_tokens(io.StringIO(cell).readline)
+    tree = ast.parse(cell)
+    comments = {token.start[0]: token.string.lstrip("#").strip() for token in tokens if token.type == tokenize.COMMENT}
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            default, comment = ast.get_source_segment(cell, node.value) or "", comments.get(node.end_lineno or 0, "")
+            found[node.target.id] = Parameter(
+                node.target.id, _kind(node.annotation, node.value), default, comment, range_in(comment)
+            )
+    return found
 
 
 def pair(source: Path, notebook: Path) -> None:
@@ -47,21 +125,40 @@ def declared(source: Path) -> dict[str, Parameter]:
 
     Args:
         source: MyST text (``.md``) or a notebook (``.ipynb``).
+
+    Raises:
+        PageError: if its parameters cell is no Python, or declares a type whose values cannot be given from outside.
     """
-    import papermill
+    import jupytext
 
-    with tempfile.TemporaryDirectory() as scratch:
-        plain = Path(scratch) / f"{source.stem}.ipynb"
-        pair(source, plain)
-        found = papermill.inspect_notebook(plain)
-    return {
-        name: Parameter(name, entry["inferred_type_name"], entry["default"], entry["help"])
-        for name, entry in found.items()
-    }
+    cells = [cell for cell in jupytext.read(source).cells if TAG in cell.metadata.get("tags", [])]
+    try:
+        found = declarations(cells[0].source) if cells else {}
+    except (SyntaxError, tokenize.TokenError) as error:
+        raise PageError(f"{source.name}: the parameters cell is no Python: {error}.") from None
+    try:
+        check_kinds(found)
+    except ParameterError as error:
+        raise PageError(f"{source.name}: {error}") from None
+    return found
 
 
-def checked(source: Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Values for a page's parameters, each of the type that the page declares.
+def check_kinds(known: Mapping[str, Parameter]) -> None:
+    """See to it that values of all parameters can be given from outside.
+
+    Raises:
+        ParameterError: for the first one whose type has no notation.
+    """
+    for parameter in known.values():
+        if not is_kind(parameter.kind):
+            raise ParameterError(
+                f"Parameter {parameter.name} is declared as {parameter.kind}; declare it as float, int, bool, str, or "
+                "a list of one of these, such as list[float]."
+            )
+
+
+def checked(source: Path, given: Mapping[str, Any]) -> dict[str, Value]:
+    """Values for a page's parameters, each of the type and in the range that the page declares.
 
     Text is read as the declared type (``"0.1"`` as a float), since that is what a command line has. A whole number may
     stand for a float.
@@ -72,32 +169,58 @@ def checked(source: Path, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         PageError: for the first name that the page does not have, with the nearest one that it has, and for the first
-            value that is not of the declared type.
+            value that is not of the declared type, or not in the declared range.
     """
-    known = declared(source)
-    return {name: _value(source, known, name, value) for name, value in given.items()}
+    return read_as(declared(source), source.name, given, "-p")
 
 
-def _value(source: Path, known: Mapping[str, Parameter], name: str, value: object) -> object:
-    import yaml
-    from pydantic import FiniteFloat, TypeAdapter, ValidationError
+def read_as(known: Mapping[str, Parameter], page: str, given: Mapping[str, Any], option: str = "") -> dict[str, Value]:
+    """As :func:`checked`, for a page whose parameters were read before.
 
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        typed = {parameter.name: f"{parameter.name} ({parameter.kind})" for parameter in known.values()}
-        hint = f"did you mean {typed[near[0]]}?" if near else f"it has {', '.join(typed.values())}."
-        raise PageError(f"{source.name} has no parameter {name}; {hint}")
-    parameter = known[name]
-    kinds: dict[str, Any] = {"float": FiniteFloat, "int": int, "bool": bool, "str": str, "list": list}
-    expected = TypeAdapter(kinds[parameter.kind])
+    Args:
+        known: the parameters of the page.
+        page: its name, for the message.
+        given: values by name.
+        option: of the command line that the values are from, for the message; none if they are from a file.
+    """
+    found = {}
+    for name, value in given.items():
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+            typed = {parameter.name: f"{parameter.name} ({parameter.kind})" for parameter in known.values()}
+            hint = f"did you mean {typed[near[0]]}?" if near else f"it has {', '.join(typed.values()) or 'none'}."
+            raise PageError(f"{page} has no parameter {name}; {hint}")
+        try:
+            found[name] = known[name].read(value)
+        except ValueRefusedError as error:
+            words = known[name].as_option() if option else ""
+            hint = f"such as its default {known[name].default}" + (f": {words}" if words else ".")
+            raise PageError(f"{page}: parameter {name} is {shortened(value)}, but it must be {error}, {hint}") from None
+    return found
+
+
+def shortened(value: object) -> str:
+    """A value as Python writes it, the end of a very long one cut off."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _kind(annotation: ast.expr, default: ast.expr) -> str:
+    kind = annotation.value if isinstance(annotation, ast.Constant) else ast.unparse(annotation)
+    if kind != "list":
+        return str(kind)
     try:
-        if parameter.kind == "list" and isinstance(value, str):
-            return expected.validate_python(yaml.safe_load(value), strict=True)
-        if isinstance(value, str):
-            return expected.validate_strings(value)
-        return expected.validate_python(value, strict=True)
-    except (ValidationError, yaml.YAMLError):
-        raise PageError(
-            f"{source.name}: parameter {name} is {value!r}, but it must be of type {parameter.kind}, "
-            f"such as its default {parameter.default}."
-        ) from None
+        return kind_of(ast.literal_eval(default))
+    except ValueError:
+        return kind_of([])
+
+
+def _looks_like_a_value(text: str) -> bool:
+    """Whether papermill's ``-p`` would make something else of a text."""
+    if text in ("True", "False", "None"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from geodreg.book.notebook import RECORD, VARIANT
+from geodreg.errors import PlainError
 from geodreg.models.store import model_path, read_card
+from geodreg.workspace.files import write_whole
 
 __all__ = ["provenance_page", "variants_table"]
 
@@ -30,7 +31,10 @@ def provenance_page(notebooks: Sequence[Path], models: Sequence[str]) -> str:
     Raises:
         ValueError: if a notebook holds no record of its run.
     """
-    records = {path: (_required(path), json.loads(path.read_text())["metadata"]["papermill"]) for path in notebooks}
+    records = {
+        path: (_required(path), json.loads(path.read_text(encoding="utf-8"))["metadata"]["papermill"])
+        for path in notebooks
+    }
     runs = [
         (f"{{doc}}`figures/{path.stem}`", _settings(run["parameters"]), f"`{run['commit']}`", run["device"],
          run["threads"], papermill["start_time"][:19].replace("T", " "), f"{papermill['duration']:.0f}")
@@ -70,7 +74,7 @@ def _required(path: Path) -> dict[str, Any]:
 
 
 def _record(path: Path, name: str) -> dict[str, Any] | None:
-    for cell in json.loads(path.read_text())["cells"]:
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         for output in cell.get("outputs", []):
             if output.get("metadata", {}).get("scrapbook", {}).get("name", "").endswith(name):
                 text = next(value for kind, value in output["data"].items() if kind.endswith("text/plain"))
@@ -133,18 +137,26 @@ def main(
     out: Annotated[Path, typer.Option(help="Text to write.")],
 ) -> None:
     """Write the tables of the provenance page."""
+    try:
+        _write(notebooks, out)
+    except (PlainError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+def _write(notebooks: Sequence[Path], out: Path) -> None:
     models = sorted({name for path in notebooks for name in _models(path)})
     out.parent.mkdir(parents=True, exist_ok=True)
     for name in models:
         for file, *_ in PICTURES:
             if file in read_card(name)["files"]:
-                shutil.copy(model_path(name, file), out.parent / _picture(name, file))
-    out.write_text(provenance_page(notebooks, models) + "\n")
-    out.with_name("variants.md").write_text(variants_table(notebooks) + "\n")
+                write_whole(out.parent / _picture(name, file), model_path(name, file).read_bytes())
+    write_whole(out, f"{provenance_page(notebooks, models)}\n".encode())
+    write_whole(out.with_name("variants.md"), f"{variants_table(notebooks)}\n".encode())
 
 
 def _models(path: Path) -> list[str]:
-    names: list[str] = json.loads(path.read_text())["metadata"].get("geodreg", {}).get("models", [])
+    names: list[str] = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("geodreg", {}).get("models", [])
     return names
 
 

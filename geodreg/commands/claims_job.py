@@ -9,13 +9,8 @@ import typer
 
 from geodreg.commands.command_group import PlainGroup
 from geodreg.models.store import read_card
-from geodreg.models.zoo import load_model
 from geodreg.paper.verdict.definitions import ClaimsError, read_definitions
-from geodreg.paper.verdict.effects import effects_of, verdict_of
-from geodreg.paper.verdict.measures import Subject, measure
 from geodreg.paper.verdict.plan import COMMITTED, Job, jobs, limited, out_folder, parts_folder
-from geodreg.paper.verdict.presentation import effects_table
-from geodreg.paper.verdict.store import write_tables
 from geodreg.workspace.files import has_its_sum, write_sum, write_whole
 
 app = typer.Typer(cls=PlainGroup, no_args_is_help=True, add_completion=False, help="The commands behind `make claims`.")
@@ -27,6 +22,9 @@ Seeds = Annotated[int | None, typer.Option(help="Training seeds or persons of ea
 @app.command("measure")
 def measure_command(table: str, model: str, label: str, out: Path, pairs: Pairs = None) -> None:
     """Measure one table of one model, and write it to OUT, with its sum beside it."""
+    from geodreg.models.zoo import load_model
+    from geodreg.paper.verdict.measures import Subject, measure
+
     definitions, _ = read_definitions()
     size = limited(definitions.sizes[model], pairs, None)
     job = Job(table, model, label)
@@ -46,6 +44,10 @@ def collect_command(
 ) -> None:
     """Put the tables that were measured together, and print what they say."""
     import pandas as pd
+
+    from geodreg.paper.verdict.effects import effects_of, verdict_of
+    from geodreg.paper.verdict.presentation import effects_table
+    from geodreg.paper.verdict.store import write_tables
 
     definitions, _ = read_definitions()
     chosen = None if claim is None else definitions.claim(claim)

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
+from geodreg.book.values import read_yaml
 from geodreg.commands.command_group import ParametersCommand, PlainGroup, starting_with
 from geodreg.commands.info import info_command, models_state, verify_data
 from geodreg.commands.interpolate import interpolate_command
 from geodreg.commands.pages import run_command, sweep_command
-from geodreg.datasets import DataError, fetch_mnist, fetch_yale
-from geodreg.training.recipes import RECIPES, train
+from geodreg.datasets.root import DataError
+from geodreg.training.names import MODELS
+from geodreg.workspace.home import ensure_home
 
 DATA = ("mnist", "yale")
 
@@ -36,12 +37,13 @@ def main() -> None:
 
     Exit code 0: done; 1: not done, for the reason in the last sentence; 2: a command or an option that is not there.
     """
+    ensure_home()
 
 
 @app.command("train", epilog="Example: geodreg train mnist-vae --data-root data/raw")
 def train_command(
     model: Annotated[
-        str, typer.Argument(help=f"One of {', '.join(RECIPES)}.", autocompletion=starting_with(lambda: RECIPES))
+        str, typer.Argument(help=f"One of {', '.join(MODELS)}.", autocompletion=starting_with(lambda: MODELS))
     ],
     seed: Annotated[int | None, typer.Option(help="Seed of weights, batches and samples.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data, for the VAE.", min=1)] = None,
@@ -58,7 +60,10 @@ def train_command(
     ),
 ) -> None:
     """Train one of the book's models, and write its weights and its card."""
-    own = {"seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
+    from geodreg.training.recipes import train
+
+    options = {"seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
+    own = {name: value for name, value in options.items() if value is not None}
     folder = train(model, out, data_root, **{**dict(map(_setting, settings or [])), **own})
     typer.echo(f"Written: {folder}")
 
@@ -78,6 +83,8 @@ def fetch(
     """Download a data set into a data root and check its sums."""
     if name not in DATA:
         raise DataError(f"There is no data set {name!r} to fetch; choose {' or '.join(DATA)}.")
+    from geodreg.datasets import fetch_mnist, fetch_yale
+
     try:
         typer.echo(f"Ready: {fetch_mnist(root) if name == 'mnist' else fetch_yale(root, subject)}")
     except OSError as error:
@@ -101,8 +108,8 @@ def _tell(lines: list[tuple[str, bool]]) -> None:
 
 
 def _setting(text: str) -> tuple[str, object]:
-    """Name and value of ``NAME=VALUE``, the value read as YAML."""
+    """Name and value of ``NAME=VALUE``, the value read as YAML with numbers as text, which the setting's type reads."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ValueError(f"{text!r} is no setting; write NAME=VALUE, such as latent_dim=16.")
-    return name.strip(), yaml.safe_load(value)
+    return name.strip(), read_yaml(value)

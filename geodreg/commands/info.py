@@ -6,12 +6,12 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
 import typer
 
-from geodreg.datasets import DataError, data_root, find_data_root, verify_mnist, verify_yale
-from geodreg.models import ModelError, model_folder, model_path, read_card
-from geodreg.training.recipes import RECIPES
+import geodreg
+from geodreg.datasets.root import DataError, data_root, find_data_root
+from geodreg.models.store import ModelError, model_folder, model_path, read_card
+from geodreg.training.names import MODELS
 from geodreg.workspace.revision import revision
 
 __all__ = ["info_command", "models_state", "verify_data"]
@@ -21,7 +21,9 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "matplotlib", "papermill",
 
 def info_command() -> None:
     """Versions, devices, data and weights, each file checked against its sum."""
-    typer.echo(f"geodreg {version('geodreg')} ({revision()}), Python {platform.python_version()}, {platform.system()}")
+    import torch
+
+    typer.echo(f"geodreg {geodreg.__version__} ({revision()}), Python {platform.python_version()}, {platform.system()}")
     typer.echo(", ".join(f"{package} {_version(package)}" for package in PACKAGES))
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     typer.echo(f"Devices: cpu with {torch.get_num_threads()} threads" + "".join(f", {name}" for name in gpus))
@@ -36,7 +38,7 @@ def info_command() -> None:
 def models_state() -> list[tuple[str, bool]]:
     """A line for each model, and whether it is whole."""
     lines = []
-    for name in RECIPES:
+    for name in MODELS:
         try:
             folder, card = model_folder(name), read_card(name)
             for file in card["files"]:
@@ -60,6 +62,8 @@ def verify_data(named: Path | None = None) -> list[tuple[str, bool]]:
     root = data_root(named) if named else find_data_root()
     if root is None:
         return [("Data root: none (GEODREG_DATA is not set and there is no data/raw); no page needs one", True)]
+    from geodreg.datasets import verify_mnist, verify_yale
+
     lines = [(f"Data root: {root}", True)]
     for name, verify in (("MNIST", verify_mnist), ("Extended Yale B", verify_yale)):
         try:

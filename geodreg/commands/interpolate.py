@@ -6,29 +6,26 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
-from torch import Tensor
 
 from geodreg.commands.command_group import starting_with
+from geodreg.commands.pictures import read_picture
 from geodreg.errors import PlainError
-from geodreg.geometry.manifold import LatentManifold
-from geodreg.interpolation.invert import invert
-from geodreg.models.zoo import TrainedModel, load_model
-from geodreg.paper.comparison import NAMES, compare, tabulate_paths
-from geodreg.paper.endpoints import choose_endpoints
-from geodreg.training.recipes import RECIPES
+from geodreg.paper.labels import NAMES
+from geodreg.training.names import MODELS
 from geodreg.workspace.devices import find_device
 from geodreg.workspace.files import write_whole
 
 if TYPE_CHECKING:
-    from PIL import Image
+    import torch
+    from torch import Tensor
+
+    from geodreg.geometry.manifold import LatentManifold
+    from geodreg.models.zoo import TrainedModel
 
 __all__ = ["interpolate_command"]
 
 FORMATS = (".png", ".svg", ".pdf")
-DEEP = "I"  # beginning of Pillow's modes of 16 bits
-LIGHT = 0.5  # mean grey value above which a picture is taken for ink on paper
 
 
 class InterpolationError(PlainError):
@@ -40,7 +37,7 @@ def interpolate_command(
         str,
         typer.Option(
             help="One of the trained models; `geodreg models` lists them.",
-            autocompletion=starting_with(lambda: RECIPES),
+            autocompletion=starting_with(lambda: MODELS),
         ),
     ],
     out: Annotated[Path, typer.Option(help="The picture: .png, .svg or .pdf.")],
@@ -63,6 +60,11 @@ def interpolate_command(
         raise InterpolationError(f"--out is {out}; give it a name that ends with one of {', '.join(FORMATS)}.")
     if (pair is None) == (first is None and last is None) or (first is None) != (last is None):
         raise InterpolationError("Say between what: either --pair NUMBER, or --from PICTURE --to PICTURE.")
+    from geodreg.geometry.manifold import LatentManifold
+    from geodreg.models.zoo import load_model
+    from geodreg.paper.comparison import compare, tabulate_paths
+    from geodreg.paper.endpoints import choose_endpoints
+
     for file in (out, table):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -87,6 +89,10 @@ def ends_from_pictures(
     model: TrainedModel, manifold: LatentManifold, pictures: list[Path], seed: int
 ) -> tuple[Tensor, Tensor]:
     """Latents whose images are nearest to two pictures, ``(1, d)`` each; says how near that is."""
+    import torch
+
+    from geodreg.interpolation.invert import invert
+
     with torch.no_grad():
         shape = manifold.generate(torch.zeros(1, model.latent_dim, device=_device(manifold))).shape[1:]
     if len(shape) != 2:
@@ -97,50 +103,6 @@ def ends_from_pictures(
         share = residual.item() / max(own.norm().item(), 1e-12)
         typer.echo(f"{path}: the nearest image of {model.name} differs by {share:.0%} of the picture's norm.")
     return found.z[:1], found.z[1:]
-
-
-def read_picture(path: Path, shape: tuple[int, int], ink: bool) -> Tensor:
-    """A picture in grey values of a given size, ``(height, width)``, from 0 to 1.
-
-    Args:
-        path: any format that Pillow reads; what is transparent is taken for white paper.
-        shape: height and width; a picture of another size is resized.
-        ink: whether the model has bright ink on dark; a picture of dark ink on a bright ground is turned around then.
-
-    Raises:
-        InterpolationError: if it cannot be read.
-    """
-    import numpy as np
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            grey = _grey(image)
-    except Exception as error:  # noqa: BLE001 - a damaged picture raises whatever its decoder stumbles over
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InterpolationError(
-            f"{path} is no picture that can be read ({reason}); give a PNG, JPEG or PGM file."
-        ) from None
-    if grey.size != (shape[1], shape[0]):
-        typer.echo(f"{path}: resized from {grey.size[0]} x {grey.size[1]} to {shape[1]} x {shape[0]} pixels.")
-        grey = grey.resize((shape[1], shape[0]), Image.Resampling.BOX)
-    x = torch.from_numpy(np.array(grey)).clamp(0.0, 1.0)
-    if ink and x.mean() > LIGHT:
-        typer.echo(f"{path}: taken for dark ink on a bright ground, and turned around.")
-        x = 1.0 - x
-    return x
-
-
-def _grey(image: Image.Image) -> Image.Image:
-    """Grey values from 0 to 1 in floating point, of 8 or 16 bits, on white where the picture is transparent."""
-    from PIL import Image
-
-    if image.mode.startswith(DEEP):  # convert would cut all values off at 255
-        return image.convert("F").point(lambda value: value / 65535.0)
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return image.convert("L").convert("F").point(lambda value: value / 255.0)
 
 
 def _with_images(model: TrainedModel) -> TrainedModel:

@@ -14,6 +14,7 @@ import typer
 
 from geodreg.book.execution import run_page
 from geodreg.book.parameters import PageError, declared
+from geodreg.book.sweeps.columns import check_known_columns, check_table
 from geodreg.book.sweeps.definition import NOTEBOOKS, page_names, read_sweep, sweep_names
 from geodreg.book.sweeps.results import Ending, prepare
 from geodreg.book.sweeps.summary import INDEX, write_summary
@@ -45,6 +46,10 @@ def run_command(
             typer.echo(f"{parameter.name}: {parameter.kind} = {parameter.default}  {parameter.help}")
         return
     given = dict(map(_split, parameters or []))
+    if "" in given:
+        raise PageError(
+            "-p wants the name of a parameter and a value, such as -p seed 1; `--show` lists the parameters."
+        )
     output = out or Path("runs", "pages", source.stem, "page.ipynb")
     if output.suffix != ".ipynb":
         raise PageError(f"--out is {output}, which is no notebook; give a name that ends with .ipynb.")
@@ -64,11 +69,14 @@ def sweep_command(
     """Run a sweep, in parallel, and sum it up; what is there already is not run again."""
     sweep = read_sweep(name)
     runs = sweep.runs()
-    command = [sys.executable, "-m", "snakemake", "--snakefile", "sweep.smk", "--config", f"sweep={name}"]
+    check_table(sweep)
+    check_known_columns(sweep, runs)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "sweep.smk", "--config", f"sweep={sweep.file}"]
     command += ["--profile", str(profile)] if profile else ["--cores", str(cores)]
     command += ["--keep-going", "--retries", "1", "--rerun-incomplete", "--nolock", "--quiet", "host", "reason"]
     with alone(sweep.folder, f"the sweep {name}"):
-        prepare(sweep)
+        for sentence in prepare(sweep):
+            typer.echo(sentence, err=True)
         if dry_run:
             raise typer.Exit(subprocess.run([*command, "--dry-run"], check=False).returncode)  # noqa: S603
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own command

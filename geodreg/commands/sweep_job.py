@@ -11,6 +11,7 @@ from geodreg.book.sweeps.chapters import add_chapters
 from geodreg.book.sweeps.definition import read_sweep
 from geodreg.book.sweeps.results import execute
 from geodreg.commands.command_group import PlainGroup
+from geodreg.workspace.home import ensure_home
 
 app = typer.Typer(cls=PlainGroup, no_args_is_help=True, add_completion=False, help="The commands behind `make sweep`.")
 
@@ -35,6 +36,7 @@ def chapters_command(
 @app.callback()
 def main() -> None:
     """The commands behind `make sweep`."""
+    ensure_home()  # a node of a cluster may have none
 
 
 if __name__ == "__main__":

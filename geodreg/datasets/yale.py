@@ -50,7 +50,7 @@ class Faces:
 @cache
 def yale_checksums() -> dict[str, str]:
     """SHA-256 of the files of every known subject, by path such as ``yaleB22/yaleB22_P00A+000E+00.pgm``."""
-    lines = (files("geodreg.datasets") / "yale_b.sha256").read_text().splitlines()
+    lines = (files("geodreg.datasets") / "yale_b.sha256").read_text(encoding="utf-8").splitlines()
     return {path: sha256 for sha256, path in (line.split() for line in lines)}
 
 

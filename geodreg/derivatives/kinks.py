@@ -17,6 +17,7 @@ N_WEIGHTS = 4  # random ones of the numbers of a data point
 JUMPS = 0.2  # share of the slope's changes that the second derivative does not explain
 
 
+@torch.inference_mode(False)
 def is_kinked(function: Callable[[Tensor], Tensor], z: Tensor, push: Push = tangents_by_vmap) -> bool:
     r"""Whether the Jacobian of a row-wise function jumps on a segment from one latent to the next.
 
@@ -34,7 +35,7 @@ def is_kinked(function: Callable[[Tensor], Tensor], z: Tensor, push: Push = tang
         >>> is_kinked(torch.relu, z), is_kinked(torch.sin, z), is_kinked(lambda z: 2 * z, z)
         (True, False, False)
     """
-    z = z[: N_SEGMENTS + 1].detach()
+    z = z[: N_SEGMENTS + 1].detach().clone()
     z = torch.cat([z, z + 1.0]) if len(z) == 1 else z
     return any(_jumps(function, one, other - one, push) for one, other in pairwise(z.split(1)))
 

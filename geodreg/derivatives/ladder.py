@@ -109,6 +109,7 @@ class Ladder:
         """The same for another function of the generator, by the rung that was chosen."""
         return tangents_by_vmap(function, z) if self.rung is None else RUNGS[self.rung.name](function, z)
 
+    @torch.inference_mode(False)  # the caller's mode must not reach the gradients that are compared
     def choose(self, z: Tensor) -> Rung:
         """The rung for latents ``(n, d)``, from now on.
 
@@ -123,6 +124,7 @@ class Ladder:
         self._follows_steps = False
         return [name for name in RUNGS if name not in self._failed]
 
+    @torch.inference_mode(False)  # the caller's mode must not reach the gradients that are compared
     def check(self, z: Tensor, twice: bool) -> None:
         """Refuse a generator whose derivatives are not those of its values, or not there.
 
@@ -148,6 +150,7 @@ class Ladder:
                 "method='geodesic', or write the generator with torch operations that have second derivatives."
             )
 
+    @torch.inference_mode(False)  # the caller's mode must not reach the gradients that are compared
     def confirm(self, z: Tensor) -> None:
         """Compare the chosen rung with another one at other latents ``(n, d)``, those of a solution.
 
@@ -158,7 +161,7 @@ class Ladder:
             return
         before = self.rung
         names = list(RUNGS)
-        found = self._compared(names[names.index(before.name) :], *_trial(self.function, z))
+        found = self._compared(names[names.index(before.name) :], *_trial(self.function, z, FEW_DIRECTIONS))
         if found.name != before.name:
             raise DerivativeError(
                 f"The derivatives by {before.name!r} were right where the solve began and are not where it ended; "
@@ -223,20 +226,22 @@ class Ladder:
         return any(outcome.values.shape[1] > MANY_NUMBERS for outcome in outcomes.values())
 
 
-def _trial(function: DifferentiableCall, z: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+def _trial(
+    function: DifferentiableCall, z: Tensor, n_variables: int = DIRECTIONS
+) -> tuple[Callable[[Tensor], Tensor], Tensor]:
     """A function and two points to compare rungs at, precise where that is possible.
 
     Instead of many variables there are a few directions at random.
     """
-    precise, z = _precise(function, z.detach()[[0, -1]])
+    precise, z = _precise(function, z.detach()[[0, -1]] if len(z) > 1 else z.detach().clone())
     d = z.shape[-1]
-    if d <= DIRECTIONS:
+    if d <= n_variables:
         return precise, z
     chance = torch.Generator().manual_seed(0)
     some = torch.randn(FEW_DIRECTIONS, d, generator=chance, dtype=torch.float64, device="cpu").to(z) / d**0.5
     origin = z[:1]
-    points = torch.zeros(2, FEW_DIRECTIONS, dtype=z.dtype, device=z.device)
-    points[1] = 0.1
+    points = torch.zeros(len(z), FEW_DIRECTIONS, dtype=z.dtype, device=z.device)
+    points[1:] = 0.1
     return lambda t: precise(origin + t @ some), points
 
 
@@ -294,6 +299,7 @@ def _first_line(error: Exception) -> str:
     return line if len(line) <= LONG else line[:LONG] + "..."
 
 
+@torch.inference_mode(False)
 def check_products(function: DifferentiableCall, z: Tensor, twice: bool) -> None:
     """Refuse a generator whose products with its Jacobian, by reverse mode alone, are not what small steps show.
 

@@ -104,7 +104,8 @@ class LatentManifold:
                 "measured."
             )
         self.generator = generator
-        self.prior = prior if prior is not None else Normal(0.0, 1.0)
+        # log_prior looks at the support itself; torch's own check of it stops torch.func.vmap in older releases
+        self.prior = prior if prior is not None else Normal(0.0, 1.0, validate_args=False)
         self.noise = float(noise)
         self.ambient = ambient
         self.latent_shape = None if latent_shape is None else _checked_shape(latent_shape)

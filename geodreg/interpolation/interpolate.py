@@ -190,7 +190,7 @@ class _Task:
                 groups.append(_measured(solve, self.method, solution, duration))
         paths = join(groups)
         if self.method in SOLVED and not isinstance(self.solver, MatrixFree):
-            self.manifold.ladder.confirm(paths.z[[0, -1], n_points // 2])
+            self.manifold.ladder.confirm(paths.z[:2, n_points // 2])
         paths = replace(paths, z=paths.z.to(self.start.dtype), x=paths.x.to(self.start.dtype) if half else paths.x)
         return paths.unflatten(batch)
 

@@ -3,11 +3,18 @@
 :func:`load_model` finds one by name and checks it against its card; :mod:`~geodreg.models.store` has the search order.
 """
 
-from geodreg.models.convolutional import FaceDiscriminator, FaceGenerator
-from geodreg.models.judge import REJECT, Judge
-from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator, perceptron
-from geodreg.models.store import ModelError, model_folder, model_path, read_card, read_table
-from geodreg.models.zoo import TrainedModel, load_judge, load_model
+from typing import TYPE_CHECKING
+
+from geodreg.workspace.lazy import lazily
+
+if TYPE_CHECKING:
+    from geodreg.models.convolutional import FaceDiscriminator, FaceGenerator
+    from geodreg.models.judge import REJECT, Judge
+    from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator, perceptron
+    from geodreg.models.store import ModelError, model_folder, model_path, read_card, read_table
+    from geodreg.models.zoo import TrainedModel, load_judge, load_model
+else:
+    __getattr__, __dir__ = lazily(__name__, __file__)
 
 __all__ = [
     "REJECT",

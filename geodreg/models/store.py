@@ -10,22 +10,20 @@ SHA-256 of every other file in the folder) and files derived from model and data
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
-
 from geodreg.errors import PlainError
-from geodreg.workspace.files import sha256_of
+from geodreg.workspace.files import FileError, sha256_of, write_whole
 from geodreg.workspace.places import places
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import Tensor, nn
 
 __all__ = ["ModelError", "model_folder", "model_path", "read_card", "read_table", "read_weights", "write_model"]
 
@@ -75,15 +73,19 @@ def model_path(name: str, file: str, models: Path | None = None) -> Path:
     """
     path = model_folder(name, models) / file
     expected = read_card(name, models)["files"].get(file)
-    if expected is None or not path.is_file():
+    found = None
+    if expected is not None:
+        for place in (path, _beside(path.parent, file, expected), path):  # it may be moved at this moment
+            if place.is_file():
+                found = sha256_of(place)
+                if found == expected:
+                    return place
+    if found is None:
         raise ModelError(f"{path} is missing; restore it, or retrain with `geodreg train {name}`.")
-    found = sha256_of(path)
-    if found != expected:
-        raise ModelError(
-            f"{path} is damaged: its sha256 is {found}, the card says {expected}; "
-            f"restore it, or retrain with `geodreg train {name}`."
-        )
-    return path
+    raise ModelError(
+        f"{path} is damaged: its sha256 is {found}, the card says {expected}; "
+        f"restore it, or retrain with `geodreg train {name}`."
+    )
 
 
 def read_table(name: str, file: str, models: Path | None = None) -> pd.DataFrame:
@@ -121,25 +123,43 @@ def write_model(
 ) -> Path:
     """Write a model's folder below ``out``, all of it or nothing; an earlier one is replaced.
 
+    The card is moved into its place when all other files lie beside the earlier ones under names of their own. This one
+    move makes the folder the new model; a process that is killed before leaves the earlier one, after it the new one.
+
     Args:
         name: of the model.
         weights: the state of the module.
         card: what made it; the sums of the files are added.
         derived: further files by name.
         out: folder of models.
+
+    Raises:
+        geodreg.workspace.files.FileError: if a file cannot be written; the earlier model is as it was.
     """
     from safetensors.torch import save
 
-    out.mkdir(parents=True, exist_ok=True)
     files = {WEIGHTS: save({key: tensor.contiguous() for key, tensor in weights.items()}), **derived}
-    card = {**card, "files": {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}}
-    with tempfile.TemporaryDirectory(dir=out) as scratch:
-        new, old = Path(scratch) / "new", Path(scratch) / "old"
-        new.mkdir()
+    sums = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
+    folder = out / name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
         for file, content in files.items():
-            (new / file).write_bytes(content)
-        (new / CARD).write_text(json.dumps(card, indent=1) + "\n")
-        if (out / name).exists():
-            shutil.move(out / name, old)
-        shutil.move(new, out / name)
-    return out / name
+            write_whole(_beside(folder, file, sums[file]), content)
+        write_whole(folder / CARD, (json.dumps({**card, "files": sums}, indent=1) + "\n").encode())
+    except FileError:
+        for file in files:
+            _beside(folder, file, sums[file]).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where there was an earlier model it is not empty
+            folder.rmdir()
+        raise
+    for file in files:
+        _beside(folder, file, sums[file]).replace(folder / file)
+    for left in folder.iterdir():  # of the earlier model, or of a process that was killed
+        if left.is_file() and left.name not in {CARD, *files}:
+            left.unlink()
+    return folder
+
+
+def _beside(folder: Path, file: str, sha256: str) -> Path:
+    """Where a file of a new model lies until it takes its place."""
+    return folder / f"{file}.{sha256[:12]}.new"

@@ -12,14 +12,12 @@ from torch import Tensor
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import Settings, interpolate
 from geodreg.interpolation.paths import Paths, Profile
+from geodreg.paper.labels import LABELS, NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["LABELS", "NAMES", "compare", "medians", "paired_differences", "random_pairs", "summarise", "tabulate_paths"]
-
-NAMES = {"geodreg": "GeodReg", "geodesic": "Geod", "straight": "StraightZ", "slerp": "Slerp"}
-"""The paper's names of its methods, in its order, and of one that it does not have."""
 
 
 def compare(
@@ -86,20 +84,6 @@ def summarise(
         table["status"] = path.status.flatten().astype(str)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-LABELS = {
-    "length": "length",
-    "nll_mean": "mean NLL",
-    "nll_max": "largest NLL",
-    "gap": "longest chord / mean chord",
-    "iterations": "iterations",
-    "excess": "excess length",
-    "distance": "distance from the line",
-    "accepted": "accepted by the judge",
-    "condition": "condition number",
-}
-"""What columns of a summary are called in a table that is read."""
 
 
 def medians(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:

@@ -1,27 +1,34 @@
 """The figures of the book, drawn from paths, manifolds and tables; nothing is solved or measured."""
 
-from geodreg.plotting.algorithm import plot_course, plot_steps
-from geodreg.plotting.diagrams import plot_diagrams
-from geodreg.plotting.effects import plot_effects
-from geodreg.plotting.limits import plot_acceptance_by_nll, plot_fold, plot_sensitivity
-from geodreg.plotting.plane import (
-    animate_solution,
-    latent_grid,
-    plot_curves,
-    plot_density,
-    plot_grid,
-    plot_mismatch,
-    plot_plane,
-    plot_points,
-    plot_starts,
-)
-from geodreg.plotting.reliability import plot_reliability
-from geodreg.plotting.scenes import plot_rows
-from geodreg.plotting.speed import plot_cost, plot_time_to_gap
-from geodreg.plotting.straightness import plot_excess, plot_references, plot_spectra, plot_straightness
-from geodreg.plotting.strips import plot_interpolations, plot_nine
-from geodreg.plotting.style import METHOD_STYLE, use_house_style
-from geodreg.plotting.training import plot_acceptance, plot_weights
+from typing import TYPE_CHECKING
+
+from geodreg.workspace.lazy import lazily
+
+if TYPE_CHECKING:
+    from geodreg.plotting.algorithm import plot_course, plot_steps
+    from geodreg.plotting.diagrams import plot_diagrams
+    from geodreg.plotting.effects import plot_effects
+    from geodreg.plotting.limits import plot_acceptance_by_nll, plot_fold, plot_sensitivity
+    from geodreg.plotting.plane import (
+        animate_solution,
+        latent_grid,
+        plot_curves,
+        plot_density,
+        plot_grid,
+        plot_mismatch,
+        plot_plane,
+        plot_points,
+        plot_starts,
+    )
+    from geodreg.plotting.reliability import plot_reliability
+    from geodreg.plotting.scenes import plot_rows
+    from geodreg.plotting.speed import plot_cost, plot_time_to_gap
+    from geodreg.plotting.straightness import plot_excess, plot_references, plot_spectra, plot_straightness
+    from geodreg.plotting.strips import plot_interpolations, plot_nine
+    from geodreg.plotting.style import METHOD_STYLE, use_house_style
+    from geodreg.plotting.training import plot_acceptance, plot_weights
+else:
+    __getattr__, __dir__ = lazily(__name__, __file__)
 
 __all__ = [
     "METHOD_STYLE",

@@ -18,7 +18,7 @@ from torch import Tensor
 from geodreg.geometry.curve import along, chord_norms, equal_length_positions
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.paths import Paths
-from geodreg.paper.comparison import NAMES
+from geodreg.paper.labels import NAMES
 from geodreg.plotting.style import BACKGROUND, DATA_COLOR, METHOD_STYLE, MODEL_COLOR
 
 __all__ = [

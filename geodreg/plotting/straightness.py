@@ -12,7 +12,7 @@ import torch
 from matplotlib.figure import Figure
 
 from geodreg.interpolation.paths import Paths
-from geodreg.paper.comparison import NAMES
+from geodreg.paper.labels import NAMES
 from geodreg.paper.metrics import cosine_dissimilarity
 from geodreg.plotting.style import METHOD_STYLE
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from geodreg.interpolation.paths import Paths
-from geodreg.paper.comparison import NAMES
+from geodreg.paper.labels import NAMES
 from geodreg.plotting.style import HATCHES, METHOD_STYLE
 
 __all__ = ["plot_interpolations", "plot_nine"]

@@ -52,6 +52,7 @@ class Distances:
         return self.matrix > (1.0 + tolerance) * shortest
 
 
+@torch.inference_mode(False)  # the caller's mode must not reach the derivatives taken here
 def geodesic_distances(
     manifold: LatentManifold | Callable[[Tensor], Tensor],
     points: Tensor,

@@ -57,6 +57,7 @@ class _State:
     norm: float  # of the velocity, by the metric
 
 
+@torch.inference_mode(False)  # the caller's mode must not reach the derivatives taken here
 def frechet_mean(
     manifold: LatentManifold | Callable[[Tensor], Tensor],
     points: Tensor,

@@ -76,7 +76,7 @@ class GraphStart:
                 .clamp(LEAST_WEIGHT, LARGE)
                 .sqrt()
             )
-            edges = np.concatenate([inner, outer])
+            edges = np.concatenate([inner, outer]).astype(np.int32)  # SciPy before 1.13 finds paths in no other graph
             graph = csr_array((weights.cpu().numpy(), edges.T), shape=(len(nodes), len(nodes)))
             route = _shortest_path(graph, self.n_samples, self.n_samples + 1)
             if len(route) == 1:

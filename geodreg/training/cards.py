@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+import geodreg
 from geodreg.models.store import write_model
 from geodreg.training.loop import Run
 from geodreg.training.pictures import loss_curves
+from geodreg.workspace.revision import sum_of_sources
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Order", "table_bytes"]
+__all__ = ["Order", "table_bytes", "versions"]
 
 
 OWN_OPTIONS = ("seed", "epochs", "steps", "subject")  # of `geodreg train`; other settings are given with --set
@@ -83,7 +85,8 @@ class Order:
             "command": " ".join([f"geodreg train {self.name}", *(_option(key, value) for key, value in options)]),
             "seconds": round(run.seconds, 1),
             "threads": torch.get_num_threads(),
-            "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "geodreg")}},
+            "versions": versions(),
+            "sources": sum_of_sources(),
             "curve": _rounded(run.curve),
             **({"milestones": _rounded(run.milestones)} if run.milestones else {}),
         }
@@ -91,6 +94,12 @@ class Order:
         folder = write_model(self.name, module.state_dict(), card, files, self.out)
         run.finish()
         return folder
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that decide what a training ends with."""
+    packages = {package: version(package) for package in ("torch", "numpy")}
+    return {"python": platform.python_version(), **packages, "geodreg": geodreg.__version__}
 
 
 def _option(name: str, value: object) -> str:

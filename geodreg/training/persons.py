@@ -7,7 +7,7 @@ from pathlib import Path
 from geodreg.datasets.yale import check_subject
 from geodreg.models.store import ModelError
 from geodreg.models.zoo import TrainedModel, load_model
-from geodreg.training.recipes import train
+from geodreg.training.once import train_once
 
 __all__ = ["person_model"]
 
@@ -19,7 +19,8 @@ def person_model(subject: str, retrain: bool, steps: int | None = None, out: Pat
 
     Args:
         subject: such as ``"yaleB22"``.
-        retrain: train it now, from the person's images in the data root, and write it below ``out/<subject>``.
+        retrain: train it now, from the person's images in the data root, and write it below ``out/<subject>``; a
+            training that was killed goes on, and one that is finished is not repeated.
         steps: of that training, if not the recipe's.
         out: folder, below the working directory.
 
@@ -30,13 +31,14 @@ def person_model(subject: str, retrain: bool, steps: int | None = None, out: Pat
     check_subject(subject)
     if retrain:
         models = out / subject
-        train(NAME, models, subject=subject, steps=steps)
+        train_once(NAME, models, subject=subject, steps=steps)
         return load_model(NAME, models)
     model = load_model(NAME)
     trained_on = model.card["settings"]["subject"]
     if trained_on != subject:
         raise ModelError(
-            f"The weights at hand are of {trained_on}, not of {subject}; pass retrain=true with GEODREG_DATA set, "
-            f"or run `geodreg train {NAME} --subject {subject} --out FOLDER` and set GEODREG_MODELS=FOLDER."
+            f"The weights at hand are of {trained_on}, not of {subject}; pass retrain=true (-p retrain true) with "
+            f"GEODREG_DATA set, or run `geodreg train {NAME} --subject {subject} --out FOLDER` and set "
+            "GEODREG_MODELS=FOLDER."
         )
     return model

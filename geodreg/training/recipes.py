@@ -30,7 +30,7 @@ from geodreg.training.judge import JudgeSettings, train_judge
 from geodreg.training.pictures import sample_grid
 from geodreg.training.vae import VAESettings, negative_elbo, train_vae
 
-__all__ = ["RECIPES", "encode", "train"]
+__all__ = ["RECIPES", "encode", "ordered", "train"]
 
 N_CODES = 1000  # test digits whose codes are kept with the VAE
 N_SAMPLES, N_SHOWN = 10_000, 64  # prior samples for the measures, and in the grid
@@ -52,6 +52,12 @@ def train(name: str, out: Path, root: str | Path | None = None, **changes: objec
         ValueError: if there is no such recipe, or it has no such setting.
         geodreg.datasets.DataError: if data are missing or damaged.
     """
+    recipe, order = ordered(name, out, root, changes)
+    return recipe(order)
+
+
+def ordered(name: str, out: Path, root: str | Path | None, changes: dict[str, object]) -> tuple[Recipe, Order]:
+    """The recipe of a name, and what it is asked for; arguments and errors are those of :func:`train`."""
     if name not in RECIPES:
         raise ValueError(f"There is no recipe {name!r}; choose one of {', '.join(RECIPES)}.")
     recipe, settings = RECIPES[name]
@@ -65,7 +71,7 @@ def train(name: str, out: Path, root: str | Path | None = None, **changes: objec
     except ValidationError as error:
         wrong = error.errors()[0]
         raise ValueError(f"{name}'s setting {wrong['loc'][0]} is {wrong['input']!r}: {wrong['msg']}.") from None
-    return recipe(Order(name, out, root, changed, changes))
+    return recipe, Order(name, out, root, changed, changes)
 
 
 def _circle_gan(order: Order) -> Path:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from geodreg.errors import PlainError
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["DeviceError", "find_device"]
 
@@ -26,6 +29,8 @@ def find_device(name: str) -> torch.device:
         >>> find_device("cpu")
         device(type='cpu')
     """
+    import torch
+
     gpus = torch.cuda.device_count()
     known = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{index}" for index in range(gpus))]
     if name not in known:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from geodreg.errors import PlainError
 
-__all__ = ["FileError", "has_its_sum", "sha256_of", "sum_file", "write_sum", "write_whole"]
+__all__ = ["FileError", "date_now", "has_its_sum", "sha256_of", "sum_file", "write_sum", "write_whole"]
+
+LONG_PAST = 86_400 * 10**9  # nanoseconds since 1970: its second day, in every time zone
 
 
 class FileError(PlainError):
@@ -29,7 +35,8 @@ def write_whole(path: Path, content: bytes) -> None:
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where nothing may be written, nothing may be removed
+            part.unlink(missing_ok=True)
         raise FileError(
             f"{path} could not be written: {error.strerror}. What was there before is as it was; mend that, and call "
             "the same command again."
@@ -64,4 +71,28 @@ def write_sum(path: Path) -> None:
 def has_its_sum(path: Path) -> bool:
     """Whether a file and its sum are there and agree."""
     beside = sum_file(path)
-    return path.is_file() and beside.is_file() and beside.read_text().split()[:1] == [sha256_of(path)]
+    return path.is_file() and beside.is_file() and beside.read_text(encoding="utf-8").split()[:1] == [sha256_of(path)]
+
+
+def date_now(sources: Iterable[Path], made: Iterable[Path] = ()) -> list[Path]:
+    """Date files of the future so that what is made of them is newer, and that it is seen whether it still is.
+
+    There are such files after a clock was set back, and where a server of files has another clock. Sources are dated as
+    of now, in the order that they had. What was made in the future is dated as long past: whether its sources were
+    changed since cannot be told from dates.
+
+    Args:
+        sources: files that may be absent.
+        made: what was made of them, as well.
+
+    Returns:
+        those that were of the future.
+    """
+    now = time.time_ns()
+    ahead = sorted((date, path) for path in sources if path.is_file() and (date := path.stat().st_mtime_ns) > now)
+    late = [path for path in made if path.is_file() and path.stat().st_mtime_ns > now]
+    dates = {path: now + 1000 * rank for rank, (_, path) in enumerate(ahead)} | dict.fromkeys(late, LONG_PAST)
+    for path, date in dates.items():
+        with contextlib.suppress(PermissionError):  # somebody else's; Snakemake then says what is wrong
+            os.utime(path, ns=(date, date))
+    return list(dates)

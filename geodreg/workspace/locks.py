@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from geodreg.errors import PlainError
+from geodreg.workspace.files import FileError
+from geodreg.workspace.home import ensure_home
 
 __all__ = ["BusyError", "alone"]
 
@@ -30,11 +32,19 @@ def alone(folder: Path, what: str) -> Iterator[None]:
 
     Raises:
         BusyError: if another process holds it.
+        geodreg.workspace.files.FileError: if nothing can be written there.
     """
     import fcntl  # not on Windows, where the commands that call this have no make either
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a+") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = (folder / LOCK).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise FileError(
+            f"{folder.absolute()} cannot be written, which {what} must: {error.strerror}. Work in a clone of your own, "
+            "on a disk with room, or have its owner give you the right to write."
+        ) from None
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -50,10 +60,11 @@ def alone(folder: Path, what: str) -> Iterator[None]:
 
 def main(folder: str, what: str, *command: str) -> int:
     """Run a command while holding a folder, and return its exit code."""
+    ensure_home()
     try:
         with alone(Path(folder), what):
             return subprocess.run(command, check=False).returncode  # noqa: S603 - the caller's own command
-    except BusyError as error:
+    except PlainError as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -48,7 +48,7 @@ def add_chapters(names: Sequence[str], book: Path, toc: Path) -> None:
     shutil.rmtree(book / FOLDER, ignore_errors=True)
     for name, summary in summaries.items():
         _copy(read_sweep(name), summary, book / FOLDER / name)
-    contents = yaml.safe_load((book / "_toc.yml").read_text())
+    contents = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))
     if names:
         chapters = [{"file": f"{FOLDER}/{name}/{Path(INDEX).stem}"} for name in names]
         contents["parts"].append({"caption": CAPTION, "chapters": chapters})
@@ -60,6 +60,6 @@ def _copy(sweep: Sweep, summary: Path, out: Path) -> None:
     for file in (*sweep.folder.glob("*.svg"), *sweep.folder.glob("*.csv"), *sweep.folder.glob("*/*.ipynb")):
         target = out / file.relative_to(sweep.folder)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, target)
+        write_whole(target, file.read_bytes())
     # A notebook is to be downloaded; without the prefix the site would look for a page of it.
-    (out / INDEX).write_text(NOTEBOOK_LINK.sub(r"](path:\1)", summary.read_text()))
+    write_whole(out / INDEX, NOTEBOOK_LINK.sub(r"](path:\1)", summary.read_text(encoding="utf-8")).encode())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
-from geodreg.book.sweeps.definition import Results, Run, Sweep
-from geodreg.book.sweeps.results import RESULTS, Ending, ending_of, page_of, read_results
-from geodreg.paper.comparison import LABELS, NAMES
+from geodreg.book.sweeps.columns import check_columns
+from geodreg.book.sweeps.definition import RESULTS, Results, Run, Sweep, SweepError, file_name
+from geodreg.book.sweeps.results import Ending, as_cell, as_numbers, column_of, ending_of, page_of, read_results
+from geodreg.book.values import Value
+from geodreg.paper.labels import LABELS, NAMES
 from geodreg.workspace.files import write_whole
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
 
     Returns:
         how each run ended, by its name.
+
+    Raises:
+        SweepError: if the table of the runs does not have a column that the sweep wants; their results are written.
     """
     import matplotlib.pyplot as plt
     import pandas as pd
@@ -37,25 +43,42 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
     done = [run for run in runs if endings[run.slug] is Ending.DONE]
     sweep.folder.mkdir(parents=True, exist_ok=True)
     shown: list[str] = []
-    abscissae = distinguishing(runs)
     if done:
-        results = pd.concat([read_results(sweep, run).assign(run=run.slug) for run in done], ignore_index=True)
+        tables = [(run, read_results(sweep, run)) for run in done]
+        own = as_numbers(pd.concat([table.iloc[:, len(run.varied) :] for run, table in tables], ignore_index=True))
+        run_column = "run of the sweep" if any("run" in table for _, table in tables) else "run"
+        named = [table.assign(**{run_column: run.slug}) for run, table in tables]
+        results = pd.concat(named, ignore_index=True)
         write_whole(sweep.folder / RESULTS, results.to_csv(index=False).encode())
+        try:
+            check_columns(sweep, own)
+        except SweepError as error:
+            raise SweepError(
+                f"{error} The runs are kept: mend the file and call `geodreg sweep {sweep.name}` again, which runs "
+                "none of them again."
+            ) from None
+        results[own.columns] = own
+        abscissae = [column_of(name, own.columns) for name in distinguishing(runs)] or [run_column]
         shown.append("Medians over the rows of that table, in the figures with the range of the middle half:")
         shown.append(medians(results, abscissae, sweep.results))
         for column in sweep.results.columns:
             figure = plot_results(results, abscissae, column, sweep.results.by)
-            figure.savefig(sweep.folder / f"{column}.svg", metadata={"Date": None}, bbox_inches="tight")
+            file = f"{file_name(column)}.svg"
+            content = io.BytesIO()
+            figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight")
             plt.close(figure)
-            shown.append(f"![{LABELS.get(column, column)} across the sweep]({column}.svg)")
+            write_whole(sweep.folder / file, content.getvalue())
+            shown.append(f"![{LABELS.get(column, column)} across the sweep]({file})")
     rows = []
     for run in runs:
         ending = endings[run.slug]
         page = page_of(sweep, run)
         path = {Ending.DONE: page, Ending.FAILED: page.with_suffix(".failed.ipynb")}.get(ending)
         link = f"[{run.slug}]({path.relative_to(sweep.folder).as_posix()})" if path else run.slug
-        rows.append({"Notebook": link, **run.varied, "Ended": str(ending)})
-    fixed = ", ".join(f"`{name}` = {value!r}" for name, value in sweep.parameters.items())
+        cells = {name: _in_a_table(value) for name, value in run.varied.items()}
+        rows.append({"Notebook": link, **cells, "Ended": str(ending)})
+    first = runs[0]
+    fixed = ", ".join(f"`{name}` = {first.parameters[name]!r}" for name in sweep.parameters if name not in first.varied)
     table = pd.DataFrame(rows).astype(object).fillna("").to_markdown(index=False, disable_numparse=True)
     parts = [
         f"# {sweep.what}",
@@ -72,15 +95,15 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
 
 
 def distinguishing(runs: tuple[Run, ...]) -> list[str]:
-    """The parameters that every run has, if no two runs agree in all of them; otherwise the runs' own names.
+    """The parameters that every run has, if no two runs agree in all of them; otherwise none.
 
     Example:
         >>> distinguishing((Run("a", {"subject": "a"}, {}), Run("b", {"subject": "b", "retrain": True}, {})))
         ['subject']
     """
     shared = [name for name in runs[0].varied if all(name in run.varied for run in runs)]
-    places = {tuple(str(run.varied[name]) for name in shared) for run in runs}
-    return shared if shared and len(places) == len(runs) else ["run"]
+    places = {tuple(as_cell(run.varied[name]) for name in shared) for run in runs}
+    return shared if shared and len(places) == len(runs) else []
 
 
 def medians(results: pd.DataFrame, parameters: list[str], wanted: Results) -> str:
@@ -92,10 +115,21 @@ def medians(results: pd.DataFrame, parameters: list[str], wanted: Results) -> st
         wanted: what the sweep says of its results.
     """
     keys = [*parameters, *([wanted.by] if wanted.by else [])]
-    table = results.groupby(keys, sort=False)[list(wanted.columns)].median().reset_index()
+    table = results.groupby(keys, sort=False, dropna=False)[list(wanted.columns)].median().reset_index()
     if wanted.by:
         table[wanted.by] = table[wanted.by].replace(NAMES)
+    for name in parameters:
+        table[name] = table[name].map(_in_a_table)
     return str(table.rename(columns=LABELS).astype(object).to_markdown(index=False, floatfmt=".4g"))
+
+
+def _in_a_table(value: Value) -> Value:
+    """A value as a cell of a table in Markdown: words that are more than letters and digits as code."""
+    cell = as_cell(value)
+    if not isinstance(cell, str) or cell.replace("_", "").isalnum():
+        return cell
+    code = " ".join(cell.split()).replace("|", "\\|").replace("`", "'")
+    return f"`` {code} ``"
 
 
 def plot_results(results: pd.DataFrame, parameters: list[str], column: str, by: str | None) -> Figure:

@@ -91,7 +91,7 @@ def provenance() -> dict[str, Any]:
     Raises:
         BenchmarkError: if it is missing.
     """
-    return json.loads(_path("provenance.json").read_text())
+    return json.loads(_path("provenance.json").read_text(encoding="utf-8"))
 
 
 def time_to_gap(races: pd.DataFrame) -> pd.DataFrame:

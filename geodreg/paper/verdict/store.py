@@ -62,7 +62,7 @@ def read_provenance() -> dict[str, Any]:
     Raises:
         ClaimsError: if it is missing, or the definitions are no longer those that the tables were made under.
     """
-    record = json.loads(claims_path(PROVENANCE).read_text())
+    record = json.loads(claims_path(PROVENANCE).read_text(encoding="utf-8"))
     if record["definitions"] != read_definitions()[1]:
         raise ClaimsError(
             f"{claims_path('claims.yaml')} has changed since the tables beside it were made; "

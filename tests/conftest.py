@@ -1,0 +1,56 @@
+"""What the tests share, and the order in which they are dealt out."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., tuple[int, str]]
+Once = Callable[[str, Callable[[Path], str]], str]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first: a worker that met one last would keep the others waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Gives a text that is made once for all workers, by a function that gets an empty folder, under a name."""
+    from filelock import FileLock
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # a worker's folder is in that of all
+
+    def made(name: str, make: Callable[[Path], str]) -> str:
+        text = shared / f"{name}.txt"
+        with FileLock(shared / f"{name}.lock"):
+            if not text.is_file():
+                text.write_text(make(Path(tempfile.mkdtemp(prefix=name, dir=shared))))
+        return text.read_text()
+
+    return made
+
+
+@pytest.fixture
+def geodreg_in(capfd: pytest.CaptureFixture[str]) -> Command:
+    """Calls ``geodreg`` with some words in a folder, in this process: exit code and output.
+
+    It is for what a command says and does; what starts, is killed or waits in a process of its own is called with
+    :func:`tests.projects.call`. An error that is not told in a sentence is the test's.
+    """
+    from typer.testing import CliRunner  # the library's own tests run where there is no typer
+
+    from geodreg.commands.cli import app
+
+    def called(folder: Path, *words: str) -> tuple[int, str]:
+        with chdir(folder):
+            result = CliRunner().invoke(app, words, catch_exceptions=False)
+        return result.exit_code, result.output + "".join(capfd.readouterr())
+
+    return called

@@ -1,0 +1,262 @@
+"""Checkouts in odd folders, temporary files in long ones, no home, and folders of others: it works, or one sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from geodreg.book.execution import run_page
+from geodreg.workspace import sockets
+from geodreg.workspace.files import FileError, date_now
+from geodreg.workspace.locks import alone
+from geodreg.workspace.sockets import LONGEST, NAME, short_folder
+from tests.projects import BUILD, PAGE, SMALL, SWEEP, call, make_project
+
+ROOT = Path(__file__).parent.parent
+HOME = ROOT / "geodreg" / "workspace" / "home.py"
+TINY = """---
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+```{code-cell} ipython3
+:tags: [parameters]
+
+x: int = 1  # a number
+```
+
+```{code-cell} ipython3
+from pathlib import Path
+
+Path("written").write_text(str(x))
+```
+"""
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+
+
+def checkout(folder: Path) -> Path:
+    """A small project with the Makefile, and an environment that counts as installed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    project = make_project(folder, SWEEP.replace("[1.0, 2.0, 3.0]", "[2.0]"))
+    for name in ("_config.yml", "vendor"):
+        (project / name).unlink(missing_ok=True)
+        (project / name).symlink_to(ROOT / name)
+    for file in ("_static", "_templates", "references.bib"):
+        (project / "book" / file).symlink_to(ROOT / "book" / file)
+    (project / "book" / "intro.md").write_text("# A small book\n", encoding="utf-8")
+    for name in ("Makefile", "pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / name, project / name)
+    venv.create(project / ".venv", symlinks=True)
+    lib = next((project / ".venv" / "lib").glob("python*")) / "site-packages"
+    (lib / "installed.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+    (project / ".venv" / ".ready").touch()
+    return project
+
+
+def make(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user calls it, outside of every environment."""
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", **variables}
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=environment, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, check=False, timeout=1200,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@needs_make
+def test_a_book_and_a_sweep_are_made_in_an_odd_folder_with_long_names_for_temporary_files_and_no_home(
+    tmp_path: Path,
+) -> None:
+    long = tmp_path / ("temporary files of job 4711 " * 8)  # no socket's path may be half as long
+    long.mkdir()
+    project = checkout(tmp_path / "some ünïcode #'q folder" / 'a "b" {c} %20 & $HOME `id` ж' / "clone")
+    around = {"TMPDIR": str(long), "HOME": str(tmp_path / "no such home"), "LC_ALL": "C", "PYTHONPATH": str(tmp_path)}
+    run = make(project, "book", "CORES=1", **around)
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert f"The book is built: {project}/_build/html/index.html" in run.stdout
+    assert "A small page" in (project / "_build" / "html" / "figures" / "small.html").read_text(encoding="utf-8")
+    run = make(project, "sweep", "SWEEP=small", "CORES=1", **around)
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert pd.read_csv(project / "runs" / "sweeps" / "small" / "results.csv")["y"].tolist() == [4.0]
+    assert not (tmp_path / "no such home").exists()
+
+
+@needs_make
+@pytest.mark.parametrize("name", ["a:b", "new\nline", "what?", "all*", "x[1]"])
+def test_a_folder_that_cannot_be_is_named_before_anything_is_installed(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+    run = make(folder, "book")
+    assert run.returncode == 2
+    first, *others = run.stdout.splitlines()
+    assert "The path of this folder may have no colon, line break, *, ?, [ or ]; move or rename the folder" in first
+    assert not others
+    assert {path.name for path in folder.iterdir()} == {"Makefile"}
+
+
+@needs_make
+def test_the_commands_of_make_name_no_path_of_the_folder(tmp_path: Path) -> None:
+    # What names none needs no quotes, and goes on working when the folder is moved.
+    folder = tmp_path / "a 'b'"
+    folder.mkdir()
+    for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-bench.txt"):
+        shutil.copy(ROOT / name, folder)
+    for target in ("book", "test", "sweep", "audit", "claims", "notebooks", "lab", "serve", "bench"):
+        run = make(folder, "--dry-run", target, "SWEEP=mu", "CORES=1")
+        assert run.returncode == 0, run.stdout
+        assert str(tmp_path) not in run.stdout, target
+        for line in run.stdout.splitlines():
+            assert not line.startswith(("pip ", "geodreg ", "jupyter", "mypy", "ruff", "pytest", "snakemake")), line
+
+
+def test_sockets_lie_in_a_short_folder_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with short_folder() as folder:
+        assert folder is not None
+        assert len(os.fsencode(folder)) + NAME <= LONGEST
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        (folder / "socket").touch()
+    assert not folder.exists()
+    assert not list(long.iterdir())
+    short = Path(tempfile.mkdtemp(dir="/tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
+    with short_folder() as folder:
+        assert folder is not None
+        assert folder.parent == short
+    short.rmdir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("usual", [sockets.USUAL, ()])
+def test_a_page_runs_where_names_of_temporary_files_are_long(
+    usual: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without a short folder the kernel is reached through ports.
+    long = tmp_path / ("ü " * 60)
+    long.mkdir()
+    (tmp_path / "tiny.md").write_text(TINY, encoding="utf-8")
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    monkeypatch.setattr(sockets, "USUAL", usual)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    run_page(tmp_path / "tiny.md", tmp_path / "out" / "page.ipynb", {"x": 7})
+    assert (tmp_path / "out" / "written").read_text(encoding="utf-8") == "7"
+
+
+@pytest.mark.parametrize("home", ["absent", "a file", "of another user", "mine"])
+def test_who_has_no_home_that_can_be_written_gets_one_for_as_long_as_the_command_runs(
+    home: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "home"
+    if home == "a file":
+        place.touch()
+    elif home != "absent":
+        place.mkdir(mode=0o500 if home == "of another user" else 0o700)
+    if home == "of another user" and os.getuid() == 0:
+        pytest.skip("root may write everywhere")
+    code = f"""import os, runpy
+runpy.run_path({str(HOME)!r})["ensure_home"]()
+open(os.path.join(os.environ["HOME"], "cache"), "w").close()
+print(os.environ["HOME"])"""
+    environment = {**os.environ, "HOME": str(place)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    found = Path(run.stdout.strip())
+    assert (found == place) == (home == "mine")
+    assert found.exists() == (home == "mine")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="needs to be another user, which only root may")
+def test_a_user_whom_the_system_does_not_know_has_a_home_and_a_name() -> None:
+    code = f"""import getpass, os, pwd, runpy
+ensure_home = runpy.run_path({str(HOME)!r})["ensure_home"]
+os.setgroups([]); os.setgid(54321); os.setuid(54321)
+os.environ.clear()
+ensure_home()
+print(getpass.getuser(), os.path.isdir(os.path.expanduser("~")))"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stdout.split() == ["54321", "True"], run.stderr
+
+
+@pytest.mark.slow
+def test_a_checkout_that_cannot_be_written_is_named_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "_build"  # not even root can make it
+    sentence = r"_build cannot be written, which a build must: .*\. Work in a clone of your own"
+    with pytest.raises(FileError, match=sentence), alone(folder, "a build"):
+        pass
+    command = [sys.executable, "-m", "geodreg.workspace.locks", str(folder), "a build", "true"]
+    run = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"{folder} cannot be written, which a build must: ")
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_text_is_read_and_written_as_utf_8_in_every_locale() -> None:
+    # A rule that ruff has on trial: whoever opens a file as text says how it is encoded.
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--preview", "--select", "PLW1514", "geodreg"]
+    run = subprocess.run([*command, ".ci"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
+def test_files_of_the_future_are_of_now_and_in_the_order_that_they_had(tmp_path: Path) -> None:
+    ahead = [tmp_path / name for name in ("first", "second", "third")]
+    past = tmp_path / "past"
+    for path in (*ahead, past):
+        path.touch()
+    before = time.time_ns()
+    os.utime(past, ns=(1, 1))
+    for day, path in zip((2, 3, 9), ahead, strict=True):
+        os.utime(path, ns=(before + day * 10**15, before + day * 10**15))
+    assert date_now([ahead[2], past, tmp_path / "absent", ahead[0], ahead[1]]) == ahead
+    dates = [path.stat().st_mtime_ns for path in ahead]
+    assert dates == sorted(set(dates))
+    assert before <= dates[0] <= dates[-1] < time.time_ns() + 10**9
+    assert past.stat().st_mtime_ns == 1
+    assert date_now([past], [past]) == []
+    os.utime(ahead[0], ns=(before + 10**15, before + 10**15))
+    assert date_now([past], ahead) == [ahead[0]]
+    assert ahead[0].stat().st_mtime < 10**6 < ahead[1].stat().st_mtime
+
+
+@pytest.mark.slow
+def test_a_build_after_the_clock_was_set_back_ends_and_is_not_repeated(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    tomorrow = time.time() + 86400
+    os.utime(project / "notebooks" / "small.md", (tomorrow, tomorrow))
+    code, output = call(project, *BUILD, SMALL)
+    assert code == 0, output
+    code, output = call(project, *BUILD, SMALL)
+    assert code == 0, output
+    assert "Executing" not in output
+    os.utime(project / SMALL, (tomorrow, tomorrow))  # made while the clock was ahead
+    (project / "notebooks" / "small.md").write_text(PAGE.replace("seed: int = 0", "seed: int = 1"), encoding="utf-8")
+    code, output = call(project, *BUILD, SMALL)
+    assert code == 0, output
+    assert "Executing" in output
+
+
+@needs_make
+def test_an_environment_is_ready_even_if_its_lock_file_is_of_the_future(tmp_path: Path) -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    rule = text[text.index("finished = ") : text.index("\n", text.index("finished = "))]
+    (tmp_path / "Makefile").write_text(f"{rule}\nready: a b\n\t@$(call finished,ready,$^)\n", encoding="utf-8")
+    for name, date in (("a", 1.0), ("b", time.time() + 86400)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (date, date))
+    assert make(tmp_path, "ready").returncode == 0
+    assert make(tmp_path, "--question", "ready").returncode == 0
