@@ -183,6 +183,7 @@ def test_interpolate_gives_paths_whose_invariants_hold_or_one_sentence(case: dic
     try:
         with warnings.catch_warnings(), no_hang():
             warnings.simplefilter("error", RuntimeWarning)
+            warnings.filterwarnings("ignore", "The generator has kinks", UserWarning)
             manifold = LatentManifold(generator, noise=case["noise"])  # type: ignore[arg-type]
             paths = interpolate(manifold, start, end, case["method"], **options)
     except (ValueError, TypeError) as error:

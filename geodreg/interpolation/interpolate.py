@@ -129,7 +129,8 @@ def interpolate(
     if isinstance(curves, GraphStart) or (isinstance(curves, str) and curves != "straight"):
         seen.sample_prior(1, start, seed=0)  # a prior that cannot be sampled is refused now
     if needs_density:
-        warn_of_kinks(manifold, torch.stack([start, end]).detach().reshape(-1, start.shape[-1]), _budget(chosen))
+        pairs = torch.stack([start, end], dim=-2).detach().reshape(-1, start.shape[-1])
+        warn_of_kinks(manifold, pairs.float() if is_half(pairs.dtype) else pairs, _budget(chosen))
 
     began = time.perf_counter()
     weight = float(mu) if method == "geodreg" else 0.0
