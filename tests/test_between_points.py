@@ -132,3 +132,10 @@ def test_the_command_line_draws_it(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "strip.svg")])
     assert result.exit_code == 0, result.output
     assert "Slerp: 1 by slerp, 5 points" in result.output
+
+
+def test_an_objective_that_overflows_in_the_precision_given_back_is_no_success() -> None:
+    start, end = latents(2, 2, 0, torch.float32), latents(2, 2, 1, torch.float32)
+    paths = interpolate(lambda z: 1e12 * z, start, end, mu=1e30, n_points=5)
+    assert not paths.converged.any()
+    assert set(paths.status) == {Status.NOT_FINITE}

@@ -321,6 +321,8 @@ def _measured(solve: _Solve, method: str, solution: Solution, duration: Tensor) 
     moving = duration > 0.0
     energy = torch.where(moving, chord_energy(flat, torch.where(moving, duration, 1.0)), 0.0)
     objective = PathObjective(manifold, mu, duration).total(energy, nll[:, 1:-1]) if mu > 0.0 else energy
+    overflows = (moving & ~objective.to(z.dtype).isfinite()).cpu().numpy()  # in the precision that is given back
+    solution.status[minima & overflows] = Status.NOT_FINITE
     success = torch.tensor([Status(status).is_success for status in solution.status], dtype=torch.bool, device=z.device)
     return Paths(
         manifold=manifold,
