@@ -45,8 +45,8 @@ def geodesic_distance(
     .. math:: \nabla_{z_a} d = -\frac{K - 1}{d}\, J(z_a)^\top (x_2 - x_1),
 
     and in the generator's parameters that of all chords with the latents held fixed. There is no second derivative.
-    Neither the ``length`` of :class:`~geodreg.Paths`, which is measured between the points as well, nor a regularised path, whose
-    interval changes with its endpoints, has this derivative.
+    Neither the ``length`` of :class:`~geodreg.Paths`, which is measured between the points as well, nor a regularised
+    path, whose interval changes with its endpoints, has this derivative.
 
     Args:
         manifold: the model, or a bare generator.
