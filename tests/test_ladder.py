@@ -267,5 +267,5 @@ def test_a_rung_asked_for_by_name_that_has_no_rule_for_more_rows_is_refused_in_a
         return torch.tanh(z) if len(z) <= 3 else torch.special.bessel_j0(z)
 
     manifold = LatentManifold(changes_with_rows, derivatives="layers")
-    with pytest.raises(ValueError, match="has no derivatives by 'layers' .* leave derivatives=None"):
+    with pytest.raises(ValueError, match=r"has no derivatives by 'layers' .* leave derivatives=None"):
         manifold.jacobian(torch.linspace(0.1, 1.0, 24).view(12, 2))
