@@ -1,11 +1,11 @@
 # make book       set up .venv if needed, execute the notebooks that need it, build the site; SWEEPS="mu seed" adds sweeps that were run
 # make test       lint, types, doctests and tests, in the same environment
-# make quick      the tests that start nothing else and take no time, for a first answer
+# make quick      the tests that are not marked slow, for a first answer within a minute and a half
 # make notebooks  write notebooks/*.ipynb beside the text sources, for plain papermill
 # make lab        open them in JupyterLab
 # make serve      serve the built site at http://127.0.0.1:8000
 # make bench      measure speed against other libraries, in an environment of its own, into data/benchmarks
-# make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=8 SEEDS=1 for one claim at that size; all of it takes hours
+# make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=8 SEEDS=1 for one claim at that size; all of it takes about an hour and a half
 # make sweep      rerun a page with many values: SWEEP=mu, see sweeps/; what is there already is not run again
 # make audit      look the packages of requirements.txt up among the known vulnerabilities
 # make lock       compile requirements.txt and requirements-bench.txt (needs uv)

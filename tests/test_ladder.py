@@ -260,3 +260,12 @@ def test_half_precision_that_cannot_be_undone_is_refused() -> None:
     net = random_decoder((3, 16, 10), 1.5).to(torch.bfloat16)
     with pytest.raises(ValueError, match=r"does not take latents .* torch.float32"):
         interpolate(lambda z: net(z), torch.zeros(3).bfloat16(), torch.ones(3).bfloat16())
+
+
+def test_a_rung_asked_for_by_name_that_has_no_rule_for_more_rows_is_refused_in_a_sentence() -> None:
+    def changes_with_rows(z: Tensor) -> Tensor:
+        return torch.tanh(z) if len(z) <= 3 else torch.special.bessel_j0(z)
+
+    manifold = LatentManifold(changes_with_rows, derivatives="layers")
+    with pytest.raises(ValueError, match=r"has no derivatives by 'layers' .* leave derivatives=None"):
+        manifold.jacobian(torch.linspace(0.1, 1.0, 24).view(12, 2))

@@ -1,1 +1,6 @@
-"""Derivatives of a generator, layer by layer, and products with its Jacobian; no curves, no densities."""
+"""Derivatives of a generator and products with its Jacobian; no curves, no densities.
+
+:mod:`~geodreg.derivatives.ladder` chooses the way to differentiate and checks it,
+:mod:`~geodreg.derivatives.rungs` lists the ways, :mod:`~geodreg.derivatives.rules` has the rules of forward mode, layer
+by layer, and :mod:`~geodreg.derivatives.jacobian_products` the products for large latents, by reverse mode alone.
+"""

@@ -70,8 +70,9 @@ class Ladder:
     """Derivatives of a generator by the first rung that is right.
 
     Which one that is is found out at the first use. A rung is accepted where its values, its tangents and the gradient
-    of the tangents are those of another rung, in double precision if the generator is a module that can be copied to
-    it, and never because it did not raise. The last one that runs is compared with finite steps.
+    of the tangents are those of another rung that has other formulas, in double precision if the generator is a module
+    that can be copied to it, and never because it did not raise. Where no two agree, those that run are compared with
+    finite steps, in order.
 
     Args:
         function: the generator.
@@ -100,7 +101,9 @@ class Ladder:
         assert self.rung is not None  # noqa: S101 - chosen just now
         try:
             return RUNGS[self.rung.name](self.function, z)
-        except NoRuleError:  # it does something else with more rows, or in another mode
+        except NoRuleError as error:  # it does something else with more rows, or in another mode
+            if self.wanted is not None:
+                raise _without(self.wanted, error) from error
             self._failed.add(self.rung.name)
             self.choose(z[:2])
             return self.pushforward(z)
@@ -116,12 +119,12 @@ class Ladder:
         Raises:
             DerivativeError: if there is none, or the one that is wanted is not right.
         """
+        self._follows_steps = False
         self.rung = self._compared(self._left(), *_trial(self.function, z))
         return self.rung
 
     def _left(self) -> list[str]:
         """The rungs that have not failed."""
-        self._follows_steps = False
         return [name for name in RUNGS if name not in self._failed]
 
     @torch.inference_mode(False)  # the caller's mode must not reach the gradients that are compared
@@ -184,10 +187,7 @@ class Ladder:
             except Exception as error:
                 reasons.append(f"{name}: {_first_line(error)}")
                 if name == wanted:
-                    raise DerivativeError(
-                        f"The generator has no derivatives by {name!r} ({_first_line(error)}); "
-                        "leave derivatives=None, and the first way that is right is taken."
-                    ) from error
+                    raise _without(name, error) from error
                 continue
             for earlier, other in outcomes.items():
                 if wanted not in (None, earlier):
@@ -292,6 +292,14 @@ def _close(one: Tensor, other: Tensor, tolerance: float) -> bool:
     if not finite.any():
         return True
     return bool((one - other)[finite].abs().max() <= tolerance * other[finite].abs().max())
+
+
+def _without(name: str, error: Exception) -> DerivativeError:
+    """What is said where the rung that was asked for does not run."""
+    return DerivativeError(
+        f"The generator has no derivatives by {name!r} ({_first_line(error)}); "
+        "leave derivatives=None, and the first way that is right is taken."
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -54,7 +54,7 @@ class LatentManifold:
         derivatives: how the generator is differentiated: ``"layers"`` (rules layer by layer), ``"vmap"``
             (:func:`torch.func.jvp` under :func:`torch.func.vmap`), ``"jvp"`` (forward mode without ``vmap``),
             ``"reverse"`` (two reverse passes), ``"rows"`` (a reverse pass for each number of a data point), or None for
-            the first of these that is right, found out at the first use by comparing it with the next one.
+            the first of these that agrees with an independent one, found out at the first use.
 
     Raises:
         TypeError: if ``generator`` or ``ambient`` is not callable, if prior or density have no log-density, or if a

@@ -1,4 +1,4 @@
-"""The front door, ``interpolate``, what it accepts and the paths that it returns; no geometry of its own.
+"""``interpolate``: its arguments and the paths that it returns; no geometry of its own.
 
 :mod:`~geodreg.interpolation.interpolate` puts start curve, objective and solver together;
 :mod:`~geodreg.interpolation.arguments` says what may come in, :mod:`~geodreg.interpolation.returned` what a start or a

@@ -1,4 +1,4 @@
-"""Exponential map, logarithm, transport, distances, means; no density, which bends what is shortest.
+"""Exponential map, logarithm, transport, distances, means, all with the plain metric; no density.
 
 All of it stands on the plain geodesics that :mod:`geodreg.interpolation` finds.
 """

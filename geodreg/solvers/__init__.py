@@ -1,8 +1,7 @@
-"""Solvers, which take a path objective and start curves to paths, and starts; no objective, no front door.
+"""Solvers, which turn start curves into minimising paths, and what draws start curves; no objective of their own.
 
-The default solver is :mod:`~geodreg.solvers.newton`, around the loop in :mod:`~geodreg.solvers.descent`, whose steps
-the line search in :mod:`~geodreg.solvers.line_search` cuts. :class:`Solver` and :class:`Start` say what one's own must
-have.
+The default solver is :mod:`~geodreg.solvers.newton`, around the loop in :mod:`~geodreg.solvers.descent`, whose step
+lengths :mod:`~geodreg.solvers.line_search` chooses. :class:`Solver` and :class:`Start` are the protocols to implement.
 """
 
 from collections.abc import Callable

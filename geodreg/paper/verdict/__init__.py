@@ -4,5 +4,7 @@ A claim is defined in ``data/claims/claims.yaml`` (:mod:`~geodreg.paper.verdict.
 in :mod:`~geodreg.paper.verdict.measures`, for each model and training (:mod:`~geodreg.paper.verdict.plan`), and kept
 by :mod:`~geodreg.paper.verdict.store`. :mod:`~geodreg.paper.verdict.effects` makes them effects with intervals, and
 :mod:`~geodreg.paper.verdict.reading` says what we read in those. Claim 6, realism, for example, is the entry ``number:
-6`` of that file, on the tables ``paths`` and ``frechet``, with the judges of :mod:`geodreg.paper.realism`.
+6`` of that file, on the tables ``paths`` and ``frechet``, with the judge of :mod:`geodreg.models.judge` and the
+measures of :mod:`geodreg.paper.realism`; :mod:`~geodreg.paper.verdict.presentation` makes its table and its verdict,
+which ``notebooks/claims.md`` shows.
 """
