@@ -1,4 +1,4 @@
-"""The front door: paths between pairs of latents by one of the three methods of the paper."""
+"""The front door: paths between pairs of latents, by one of the three methods of the paper or by slerp."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from geodreg.derivatives.calling import is_half
-from geodreg.geometry.curve import chord_energy, chord_length, gap, refine, slerp, straight
+from geodreg.geometry.curve import refine, slerp, straight
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
 from geodreg.interpolation.arguments import check_endpoints, check_geodesic, check_init, check_settings, check_solver
 from geodreg.interpolation.between_points import first_number, next_number
 from geodreg.interpolation.density_checks import warn_of_kinks
+from geodreg.interpolation.group_solve import GroupSolve, measured
 from geodreg.interpolation.latent_shapes import as_given, flat_endpoints, flat_latents
 from geodreg.interpolation.memory import pairs_at_once
-from geodreg.interpolation.paths import SWING, Paths, join, path_length
+from geodreg.interpolation.paths import Paths, join
 from geodreg.interpolation.progress import progress_bar
-from geodreg.interpolation.returned import check_curves, check_solution
-from geodreg.objectives.dense import PathObjective
-from geodreg.solvers import GraphStart, MatrixFree, Newton, Solution, Solver, Start, Status
+from geodreg.solvers import GraphStart, MatrixFree, Solver, Start
 
 __all__ = ["Settings", "interpolate"]
 
@@ -182,13 +180,13 @@ class _Task:
         groups = []
         with progress_bar(len(a), self.progress) as bar:
             for rows in torch.arange(len(a), device=a.device).split(at_once):
-                solve = _Solve(self.manifold, a[rows], b[rows], self.mu, n_points, self.interval, self.solver, bar)
+                solve = GroupSolve(self.manifold, a[rows], b[rows], self.mu, n_points, self.interval, self.solver, bar)
                 if self.method in SOLVED:
                     curves = given[rows] if isinstance(given, Tensor) else given
                     solution, duration = solve.by(curves, None if known is None else known[rows])
                 else:
                     solution, duration = solve.as_drawn(straight if self.method == "straight" else slerp)
-                groups.append(_measured(solve, self.method, solution, duration))
+                groups.append(measured(solve, self.method, solution, duration))
         paths = join(groups)
         if self.method in SOLVED and not isinstance(self.solver, MatrixFree):
             self.manifold.ladder.confirm(paths.z[:2, n_points // 2])
@@ -201,147 +199,3 @@ def _as_seen_by(solver: Solver, manifold: LatentManifold) -> LatentManifold:
     if isinstance(solver, MatrixFree):
         return solver.view(manifold)
     return manifold.exact if isinstance(manifold, MatrixFreeManifold) else manifold
-
-
-@dataclass(frozen=True)
-class _Solve:
-    """A group of pairs ``(P, d)`` that are solved together, and how."""
-
-    manifold: LatentManifold
-    start: Tensor
-    end: Tensor
-    mu: float
-    n_points: int
-    interval: float | str
-    solver: Solver
-    on_stop: Callable[[int], object] | None
-
-    def as_drawn(self, curve: Callable[[Tensor, Tensor, int], Tensor]) -> tuple[Solution, Tensor]:
-        """Curves between the endpoints as they are, and their intervals ``(P,)``."""
-        z = curve(self.start, self.end, self.n_points)
-        value = chord_energy(self.manifold.generate_flat(z).detach(), 1.0)
-        if self.on_stop is not None:
-            self.on_stop(len(z))
-        return Solution.at_start(z, value, Status.NO_STEPS), self.duration(path_length(self.manifold, z))
-
-    def by(self, init: str | Start | Tensor, known: Paths | None) -> tuple[Solution, Tensor]:
-        """Plain geodesics, or with a weight the regularised paths, and their intervals ``(P,)``."""
-        if self.mu > 0.0:
-            return self.regularised(init, self.geodesics(known))
-        ones = torch.ones(len(self.start), dtype=torch.float64, device=self.start.device)
-        objective = PathObjective(self.manifold, 0.0, ones)
-        line = straight(self.start, self.end, self.n_points)
-        solution = self.from_starts(objective, init, line, torch.zeros_like(ones), None)
-        return solution, self.duration(path_length(self.manifold, solution.z))
-
-    def geodesics(self, known: Paths | None) -> Solution:
-        """Plain geodesics, those that are known or else from the straight line."""
-        if known is not None:
-            nothing = torch.zeros_like(known.evaluations)
-            return Solution(
-                known.z.clone(), known.iterations, nothing, known.gradient_norm, known.status.copy(), known.history
-            )
-        ones = torch.ones(len(self.start), dtype=torch.float64, device=self.start.device)
-        line = straight(self.start, self.end, self.n_points)
-        usual = self.solver if isinstance(self.solver, MatrixFree) else Newton()
-        return usual.solve(PathObjective(self.manifold, 0.0, ones), line)
-
-    def regularised(self, init: str | Start | Tensor, plain: Solution) -> tuple[Solution, Tensor]:
-        """Regularised paths and their intervals ``(P,)``, the plain geodesics known."""
-        duration = self.duration(path_length(self.manifold, plain.z))
-        plain.status[(duration == 0.0).cpu().numpy()] = Status.NO_INTERVAL
-        moving = (duration > 0.0) & duration.isfinite() & (self.start != self.end).any(-1)
-        apart = moving.nonzero().squeeze(-1)
-        if self.on_stop is not None:
-            self.on_stop(len(moving) - len(apart))
-        if len(apart) == 0:
-            return plain, duration
-        objective = PathObjective(self.manifold, self.mu, duration[apart])
-        geodesics = plain.z[apart]
-        with torch.no_grad():
-            nll = self.manifold.nll(geodesics).double()  # P x K
-            energy = chord_energy(self.manifold.generate_flat(geodesics), objective.interval)
-        reference = objective.total(energy, nll[:, 1:-1])
-        part = replace(self, start=self.start[apart], end=self.end[apart])
-        curves = init[apart] if isinstance(init, Tensor) else init
-        solution = part.from_starts(objective, curves, geodesics, nll.mean(-1), reference)
-        if self.interval == "unit-speed":
-            known = [Status(status).is_success for status in plain.status[apart.cpu().numpy()]]
-            solution.status[~np.array(known, dtype=bool)] = Status.NO_INTERVAL
-        return solution.scatter(apart, plain), duration
-
-    def from_starts(
-        self,
-        objective: PathObjective,
-        init: str | Start | Tensor,
-        usual: Tensor,
-        nll_reference: Tensor,
-        reference: Tensor | None,
-    ) -> Solution:
-        """The solver's paths from the start curves that are asked for; ``usual (P, K, d)`` is the one by default."""
-        if isinstance(init, Tensor):
-            return self.solve(objective, init, reference)
-        if init == "straight":
-            return self.solve(objective, usual, reference)
-        own = GraphStart() if isinstance(init, str) else init
-        drawn = own.curves(self.manifold, self.mu, self.start, self.end, self.n_points, nll_reference)
-        curves = check_curves(own, drawn, self.start, self.end, self.n_points)
-        if init != "best":
-            return self.solve(objective, curves, reference)
-        solutions = [replace(self, on_stop=None).solve(objective, usual, reference)]
-        solutions.append(self.solve(objective, curves, reference))
-        return solutions[0].or_better(solutions[1], *(objective.value(solution.z) for solution in solutions))
-
-    def solve(self, objective: PathObjective, curves: Tensor, reference: Tensor | None) -> Solution:
-        """The solver's paths from start curves ``(P, K, d)``."""
-        shown = {} if self.on_stop is None else {"on_stop": self.on_stop}  # a solver of one's own need not know it
-        return check_solution(self.solver, self.solver.solve(objective, curves, reference, **shown), curves)
-
-    def duration(self, length: Tensor) -> Tensor:
-        """Intervals ``(P,)`` of paths of these lengths."""
-        if isinstance(self.interval, str):
-            return length
-        return torch.full_like(length, float(self.interval))
-
-
-def _measured(solve: _Solve, method: str, solution: Solution, duration: Tensor) -> Paths:
-    """The paths ``(P, K, d)`` of a group, with what is measured along them."""
-    manifold, mu, z = solve.manifold, solve.mu, solution.z
-    coincident = (solve.start == solve.end).all(-1)
-    z[coincident] = solve.start[coincident].unsqueeze(1).expand(-1, z.shape[1], -1)
-    duration = torch.where(coincident, 0.0, duration)
-    with torch.no_grad():
-        x, nll, length = manifold.generate(z), manifold.nll(z), path_length(manifold, z)
-        flat = x.flatten(2) if manifold.ambient is None else manifold.generate_flat(z)
-    polyline = chord_length(flat)
-    solution.status[(~length.isfinite()).cpu().numpy()] = Status.NOT_FINITE
-    solution.status[coincident.cpu().numpy()] = Status.COINCIDENT
-    minima = np.array([Status(status).is_minimum for status in solution.status], dtype=bool)
-    solution.status[minima & (length > (1.0 + SWING) * polyline).cpu().numpy()] = Status.SWINGS
-    moving = duration > 0.0
-    energy = torch.where(moving, chord_energy(flat, torch.where(moving, duration, 1.0)), 0.0)
-    objective = PathObjective(manifold, mu, duration).total(energy, nll[:, 1:-1]) if mu > 0.0 else energy
-    overflows = (moving & ~objective.to(z.dtype).isfinite()).cpu().numpy()  # in the precision that is given back
-    solution.status[minima & overflows] = Status.NOT_FINITE
-    success = torch.tensor([Status(status).is_success for status in solution.status], dtype=torch.bool, device=z.device)
-    return Paths(
-        manifold=manifold,
-        method=method,
-        mu=mu,
-        seconds=0.0,
-        z=z,
-        x=x,
-        nll=nll,
-        interval=duration.to(z.dtype),
-        length=length.to(z.dtype),
-        chord_length=polyline.to(z.dtype),
-        energy=energy.to(z.dtype),
-        objective=torch.where(moving, objective, 0.0).to(z.dtype),
-        gap=gap(flat).to(z.dtype),
-        converged=success,
-        iterations=solution.iterations,
-        evaluations=solution.evaluations,
-        gradient_norm=solution.gradient_norm,
-        status=solution.status,
-        history=solution.history,
-    )
