@@ -30,6 +30,7 @@ RECIPES: dict[str, str] = {
 }
 K = 5
 KINKED = ("pythae", "DCGAN")  # made of ReLUs, so that every method ends in a valley of its own
+LONG = (*KINKED, "diffusers")  # may be under way when the iterations end
 OF_SMOOTH, OF_KINKS = 1e-4, 5e-3  # of an energy, by which another valley may be lower
 SLOW = ("diffusers", "MONAI")
 NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in RECIPES]
@@ -135,21 +136,22 @@ def double() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def follow(name: str) -> dict[str, Any]:
-    """The variables after a recipe."""
+def follow(name: str, solved: bool = True) -> dict[str, Any]:
+    """The variables after a recipe, or before the line that solves."""
     torch.manual_seed(0)
     variables = {"torch": torch, "geodreg": geodreg, **GIVEN[name]()}
     torch.manual_seed(1)
-    exec(compile(RECIPES[name], f"{PAGE.name}, {name}", "exec"), variables)  # noqa: S102 - it is the page's
+    recipe = RECIPES[name] if solved else RECIPES[name].partition("paths = ")[0]
+    exec(compile(recipe, f"{PAGE.name}, {name}", "exec"), variables)  # noqa: S102 - it is the page's
     return variables
 
 
 def is_found(name: str, paths: Paths) -> bool:
     """Whether a solve ended at a minimum, or in a status that says what random weights with few points lead to.
 
-    So few points may be too few, and among kinks the iterations may be.
+    So few points may be too few, and among kinks or in 256 dimensions the iterations may be.
     """
-    honest = (Status.SWINGS, Status.ITERATIONS) if name in KINKED else (Status.SWINGS,)
+    honest = (Status.SWINGS, Status.ITERATIONS) if name in LONG else (Status.SWINGS,)
     return bool(paths.converged.all()) or all(status in honest for status in np.atleast_1d(paths.status))
 
 
@@ -178,9 +180,11 @@ def test_recipes_run_as_they_are_printed_and_find_their_paths(name: str) -> None
 @pytest.mark.parametrize("solver", ["newton", "matrix-free"])
 @pytest.mark.parametrize("name", NAMES)
 def test_geodesics_of_recipes_are_no_longer_than_those_of_a_quasi_newton_method(name: str, solver: str) -> None:
-    found = follow(name)
-    manifold, z = found["manifold"], found["paths"].flat_latents.flatten(0, -3)[:1]
-    start, end = z[:, 0], z[:, -1]
+    found = follow(name, solved=False)
+    manifold = found["manifold"]
+    start, end = (
+        z.reshape(1, -1) for z in (found["latents"] if "latents" in found else (found["start"], found["end"]))
+    )
     paths = geodreg.interpolate(manifold, start, end, "geodesic", n_points=K, interval=1.0, solver=solver)
     least = quasi_newton(lambda z: objective(manifold, z), straight(start, end, K))
     assert is_found(name, paths), paths.status
