@@ -68,3 +68,10 @@ def alone(session: nox.Session) -> None:
     """The library with torch, NumPy and SciPy and nothing else; tests that need more are skipped and say so."""
     install(session, "pytest>=8.3")
     run_tests(session)
+
+
+@nox.session(python=PYTHONS[0])
+def generators(session: nox.Session) -> None:
+    """The recipes for other packages' generators, pythae's among them, each as the page prints it."""
+    install(session, "pytest>=8.3", "scipy", "diffusers", "einops", "monai", "pythae")
+    session.run("python", "-m", "pytest", "tests/test_recipes.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
