@@ -9,7 +9,7 @@ import yaml
 from geodreg.book.execution import forget_changed
 from geodreg.book.sweeps.chapters import summary_of
 from geodreg.paper.speed.commits import disagreement
-from geodreg.paper.speed.tables import provenance
+from geodreg.paper.speed.files import provenance
 from geodreg.workspace.files import date_now, sum_file
 
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))

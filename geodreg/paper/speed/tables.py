@@ -1,17 +1,10 @@
-"""What the benchmark measured: its tables, what is read off them, and one small race that anybody can repeat.
-
-The tables are made by ``make bench`` and committed. They are looked for below the folder named by the environment
-variable ``GEODREG_BENCHMARKS``, if that is set, else below ``data/benchmarks`` of the checkout that holds the package,
-else below the copy that is installed with it.
-"""
+"""What the benchmark measured: what is read off its tables, and one small race that anybody can repeat."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,14 +12,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from geodreg.errors import PlainError
 from geodreg.geometry.curve import chord_energy, straight
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.models.zoo import TITLES
 from geodreg.objectives.dense import PathObjective
+from geodreg.paper.speed.files import BenchmarkError, provenance, read_benchmark
 from geodreg.solvers import Newton
-from geodreg.workspace.files import sha256_of
-from geodreg.workspace.places import places
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,45 +44,6 @@ __all__ = [
 OURS = "geodreg"
 PROBLEM = ["kind", "problem", "gain", "mu"]  # the columns that tell problems apart
 REPEATS = 5  # of each timing in the small race
-
-
-class BenchmarkError(PlainError):
-    """A table of the benchmark that is missing or was changed; the message says which, and how to make it."""
-
-
-def _path(file: str) -> Path:
-    tried = places("benchmarks", "GEODREG_BENCHMARKS")
-    for place in tried:
-        if (place / file).is_file():
-            return place / file
-    raise BenchmarkError(f"There is no {file} in {' or '.join(map(str, tried))}; make it with `make bench`.")
-
-
-def read_benchmark(name: str) -> pd.DataFrame:
-    """One of the benchmark's tables, by the name of its file without ending.
-
-    Raises:
-        BenchmarkError: if it is missing, or is not what the benchmark wrote.
-    """
-    import pandas as pd
-
-    path = _path(f"{name}.csv")
-    found, expected = sha256_of(path), provenance()["sums"].get(name)
-    if found != expected:
-        raise BenchmarkError(
-            f"{path} was changed: its sha256 is {found}, provenance.json says {expected}; "
-            "restore it, or make it again with `make bench`."
-        )
-    return pd.read_csv(path)
-
-
-def provenance() -> dict[str, Any]:
-    """What made the tables: date, sizes, processor, threads, versions, and the commit and the sum of each table.
-
-    Raises:
-        BenchmarkError: if it is missing.
-    """
-    return json.loads(_path("provenance.json").read_text(encoding="utf-8"))
 
 
 def time_to_gap(races: pd.DataFrame) -> pd.DataFrame:
