@@ -59,7 +59,7 @@ CHEAP: Mapping[str, Mapping[str, str]] = {
     "judge": {},
     **{
         page: {"n_pairs": "1", "n_points": "3"}
-        for page in ("fig2-circle", "fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig3-yale", "fig4-yale")
+        for page in ("extending", "fig2-circle", "fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig3-yale", "fig4-yale")
     },
 }
 """The least that each page can do."""
@@ -211,8 +211,8 @@ def test_a_printed_command_runs(command: str, checkout: Path, run: Run) -> None:
         model = load_model("mnist-vae")
         with torch.no_grad():
             images = model.generator(torch.randn(2, model.latent_dim, generator=torch.Generator().manual_seed(1)))
-        for name, image in zip("ab", images, strict=True):
-            Image.fromarray((255 * image).round().byte().numpy()).save(checkout / f"{name}.png")
+        for name, image in zip(re.findall(r"--(?:from|to) (\S+)", command), images, strict=True):
+            Image.fromarray((255 * image).round().byte().numpy()).save(checkout / name)
     more = ("-p", "n_pairs", "1") if command.startswith("geodreg run") and "--show" not in command else ()
     said = run(command, *more, data=DATA if "fetch" in command else None)
     for written in re.findall(r"--out (\S+)", command):

@@ -88,7 +88,9 @@ def test_a_subject_that_does_not_exist_is_refused_in_a_sentence(command: list[st
 
 
 def test_a_person_without_weights_is_told_how_to_get_them() -> None:
-    with pytest.raises(ModelError, match=r"are of yaleB22, not of yaleB20; pass retrain=true with GEODREG_DATA set"):
+    with pytest.raises(
+        ModelError, match=r"are of yaleB22, not of yaleB20; pass retrain=true \(-p retrain true\) with GEODREG_DATA set"
+    ):
         person_model("yaleB20", retrain=False)
 
 
