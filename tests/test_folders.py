@@ -260,3 +260,14 @@ def test_an_environment_is_ready_even_if_its_lock_file_is_of_the_future(tmp_path
         os.utime(tmp_path / name, (date, date))
     assert make(tmp_path, "ready").returncode == 0
     assert make(tmp_path, "--question", "ready").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["with a space", "it's", "näher"])
+def test_a_sweep_on_a_cluster_wants_a_path_that_scripts_can_name(name: str, tmp_path: Path) -> None:
+    project = make_project(tmp_path / name)
+    (project / "profile").mkdir()
+    code, output = call(project, "geodreg", "sweep", "small", "--profile", "profile")
+    assert code == 1
+    assert "cannot name" in output
+    assert "Traceback" not in output
+    assert not list(project.glob("runs/**/parameters.json"))

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -97,7 +98,7 @@ def test_images_have_text_and_links_have_targets(browser: Browser, name: str) ->
     links = page.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.href)")
     for link in links:
         if link.startswith("file://"):
-            path, _, fragment = link.removeprefix("file://").partition("#")
+            path, _, fragment = unquote(link.removeprefix("file://")).partition("#")
             assert Path(path).is_file(), link
             if fragment and path.endswith(".html") and fragment not in ("", "main-content"):
                 assert f'id="{fragment}"' in Path(path).read_text(), link

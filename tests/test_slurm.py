@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from tests.slurm import cluster, missing
 
 ROOT = Path(__file__).parent.parent
 REASON = missing()
+if REASON is None and shlex.quote(sys.executable) != sys.executable:
+    REASON = "needs an environment whose path the scripts of jobs can name"
 
 
 SWEEP = """what: A sweep on a cluster

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +16,7 @@ import typer
 from geodreg.book.execution import run_page
 from geodreg.book.parameters import PageError, declared
 from geodreg.book.sweeps.columns import check_known_columns, check_table
-from geodreg.book.sweeps.definition import NOTEBOOKS, page_names, read_sweep, sweep_names
+from geodreg.book.sweeps.definition import NOTEBOOKS, SweepError, page_names, read_sweep, sweep_names
 from geodreg.book.sweeps.results import Ending, prepare
 from geodreg.book.sweeps.summary import INDEX, write_summary
 from geodreg.commands.command_group import starting_with
@@ -71,6 +72,8 @@ def sweep_command(
     runs = sweep.runs()
     check_table(sweep)
     check_known_columns(sweep, runs)
+    if profile is not None:
+        _check_paths_of_jobs()
     command = [sys.executable, "-m", "snakemake", "--snakefile", "sweep.smk", "--config", f"sweep={sweep.file}"]
     command += ["--profile", str(profile)] if profile else ["--cores", str(cores)]
     command += ["--keep-going", "--retries", "1", "--rerun-incomplete", "--nolock", "--quiet", "host", "reason"]
@@ -89,6 +92,20 @@ def sweep_command(
             typer.echo(f"{ending}: {slug}", err=True)
     if code or counts[Ending.DONE] < len(runs):
         raise typer.Exit(code or 1)
+
+
+def _check_paths_of_jobs() -> None:
+    """Refuse what the scripts of a cluster's jobs cannot name: Snakemake writes these paths into them as they are.
+
+    Raises:
+        SweepError: if the environment or the folder has a space or another letter that means something to a shell.
+    """
+    for path in (sys.executable, str(Path.cwd())):
+        if shlex.quote(path) != path:
+            raise SweepError(
+                f"The jobs of a cluster are started by scripts that cannot name {path}; for sweeps with a profile put "
+                "the checkout into a folder whose path is of letters, digits and / . _ - alone."
+            )
 
 
 def find_page(notebook: str) -> Path:
