@@ -1,6 +1,8 @@
 """Paths on generators as people have them, against a plain quasi-Newton method from the same start."""
 
+import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,3 +108,34 @@ def test_regularised_paths_are_no_worse_than_those_of_a_quasi_newton_method(name
     least = quasi_newton(objective, geodesic.z)
     gained = objective(geodesic.z).item() - least
     assert paths.objective.item() <= least + 1e-2 * gained + 1e-9
+
+
+def test_a_function_whose_weights_are_in_half_precision_is_told_where_they_must_be() -> None:
+    module = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 9)).to(torch.bfloat16)
+    start, end = torch.randn(2, 1, 3, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
+    with pytest.raises(ValueError, match=r"weights behind a function must be in torch\.float32 themselves"):
+        interpolate(lambda z: module(z), start, end, "geodesic")
+    assert interpolate(module, start, end, "geodesic").converged.all()
+    single = copy.deepcopy(module).float()
+    assert interpolate(lambda z: single(z), start, end, "geodesic").converged.all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "settings", [{}, {"latent_shape": (3,)}, {"ambient": torch.sin}], ids=["flat", "shaped", "ambient"]
+)
+@pytest.mark.parametrize("kind", ["wide end", "narrow end", "half of it in half precision"])
+def test_modules_in_half_precision_are_solved_in_single_whatever_their_last_layer(
+    kind: str, settings: dict[str, Any], dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 4 if kind == "narrow end" else 20)).to(dtype)
+    if kind.startswith("half of it"):
+        module[2].float()
+    single = copy.deepcopy(module).float()
+    start, end = torch.randn(2, 2, 3).to(dtype)
+    found = interpolate(LatentManifold(module, **settings), start, end, "geodesic")
+    wanted = interpolate(LatentManifold(single, **settings), start.float(), end.float(), "geodesic")
+    assert found.converged.all()
+    assert found.z.dtype == dtype
+    torch.testing.assert_close(found.energy.float(), wanted.energy, rtol=1e-3, atol=0.0)

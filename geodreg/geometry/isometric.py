@@ -8,6 +8,8 @@ from typing import TypeGuard, cast
 import torch
 from torch import Tensor, nn
 
+from geodreg.derivatives.calling import is_half
+
 __all__ = ["NarrowGenerator", "has_wide_end"]
 
 ARRANGING = (nn.Identity, nn.Flatten, nn.Unflatten)  # layers that move numbers, and change none
@@ -45,7 +47,7 @@ class NarrowGenerator:
 
 
 def has_wide_end(generator: Callable[[Tensor], Tensor]) -> TypeGuard[nn.Sequential]:
-    """Whether a generator is a sequence of layers, the last one linear with more numbers out than in.
+    """Whether a generator is a sequence of layers in single precision or more, the last linear and wider out than in.
 
     Example:
         >>> has_wide_end(nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 8), nn.Unflatten(1, (2, 4))))
@@ -54,6 +56,8 @@ def has_wide_end(generator: Callable[[Tensor], Tensor]) -> TypeGuard[nn.Sequenti
         False
     """
     if type(generator) is not nn.Sequential or generator._forward_hooks or generator._forward_pre_hooks:
+        return False
+    if any(is_half(parameter.dtype) for parameter in generator.parameters()):  # it is copied to single precision whole
         return False
     layers = _without_arranging(generator)
     last = layers[-1] if layers else None

@@ -165,10 +165,13 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
             x = manifold.function(z)
             alone = manifold.function(z[:1]) if isinstance(x, Tensor) else x
     except Exception as error:  # whatever it is, it is the generator's, and the sentence quotes it
+        hidden = ""
+        if not isinstance(manifold.generator, nn.Module):  # which would be copied to the precision of the solve
+            hidden = f" The weights behind a function must be in {z.dtype} themselves."
         raise ValueError(
             f"The generator does not take latents of shape {tuple(z.shape)}, {z.dtype}, on {z.device} "
             f"({_first_line(error)}); pass ends of its latent size, dtype and device, and LatentManifold(generator, "
-            "latent_shape=...) if it takes latents of another shape than (n, d)."
+            f"latent_shape=...) if it takes latents of another shape than (n, d).{hidden}"
         ) from error
     if not (isinstance(x, Tensor) and x.is_floating_point() and x.ndim >= 2 and len(x) == len(z)):
         raise ValueError(_wrong_data(x, z))
