@@ -11,7 +11,9 @@ from torch import Tensor
 from geodreg import LatentManifold, MatrixFree
 from geodreg.geometry.curve import straight
 from geodreg.objectives.dense import PathObjective
+from geodreg.objectives.fixed_metric import FixedMetricObjective
 from geodreg.objectives.matrix_free import MatrixFreeObjective
+from geodreg.objectives.mean_metric import MeanMetric
 from geodreg.solvers.curvature_pairs import CurvaturePairs
 from geodreg.solvers.density_curvature import FORGETTING, DensityCurvature
 from geodreg.solvers.descent import descend, quasi_newton, start_matrix, updated
@@ -19,7 +21,7 @@ from geodreg.solvers.descent_state import DescentState
 from geodreg.solvers.line_search import Reached, line_search
 from geodreg.solvers.protocol import Trial
 from geodreg.solvers.solution import Solution, Status
-from geodreg.solvers.stopping import stopping_tests
+from geodreg.solvers.stopping import Rest, stopping_tests
 from tests.generators import latents, random_decoder
 
 N_PAIRS, N_POINTS, D = 5, 7, 3
@@ -27,11 +29,14 @@ LINES = straight(latents(N_PAIRS, D, 0), latents(N_PAIRS, D, 1), N_POINTS)
 INTERVAL = torch.linspace(2.0, 6.0, N_PAIRS, dtype=torch.float64)
 
 
-def tried(mu: float, matrix_free: bool = False, noise: float = 0.2) -> Trial:
+def tried(mu: float, kind: str = "dense", noise: float = 0.2) -> Trial:
     manifold = LatentManifold(random_decoder([D, 32, 32, 20], gain=2.0), noise=noise)
     objective = PathObjective(manifold, mu, INTERVAL)
-    if not matrix_free:
+    if kind == "dense":
         return objective.trial(LINES)
+    if kind == "mean metric":
+        metric = MeanMetric.exact(manifold, LINES[:, [0, -1]])
+        return FixedMetricObjective.of(objective, LINES, metric, n_rows=8, keep=True).trial(LINES)
     solver = MatrixFree(n_probes=3)
     return MatrixFreeObjective.of(objective, solver.view(manifold), LINES)[0].trial(LINES)
 
@@ -61,11 +66,12 @@ def assert_same_pairs(one: Solution, other: Solution) -> None:
     assert torch.equal(other.history[:, n:].isnan(), one.history[:, -1:].isnan().expand(-1, other.history.shape[1] - n))
 
 
-@pytest.mark.parametrize("matrix_free", [False, True])
-@pytest.mark.parametrize("mu", [0.0, 0.1])
-def test_pairs_selected_on_the_way_go_on_as_if_nobody_had_left(mu: float, matrix_free: bool) -> None:
+@pytest.mark.parametrize(
+    ("mu", "kind"), [(0.0, "dense"), (0.1, "dense"), (0.0, "mean metric"), (0.1, "matrix-free")]
+)
+def test_pairs_selected_on_the_way_go_on_as_if_nobody_had_left(mu: float, kind: str) -> None:
     rows = torch.tensor([4, 0, 2])  # neither the first ones nor in their order
-    halfway = iterated(begun(tried(mu, matrix_free)), 2)
+    halfway = iterated(begun(tried(mu, kind)), 2)
     some, all_of_them = iterated(halfway.select(rows), 2), iterated(halfway, 2)
     assert torch.equal(some.rows, rows)
     assert (all_of_them.history[:, -1] < halfway.history[:, -1]).all()
@@ -85,12 +91,12 @@ def test_each_pair_of_a_batch_is_solved_as_if_alone_up_to_its_own_limit(mu: floa
     limits = torch.tensor([50, 3, 0, 50, 1])
     stopped: list[int] = []
     first = tried(mu)
-    batch = descend(first, None, 1e-6, limits, 10, stopped.append)
+    batch = descend(first, None, Rest(1e-6), limits, 10, stopped.append)
     assert sum(stopped) == N_PAIRS
     assert (batch.iterations <= limits).all()
     assert {Status.CONVERGED, Status.ITERATIONS} <= set(batch.status)
     for pair in torch.arange(N_PAIRS).split(1):
-        alone = descend(first.objective.select(pair).trial(LINES[pair]), None, 1e-6, limits[pair], 10)
+        alone = descend(first.objective.select(pair).trial(LINES[pair]), None, Rest(1e-6), limits[pair], 10)
         assert_same_pairs(alone, batch.select(pair))
 
 
@@ -102,20 +108,20 @@ def test_a_pair_that_loses_its_derivatives_on_the_way_leaves_alone() -> None:
     start = torch.tensor([[-1.0, 0.0], [-1.0, -1.5], [math.nan, 0.0], [-0.7, -2.0]], dtype=torch.float64)
     lines = straight(start, start * torch.tensor([-1.0, 1.0]), 12)
     objective = PathObjective(LatentManifold(wall), 0.0, torch.ones(4, dtype=torch.float64))
-    batch = descend(objective.trial(lines), None, 1e-9, torch.full((4,), 50), 10)
+    batch = descend(objective.trial(lines), None, Rest(1e-9), torch.full((4,), 50), 10)
     assert list(batch.status) == [Status.NOT_FINITE, Status.CONVERGED, Status.NOT_FINITE, Status.CONVERGED]
     assert batch.iterations[0] > 0
     assert batch.iterations[2] == 0
     for pair in torch.arange(4).split(1):
-        alone = descend(objective.select(pair).trial(lines[pair]), None, 1e-9, torch.full((1,), 50), 10)
+        alone = descend(objective.select(pair).trial(lines[pair]), None, Rest(1e-9), torch.full((1,), 50), 10)
         assert_same_pairs(alone, batch.select(pair))
 
 
 def test_a_last_step_is_taken_by_those_that_converge_and_lowers_their_objective() -> None:
     first, limits = tried(0.1), torch.tensor([50, 50, 0, 50, 1])
-    without = descend(first, None, 1e-2, limits, 10)
+    without = descend(first, None, Rest(1e-2), limits, 10)
     first = tried(0.1)
-    taken = descend(first, None, 1e-2, limits, 10, last_step=True)
+    taken = descend(first, None, Rest(1e-2), limits, 10, last_step=True)
     converged = torch.tensor([status == Status.CONVERGED for status in without.status])
     assert 0 < converged.sum() < N_PAIRS
     assert list(taken.status) == list(without.status)
@@ -132,7 +138,7 @@ def test_what_has_converged_is_so_at_the_limit_too_and_the_others_are_not() -> N
     objective = PathObjective(LatentManifold(lambda z: z @ matrix), 0.0, torch.ones(2, dtype=torch.float64))
     state = DescentState.at_start(objective.trial(lines), torch.arange(2), None, torch.zeros(2), 4)
     direction = quasi_newton(state)
-    stops = stopping_tests(state, direction, 1e-8)
+    stops = stopping_tests(state, direction, Rest(1e-8))
     assert stops.converged.tolist() == [True, False]
     assert stops.at_limit.tolist() == [False, True]
     assert not stops.going.any()
@@ -147,11 +153,14 @@ def test_decreases_are_measured_by_what_was_gained_on_the_reference() -> None:
     by_energy = DescentState.at_start(first, rows, None, limits, 4)
     direction = quasi_newton(by_energy)
     fraction = (direction.predicted / by_energy.place.energy).amax().item()
-    assert stopping_tests(by_energy, direction, 1.001 * fraction).converged.all()
+    assert stopping_tests(by_energy, direction, Rest(1.001 * fraction)).converged.all()
     little = by_energy.place.value + 1e-3 * by_energy.place.energy
     little[0] = math.inf  # no reference to measure by
     state = DescentState.at_start(tried(0.1), rows, little, limits, 4)
-    assert stopping_tests(state, direction, 1.001 * fraction).converged.tolist() == [True, *[False] * (N_PAIRS - 1)]
+    assert stopping_tests(state, direction, Rest(1.001 * fraction)).converged.tolist() == [
+        True,
+        *[False] * (N_PAIRS - 1),
+    ]
 
 
 def test_a_pair_whose_line_search_fails_is_tried_without_memory_before_it_is_stuck() -> None:
@@ -172,7 +181,7 @@ def test_a_pair_whose_line_search_fails_is_tried_without_memory_before_it_is_stu
         assert torch.equal(after.stuck, stuck)
         state = after
     direction = quasi_newton(state)
-    assert torch.equal(stopping_tests(state, direction, 0.0).exhausted, failed)
+    assert torch.equal(stopping_tests(state, direction, Rest(0.0)).exhausted, failed)
     gauss_newton = -start_matrix(state)(state.place.gradient.flatten(1)).view_as(direction.step)
     assert torch.equal(direction.step[failed], gauss_newton[failed])
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from geodreg.derivatives.calling import DifferentiableCall
+from geodreg.derivatives.cost import jacobian_cost
 from geodreg.derivatives.finite_steps import follows_steps
 from geodreg.derivatives.forward_mode import NoRuleError
 from geodreg.derivatives.rungs import FORMULAS, RUNGS, tangents_by_vmap
@@ -111,6 +112,13 @@ class Ladder:
     def push(self, function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
         """The same for another function of the generator, by the rung that was chosen."""
         return tangents_by_vmap(function, z) if self.rung is None else RUNGS[self.rung.name](function, z)
+
+    def jacobian_cost(self, z: Tensor) -> float:
+        """Gradients that a Jacobian costs at the first of latents ``(n, d)``, by :func:`jacobian_cost`."""
+        if self.rung is not None and self.rung.name == "rows":  # a reverse pass for each number, and no tangents
+            with torch.no_grad():
+                return 0.5 * self.function(z[:1]).numel()
+        return jacobian_cost(self.function, self.push, z)
 
     @torch.inference_mode(False)  # the caller's mode must not reach the gradients that are compared
     def choose(self, z: Tensor) -> Rung:

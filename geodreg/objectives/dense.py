@@ -40,6 +40,11 @@ class PathObjective:
     mu: float
     interval: Tensor
 
+    @property
+    def cuts_steps(self) -> bool:
+        """Whether the model of curvature is so coarse that steps are cut again and again."""
+        return False
+
     def select(self, rows: Tensor) -> PathObjective:
         """The objective of some of the pairs."""
         return replace(self, interval=self.interval[rows])

@@ -1,21 +1,23 @@
-"""The path objective without Jacobians: value, gradient, and products with the Gauss-Newton matrix."""
+"""The regularised objective without Jacobians: value, gradient, and products with the Gauss-Newton matrix."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from geodreg.derivatives.jacobian_products import GIB, JacobianProducts, bytes_of_row, rows_within
 from geodreg.geometry.curve import chord_energy
+from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold, Quadrature
 from geodreg.linear_algebra.conjugate_gradients import conjugate_gradients
 from geodreg.objectives.dense import PathObjective, rounding_of
 
-__all__ = ["GaussNewton", "MatrixFreeObjective", "MatrixFreePlace", "MatrixFreeTrial"]
+__all__ = ["Batches", "GaussNewton", "MatrixFreeObjective", "MatrixFreePlace", "MatrixFreeTrial"]
 
 HELD = 8  # copies of the data points of a batch of paths, in double precision, that are alive together; half a budget
 QUADRATURE = [field.name for field in fields(Quadrature)]
@@ -24,8 +26,45 @@ N_DIAGONAL = 4  # random signs per point for the diagonal of the metric
 
 
 @dataclass(frozen=True)
+class Batches:
+    """How many paths and latents are computed together within a budget.
+
+    Attributes:
+        n_pairs: paths whose data points are held together.
+        n_rows: latents that go through the generator and its derivatives together.
+        keep: whether the graphs along all paths of a batch fit into the budget.
+    """
+
+    n_pairs: int
+    n_rows: int
+    keep: bool
+
+    @classmethod
+    def of(cls, manifold: LatentManifold, budget: float, start: Tensor) -> Self:
+        """Batches of paths like start curves ``(P, K, d)``, within a budget in GiB.
+
+        Raises:
+            ValueError: if the data points of one path alone do not fit.
+        """
+        n_points, d = start.shape[1:]
+        flat = start[:1, 0]
+        n_bytes = bytes_of_row(manifold.generate_flat, flat)
+        with torch.no_grad():
+            size = manifold.generate_flat(flat).shape[-1]
+        n_pairs = int(0.5 * budget * GIB / (HELD * 8 * n_points * (size + d)))
+        if n_pairs == 0:
+            raise ValueError(
+                f"memory is {budget:.3g} GiB, too little for the {n_points} points of one path in data "
+                "space; pass more memory or fewer points."
+            )
+        n_pairs = min(n_pairs, len(start))
+        n_rows = rows_within(budget, n_bytes, start.device)
+        return cls(n_pairs, n_rows, keep=n_pairs * n_points * n_bytes <= 0.5 * budget * GIB)
+
+
+@dataclass(frozen=True)
 class MatrixFreeObjective:
-    """A path objective whose log-volume is estimated, and so a deterministic function for given probes.
+    """A path objective whose log-volume is estimated; for given probes that is a deterministic function.
 
     Attributes:
         manifold: the model.
@@ -41,6 +80,11 @@ class MatrixFreeObjective:
     n_rows: int
     keep: bool
 
+    @property
+    def cuts_steps(self) -> bool:
+        """Whether the model of curvature is so coarse that steps are cut again and again."""
+        return False
+
     def select(self, rows: Tensor) -> MatrixFreeObjective:
         """The objective of some of the pairs."""
         return replace(self, interval=self.interval[rows])
@@ -54,16 +98,8 @@ class MatrixFreeObjective:
 
     def trial(self, z: Tensor) -> MatrixFreeTrial:
         """Evaluate the objective at paths ``(P, K, d)``; the trial can go on to its gradient."""
-        x = self.points(z)
+        x, interior = self.points(z), z[:, 1:-1]
         energy = chord_energy(x, self.interval)
-        if self.mu == 0.0:
-            return MatrixFreeTrial(self, z, x, energy, energy, None)
-        interior = z[:, 1:-1]
-        if self.manifold.density is not None:
-            with torch.no_grad():
-                nll = self.manifold.nll(interior).double()
-            value = energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
-            return MatrixFreeTrial(self, z, x, value, energy, None)
         found = self.manifold.volume.quadrature(self.manifold.exact, interior.reshape(-1, z.shape[-1]))
         nll = found.volumes.mean(-1).view(interior.shape[:-1]) - self.manifold.log_prior(interior).double()
         value = energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
@@ -81,21 +117,11 @@ class MatrixFreeObjective:
         Raises:
             ValueError: if the data points of one path alone do not fit.
         """
-        budget, (n_points, d) = manifold.volume.memory, start.shape[1:]
-        flat = start[:1, 0]
-        n_bytes = bytes_of_row(manifold.generate_flat, flat)
-        with torch.no_grad():
-            size = manifold.generate_flat(flat).shape[-1]
-        n_pairs = int(0.5 * budget * GIB / (HELD * 8 * n_points * (size + d)))
-        if n_pairs == 0:
-            raise ValueError(
-                f"memory is {budget:.3g} GiB, too little for the {n_points} points of one path in data "
-                "space; pass more memory or fewer points."
-            )
-        n_pairs = min(n_pairs, len(start))
-        n_rows = rows_within(budget, n_bytes, start.device)
-        keep = n_pairs * n_points * n_bytes <= 0.5 * budget * GIB
-        return [cls(manifold, objective.mu, part, n_rows, keep) for part in objective.interval.split(n_pairs)]
+        batches = Batches.of(manifold, manifold.volume.memory, start)
+        return [
+            cls(manifold, objective.mu, part, batches.n_rows, batches.keep)
+            for part in objective.interval.split(batches.n_pairs)
+        ]
 
 
 @dataclass(frozen=True)
@@ -108,7 +134,7 @@ class MatrixFreeTrial:
         x: their points in data space, flattened, ``(P, K, D)``.
         value: the objective, ``(P,)``, double precision.
         energy: the chord energy in it, ``(P,)``, double precision.
-        found: what the probes found at the interior points, if the push-forward density is the regulariser.
+        found: what the probes found at the interior points.
     """
 
     objective: MatrixFreeObjective
@@ -116,14 +142,13 @@ class MatrixFreeTrial:
     x: Tensor
     value: Tensor
     energy: Tensor
-    found: Quadrature | None
+    found: Quadrature
 
     def select(self, rows: Tensor) -> MatrixFreeTrial:
         """The trial of some of the pairs, as indices."""
-        found, n = self.found, self.z.shape[1] - 2
-        if found is not None:
-            points = (rows.unsqueeze(-1) * n + torch.arange(n, device=rows.device)).flatten()
-            found = Quadrature(*(getattr(found, name)[points] for name in QUADRATURE))
+        n = self.z.shape[1] - 2
+        points = (rows.unsqueeze(-1) * n + torch.arange(n, device=rows.device)).flatten()
+        found = Quadrature(*(getattr(self.found, name)[points] for name in QUADRATURE))
         z, x, value, energy = (part[rows] for part in (self.z, self.x, self.value, self.energy))
         return MatrixFreeTrial(self.objective.select(rows), z, x, value, energy, found)
 
@@ -132,10 +157,7 @@ class MatrixFreeTrial:
         """Trials of different pairs as one, then put in the order given by indices."""
         objective = replace(trials[0].objective, interval=torch.cat([trial.objective.interval for trial in trials]))
         z, x, value, energy = (torch.cat([getattr(t, name) for t in trials]) for name in ("z", "x", "value", "energy"))
-        founds = [trial.found for trial in trials if trial.found is not None]
-        found = None
-        if founds:
-            found = Quadrature(*(torch.cat([getattr(f, name) for f in founds]) for name in QUADRATURE))
+        found = Quadrature(*(torch.cat([getattr(t.found, name) for t in trials]) for name in QUADRATURE))
         return cls(objective, z, x, value, energy, found).select(order)
 
     def rounding(self) -> Tensor:
@@ -143,9 +165,7 @@ class MatrixFreeTrial:
         return rounding_of(self.x, self.z, self.value, self.energy, self.objective.interval)
 
     def extremes(self) -> tuple[Tensor, Tensor]:
-        """Smallest and largest Ritz value along each path, ``(P,)`` each; ones where there are no probes."""
-        if self.found is None:
-            return torch.ones_like(self.value), torch.ones_like(self.value)
+        """Smallest and largest Ritz value along each path, ``(P,)`` each."""
         n = self.z.shape[1] - 2
         return self.found.smallest.view(-1, n).amin(-1), self.found.largest.view(-1, n).amax(-1)
 
@@ -164,13 +184,6 @@ class MatrixFreeTrial:
         for pair, x in enumerate(self.x):
             force = -x.double().diff(dim=0).diff(dim=0) / step[pair]
             gradient[pair] = self._products(pair, keep=False).pull(force).double()
-        given = objective.manifold.density
-        if objective.mu > 0.0 and given is not None:
-            rows = given.gradient(interior.reshape(-1, interior.shape[-1]))
-            density = -objective.mu * step * rows.view_as(gradient)
-            return gradient + density, density
-        if self.found is None:
-            return gradient, torch.zeros_like(gradient)
         volume = objective.manifold.volume.gradients(objective.manifold.exact, self.found).mean(1)
         with torch.enable_grad():
             point = interior.detach().requires_grad_()

@@ -19,15 +19,17 @@ from geodreg.solvers.line_search import Reached, line_search, moved
 from geodreg.solvers.per_pair import indices
 from geodreg.solvers.protocol import Trial
 from geodreg.solvers.solution import Solution, Status
-from geodreg.solvers.stopping import Stops, reasons, stopping_tests
+from geodreg.solvers.stopping import Rest, Stops, reasons, stopping_tests
 
 __all__ = ["descend", "quasi_newton", "start_matrix", "updated"]
+
+GROWTH = 1.5  # of the fraction of a step that is tried, in one iteration
 
 
 def descend(
     first: Trial,
     reference: Tensor | None,
-    tolerance: float,
+    rest: Rest,
     limits: Tensor,
     history_size: int,
     on_stop: Callable[[int], object] | None = None,
@@ -39,7 +41,7 @@ def descend(
         first: the start curves of ``P`` pairs, tried.
         reference: objective of other paths, the plain geodesics as a rule, ``(P,)``, if there is a regulariser; a
             decrease is measured by what has been gained on it, and else by the energy.
-        tolerance: predicted decrease, so measured, below which a pair has converged.
+        rest: when a pair has come to rest, by decreases so measured.
         limits: of the iterations of each pair, ``(P,)``.
         history_size: number of iterations that L-BFGS remembers.
         on_stop: called with the number of pairs that have just stopped.
@@ -47,7 +49,7 @@ def descend(
             there is no gradient at its end.
     """
     rows, solutions = [], []
-    for leaving, solution in _departures(first, reference, tolerance, limits, history_size, last_step):
+    for leaving, solution in _departures(first, reference, rest, limits, history_size, last_step):
         rows.append(leaving)
         solutions.append(solution)
         if on_stop is not None:
@@ -56,7 +58,7 @@ def descend(
 
 
 def _departures(
-    first: Trial, reference: Tensor | None, tolerance: float, limits: Tensor, history_size: int, last_step: bool
+    first: Trial, reference: Tensor | None, rest: Rest, limits: Tensor, history_size: int, last_step: bool
 ) -> Iterator[tuple[Tensor, Solution]]:
     """The descent itself: pairs as they leave, by their indices in the whole batch, and what they have come to."""
     yield _not_begun(first)
@@ -72,14 +74,14 @@ def _departures(
             state = state.select(indices(finite))
             continue
         direction = quasi_newton(state)
-        stops = stopping_tests(state, direction, tolerance)
+        stops = stopping_tests(state, direction, rest)
         going = indices(stops.going)
         if len(going) < len(state):
             yield _stopped(state, direction, stops, last_step)
             if len(going) == 0:
                 return
             state, direction = state.select(going), direction.select(going)
-        reached = line_search(state.objective, state.z, direction.step, direction.slope, state.place)
+        reached = line_search(state.objective, state.z, direction.step, direction.slope, state.place, state.first)
         state = updated(state, direction, reached)
         del reached  # or its place would stay in memory when pairs leave
 
@@ -115,10 +117,23 @@ def updated(state: DescentState, direction: Direction, reached: Reached) -> Desc
         place=after,
         memory=state.memory.appended(advance.flatten(1), change).forgotten(failed),
         density=state.density.after(advance, after.density_gradient - before.density_gradient),
+        first=_first_fraction(state, reached),
         stuck=failed & state.memory.are_empty(),
         evaluations=state.evaluations + reached.trials,
         history=torch.cat([state.history, after.value[:, None]], dim=1),
     )
+
+
+def _first_fraction(state: DescentState, reached: Reached) -> Tensor:
+    """Fraction of its next step that each pair tries first, ``(R,)``.
+
+    It is all of it, unless the metric is a mean one, as which many steps in a row have to be cut: then it is the
+    fraction taken last, growing again.
+    """
+    if not state.objective.cuts_steps:
+        return state.first
+    was_cut = (reached.trials > 1) & (reached.length > 0.0)
+    return torch.where(was_cut, reached.length, GROWTH * state.first).clamp(max=1.0)
 
 
 def _not_begun(first: Trial) -> tuple[Tensor, Solution]:

@@ -36,6 +36,7 @@ class DescentState(PerPair):
         place: value and derivatives there.
         memory: of L-BFGS.
         density: curvature of the density.
+        first: fraction of a step that the next line search tries first, ``(R,)``.
         stuck: whether the last line search found no decrease along a step without memory, ``(R,)``.
         evaluations: of the objective so far, ``(R,)``.
         history: the objective at the start and after each iteration, ``(R, iterations + 1)``.
@@ -50,6 +51,7 @@ class DescentState(PerPair):
     place: Place
     memory: CurvaturePairs
     density: DensityCurvature
+    first: Tensor
     stuck: Tensor
     evaluations: Tensor
     history: Tensor
@@ -71,6 +73,7 @@ class DescentState(PerPair):
             place=place,
             memory=CurvaturePairs.none(len(rows), history_size, z.device),
             density=DensityCurvature.at_start(objective, z),
+            first=torch.ones_like(place.value),
             stuck=torch.zeros_like(rows, dtype=torch.bool),
             evaluations=torch.ones_like(place.value),
             history=place.value[:, None],

@@ -38,7 +38,9 @@ def moved(z: Tensor, advance: Tensor) -> Tensor:
     return points
 
 
-def line_search(objective: Objective, z: Tensor, step: Tensor, slope: Tensor, place: Place) -> Reached:
+def line_search(
+    objective: Objective, z: Tensor, step: Tensor, slope: Tensor, place: Place, first: Tensor | None = None
+) -> Reached:
     """Backtrack every pair by itself until its objective has decreased enough (Armijo).
 
     A trial costs no gradient; the points that are taken get theirs from the trial's own graph.
@@ -49,8 +51,9 @@ def line_search(objective: Objective, z: Tensor, step: Tensor, slope: Tensor, pl
         step: of the interior points, ``(R, K-2, d)``.
         slope: derivative of the objective along it, ``(R,)``, negative.
         place: at ``z``.
+        first: fraction of the step that is tried first, ``(R,)``; all of it by default.
     """
-    length, trials = torch.ones_like(slope), torch.zeros_like(slope)
+    length, trials = torch.ones_like(slope) if first is None else first.clone(), torch.zeros_like(slope)
     pending = torch.arange(len(z), device=z.device)
     parts: list[tuple[Tensor, Place]] = []
     for _ in range(MAX_BACKTRACKS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,18 +11,27 @@ from torch import Tensor
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold, StochasticVolume
 from geodreg.objectives.dense import PathObjective
-from geodreg.objectives.matrix_free import MatrixFreeObjective
+from geodreg.objectives.matrix_free import Batches, MatrixFreeObjective
+from geodreg.objectives.mean_metric import MeanMetric
+from geodreg.solvers.by_gradients import descend_by_gradients, needs_no_jacobian
 from geodreg.solvers.descent import descend
 from geodreg.solvers.solution import Solution
+from geodreg.solvers.stopping import Rest
 
 __all__ = ["MatrixFree"]
+
+RANK = 32  # directions of the mean metric; more of them gain less than they cost
 
 
 @dataclass(frozen=True)
 class MatrixFree:
     r"""Minimise the path objective where the Jacobians do not fit into memory, by products with them alone.
 
-    The Gauss-Newton system, whose matrix takes tangents :math:`v_k` at the points to
+    A plain geodesic, and one with a density that is given, needs gradients alone: L-BFGS starts from the mean of the
+    metrics at both endpoints, whose 32 leading directions are found by products, as in
+    :class:`~geodreg.Newton` where Jacobians are dear.
+
+    With the push-forward density the Gauss-Newton system, whose matrix takes tangents :math:`v_k` at the points to
 
     .. math:: \frac{1}{\Delta t} J_k^\top (2 J_k v_k - J_{k-1} v_{k-1} - J_{k+1} v_{k+1}),
 
@@ -37,7 +46,7 @@ class MatrixFree:
 
     Attributes:
         tolerance: relative decrease below which a pair has converged, as for :class:`~geodreg.Newton`.
-        max_iterations: limit of iterations.
+        max_iterations: limit of iterations; ten times as many where gradients are enough.
         history_size: number of iterations that L-BFGS remembers.
         n_probes: random probes of the log-volume, at least 2; as many as latents, or more, leave no chance.
         n_lanczos: products with the metric per probe. They should bring ``truncation`` of the estimate near to zero:
@@ -90,12 +99,43 @@ class MatrixFree:
             reference: objective of the plain geodesics, ``(P,)``, if there is a regulariser.
             on_stop: called with the number of pairs that have just stopped.
         """
+        if needs_no_jacobian(objective):
+            return self._by_gradients(objective, start.detach(), reference, on_stop)
         solutions, first = [], 0
         for part in MatrixFreeObjective.of(objective, self.view(objective.manifold), start):
             rows = slice(first, first + len(part.interval))
             trial = part.trial(start[rows].detach())
             part_reference = None if reference is None else reference[rows]
             limits = torch.full_like(part.interval, self.max_iterations)
-            solutions.append(descend(trial, part_reference, self.tolerance, limits, self.history_size, on_stop))
+            solutions.append(descend(trial, part_reference, Rest(self.tolerance), limits, self.history_size, on_stop))
             first = rows.stop
+        return Solution.joined(solutions)
+
+    def _by_gradients(
+        self,
+        objective: PathObjective,
+        start: Tensor,
+        reference: Tensor | None,
+        on_stop: Callable[[int], object] | None,
+    ) -> Solution:
+        """Paths whose gradient needs no Jacobian: the energy's, and that of a density that is given."""
+        objective = replace(objective, manifold=self.view(objective.manifold))
+        batches = Batches.of(objective.manifold, self.memory, start)
+        rank, solutions = min(RANK, start.shape[-1]), []
+        for rows in torch.arange(len(start), device=start.device).split(batches.n_pairs):
+            ends = start[rows][:, [0, -1]]
+            metric = MeanMetric.leading(objective.manifold, ends, rank, batches.n_rows)
+            solutions.append(
+                descend_by_gradients(
+                    objective.select(rows),
+                    start[rows],
+                    None if reference is None else reference[rows],
+                    metric,
+                    self.tolerance,
+                    torch.full_like(objective.interval[rows], self.max_iterations),
+                    on_stop,
+                    batches.n_rows,
+                    batches.keep,
+                )
+            )
         return Solution.joined(solutions)

@@ -28,6 +28,10 @@ class Objective(Selectable, Protocol):
     def interval(self) -> Tensor:
         """Of each pair, ``(P,)``."""
 
+    @property
+    def cuts_steps(self) -> bool:
+        """Whether the model of curvature is so coarse that steps are cut again and again."""
+
     def trial(self, z: Tensor) -> Trial:
         """The objective at paths ``(P, K, d)``."""
 

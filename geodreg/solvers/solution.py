@@ -19,6 +19,7 @@ class Status(StrEnum):
 
     CONVERGED = "converged: the model predicts no decrease above the tolerance"
     AT_REST = "converged: no point is pushed above the tolerance"
+    CREEPING = "converged: the last iterations gained next to nothing"
     SWINGS = "converged at its points, but longer between them: take more points"
     PRECISION = "no further decrease in this precision"
     NO_STEPS = "nothing to solve"
@@ -37,7 +38,7 @@ class Status(StrEnum):
     @property
     def is_minimum(self) -> bool:
         """Whether there was something to solve, and the solve came to rest."""
-        return self in (Status.CONVERGED, Status.AT_REST, Status.SWINGS, Status.PRECISION)
+        return self in (Status.CONVERGED, Status.AT_REST, Status.CREEPING, Status.SWINGS, Status.PRECISION)
 
 
 @dataclass(frozen=True)

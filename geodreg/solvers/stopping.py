@@ -13,12 +13,31 @@ from geodreg.solvers.descent_state import DescentState, Direction, can_collapse
 from geodreg.solvers.per_pair import PerPair
 from geodreg.solvers.solution import Status
 
-__all__ = ["Stops", "reasons", "stopping_tests"]
+__all__ = ["Rest", "Stops", "reasons", "stopping_tests"]
 
+LATELY = 20  # iterations whose decreases are added up to see whether a pair creeps
 PATIENCE = 10  # iterations without a decrease above rounding before a pair is given up
 NEGLIGIBLE = 1e3  # times rounding: a predicted decrease below it may well be lost in rounding
 COLLAPSE = 1e-2  # a metric whose smallest eigenvalue fell to this fraction of the start's has fallen into a well,
 SINGULAR = 1e-8  # and so has one that has this condition number
+
+
+@dataclass(frozen=True)
+class Rest:
+    """When a pair has come to rest; decreases are relative to what has been gained on the reference, or to the energy.
+
+    Attributes:
+        tolerance: decrease predicted for the next step, below which it has.
+        creeping: decrease in the last 20 iterations together, below which it has as well.
+    """
+
+    tolerance: float
+    creeping: float = 0.0
+
+    def or_looser(self, other: Rest) -> Rest:
+        """Of two such tests what stops earlier; there is no test of creeping where this one has none."""
+        creeping = max(self.creeping, other.creeping) if self.creeping > 0.0 else 0.0
+        return Rest(max(self.tolerance, other.tolerance), creeping)
 
 
 @dataclass(frozen=True)
@@ -27,36 +46,38 @@ class Stops(PerPair):
 
     Attributes:
         converged: the predicted decrease is below the tolerance, ``(R,)``, as all of these.
+        creeping: so was the decrease of the last iterations together.
         exhausted: there is, or has lately been, no decrease above rounding.
         at_limit: the limit of iterations is reached.
     """
 
     converged: Tensor
+    creeping: Tensor
     exhausted: Tensor
     at_limit: Tensor
 
     @property
     def going(self) -> Tensor:
         """The pairs that go on."""
-        return ~(self.converged | self.exhausted | self.at_limit)
+        return ~(self.converged | self.creeping | self.exhausted | self.at_limit)
 
 
-def stopping_tests(state: DescentState, direction: Direction, tolerance: float) -> Stops:
-    """Test whether anything is left to gain, or to try.
-
-    A pair has converged when the predicted decrease is below ``tolerance`` times what has been gained on the reference,
-    or times the energy where there is none.
-    """
+def stopping_tests(state: DescentState, direction: Direction, rest: Rest) -> Stops:
+    """Test whether anything is left to gain, or to try."""
     place, predicted, rounding = state.place, direction.predicted, state.place.rounding
     gained = (state.reference - place.value).abs() + 1e-9 * place.energy
     scale = torch.where(state.reference.isfinite(), gained, place.energy)
-    converged = (predicted <= tolerance * scale) & (predicted >= 0.0)
+    converged = (predicted <= rest.tolerance * scale) & (predicted >= 0.0)
     exhausted = state.stuck | (predicted <= rounding)
     if state.iteration >= PATIENCE:
         exhausted = exhausted | (state.history[:, -1 - PATIENCE] - place.value <= rounding)
     exhausted = exhausted & ~converged
-    at_limit = (state.limits <= state.iteration) & ~converged & ~exhausted
-    return Stops(converged, exhausted, at_limit)
+    creeping = torch.zeros_like(converged)
+    if rest.creeping > 0.0 and state.iteration >= LATELY:
+        lately = state.history[:, -1 - LATELY] - place.value
+        creeping = (lately <= rest.creeping * scale) & ~converged & ~exhausted
+    at_limit = (state.limits <= state.iteration) & ~converged & ~exhausted & ~creeping
+    return Stops(converged, creeping, exhausted, at_limit)
 
 
 def reasons(state: DescentState, direction: Direction, stops: Stops) -> NDArray[np.object_]:
@@ -65,6 +86,7 @@ def reasons(state: DescentState, direction: Direction, stops: Stops) -> NDArray[
     status = np.full(len(state), None, dtype=object)
     for stopped, reason in (
         (stops.converged, Status.CONVERGED),
+        (stops.creeping, Status.CREEPING),
         (stops.exhausted, Status.PRECISION),
         (stalled, Status.STALLED),
         (stops.at_limit, Status.ITERATIONS),
