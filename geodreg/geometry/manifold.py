@@ -118,8 +118,8 @@ class LatentManifold:
         self.measured = self.function if ambient is None else DifferentiableCall(AmbientImage(flat, ambient))
         self.ladder = Ladder(self.measured, derivatives)
         self.kinked: bool | None = None  # looked for once, where a density is first asked of the generator
-        self._n_data: int | None = None  # found out at the first use, as is
-        self._jacobian_cost: float | None = None
+        self.known_jacobian_cost: float | None = None  # counted where there are many latents
+        self._n_data: int | None = None  # found out at the first use
         self._narrow: tuple[NarrowGenerator, LatentManifold] | None = None
 
     def isometric(self) -> LatentManifold:
@@ -202,11 +202,11 @@ class LatentManifold:
 
     def jacobian_cost(self, z: Tensor) -> float:
         """Operations of a Jacobian over those of a gradient, found out once, at the first of latents ``(n, d)``."""
-        if self._jacobian_cost is None:
+        if self.known_jacobian_cost is None:
             if self.ladder.rung is None:
                 self.ladder.choose(z[:2])
-            self._jacobian_cost = self.ladder.jacobian_cost(z)
-        return self._jacobian_cost
+            self.known_jacobian_cost = self.ladder.jacobian_cost(z)
+        return self.known_jacobian_cost
 
     def is_kinked(self, z: Tensor) -> bool:
         """Whether the Jacobian jumps between latents ``(n, d)``, as that of a generator of ReLUs does.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from numbers import Integral, Real
 
 import torch
@@ -22,7 +22,7 @@ from geodreg.interpolation.latent_shapes import refuse_other_shape
 from geodreg.interpolation.paths import Paths
 from geodreg.solvers import Algorithm1, MatrixFree, Newton, Solver, Start
 
-__all__ = ["check_endpoints", "check_generator", "check_init", "check_settings", "check_solver"]
+__all__ = ["check_endpoints", "check_generator", "check_init", "check_settings", "check_solver", "with_tolerance"]
 
 SAME = 1e-3  # relative; a generator may compute in less precision than it returns
 METHODS = ("straight", "slerp", "geodesic", "geodreg")
@@ -60,6 +60,23 @@ def check_solver(solver: str | Solver) -> Solver:
         names = ", ".join(map(repr, SOLVERS))
         raise ValueError(f"solver is {solver!r}; choose one of {names}, or pass an object with a method solve.")
     return solver
+
+
+def with_tolerance(solver: Solver, tolerance: object) -> Solver:
+    """The solver with a tolerance, if one is given.
+
+    Raises:
+        ValueError: if it is not positive, or the solver has none.
+    """
+    if tolerance is None:
+        return solver
+    if isinstance(tolerance, bool) or not (isinstance(tolerance, Real) and 0.0 < float(tolerance) < math.inf):
+        raise ValueError(f"tolerance is {tolerance!r}; pass a positive number, or None for the solver's own.")
+    if isinstance(solver, Newton | MatrixFree | Algorithm1):
+        return replace(solver, tolerance=float(tolerance))
+    raise ValueError(
+        f"tolerance is {tolerance!r} beside a {type(solver).__name__}; leave it out, and set it in your own solver."
+    )
 
 
 def check_init(init: str | Start | Tensor, start: Tensor, end: Tensor, n_points: int) -> None:

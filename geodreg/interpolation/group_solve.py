@@ -160,4 +160,5 @@ def measured(solve: GroupSolve, method: str, solution: Solution, duration: Tenso
         gradient_norm=solution.gradient_norm,
         status=solution.status,
         history=solution.history,
+        curvature=solution.curvature,
     )

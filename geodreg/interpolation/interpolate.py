@@ -14,7 +14,14 @@ from geodreg.derivatives.calling import is_half
 from geodreg.geometry.curve import refine, slerp, straight
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
-from geodreg.interpolation.arguments import check_endpoints, check_geodesic, check_init, check_settings, check_solver
+from geodreg.interpolation.arguments import (
+    check_endpoints,
+    check_geodesic,
+    check_init,
+    check_settings,
+    check_solver,
+    with_tolerance,
+)
 from geodreg.interpolation.between_points import first_number, next_number
 from geodreg.interpolation.density_checks import warn_of_kinks
 from geodreg.interpolation.group_solve import GroupSolve, measured
@@ -37,6 +44,7 @@ class Settings(TypedDict, total=False):
     interval: float | Literal["unit-speed"]
     init: str | Start | Tensor
     solver: str | Solver
+    tolerance: float | None
     memory: float | None
     progress: bool
 
@@ -54,6 +62,7 @@ def interpolate(
     init: str | Start | Tensor = "straight",
     solver: str | Solver = "newton",
     geodesic: Paths | None = None,
+    tolerance: float | None = None,
     memory: float | None = None,
     progress: bool = False,
 ) -> Paths:
@@ -89,6 +98,10 @@ def interpolate(
             :class:`~geodreg.solvers.Solver`.
         geodesic: for ``"geodreg"``, the plain geodesics between the same ends, if they are known already; they are not
             solved for again.
+        tolerance: when a pair has come to rest, as the solver has it: a relative decrease for ``"newton"`` and
+            ``"matrix-free"``, by default 1e-7 for a plain geodesic (1e-10 in double precision, which places its points
+            within 1e-5 of its length) and 1e-5 with a density; a push in data space for ``"algorithm1"``. A solver that
+            is configured already has its own.
         memory: GiB that the solve may take; pairs are solved in groups that fit. By default a quarter of the machine's;
             for ``"matrix-free"`` the solver's own setting.
         progress: show a bar of the pairs that have stopped (needs tqdm).
@@ -115,7 +128,7 @@ def interpolate(
     curves = flat_latents(manifold, "init", init)[0] if isinstance(init, Tensor) else init
     known = None if geodesic is None else geodesic.with_flat_latents()
     check_settings(method, mu, n_points, interval)
-    chosen = check_solver(solver)
+    chosen = with_tolerance(check_solver(solver), tolerance)
     if isinstance(chosen, MatrixFree) and memory is not None:
         chosen = replace(chosen, memory=memory)
     needs_density = method == "geodreg" and mu > 0.0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Paths", "Profile", "join", "path_length", "sampled"]
 
-CONTEXT = ("manifold", "method", "mu", "seconds")  # what all paths of a batch share
+CONTEXT = ("manifold", "method", "mu", "seconds", "curvature")  # what all paths of a batch share
 PART = 2**25  # numbers in data space that are measured together
 SWING = 0.01  # share by which a path may be longer than the polyline through its points
 SUB_POINTS = 8  # cuts of a chord when length is measured along the path
@@ -91,6 +91,7 @@ class Paths:
             NaN where there was none.
         status: why the solver stopped, an array of the strings of :class:`~geodreg.Status`, ``(...)``.
         history: what the solver watched, after each iteration, ``(..., iterations + 1)``.
+        curvature: what the solver knew of the energy's curvature, and why that; empty where nothing was solved.
     """
 
     manifold: LatentManifold
@@ -112,6 +113,7 @@ class Paths:
     gradient_norm: Tensor
     status: NDArray[np.object_]
     history: Tensor
+    curvature: str = ""
 
     def __getitem__(self, index: int | slice | Tensor) -> Paths:
         """Some of the paths, by the first dimension of the batch."""
@@ -176,6 +178,7 @@ class Paths:
             **{name: values.double().cpu().numpy() for name, values in columns.items()},
             status=flat.status,
             derivatives=str(self.manifold.ladder.rung or "products with the Jacobian by reverse mode"),
+            curvature=self.curvature,
         )
 
     @torch.no_grad()  # the graph of all points would be kept for nothing where weights ask for a gradient

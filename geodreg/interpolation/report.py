@@ -31,6 +31,7 @@ class Report:
         evaluations: of the objective; one with fewer points counts for as much as its share of points.
         status: why the solver stopped.
         derivatives: how the generator was differentiated, and what that was checked against.
+        curvature: what the solver knew of the energy's curvature, and what a Jacobian costs if that was counted.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Report:
     evaluations: NDArray[np.float64]
     status: NDArray[np.object_]
     derivatives: str
+    curvature: str = ""
 
     def __str__(self) -> str:
         lines = [self.title, f"{'':16} {'median':>10} {'least':>10} {'most':>10}"]
@@ -53,7 +55,7 @@ class Report:
             shown = [np.median(values), values.min(), values.max()] if values.size else [np.nan] * 3
             lines.append(f"{name.replace('_', ' '):16} " + " ".join(f"{value:10.4g}" for value in shown))
         counts = Counter(str(status) for status in self.status).most_common()
-        return "\n".join([*lines, *(f"{count:6d}  {status}" for status, count in counts), self.derivatives])
+        return "\n".join([*lines, *(f"{count:6d}  {status}" for status, count in counts), *self._said()])
 
     def to_frame(self) -> pd.DataFrame:
         """A row for each path."""
@@ -61,5 +63,10 @@ class Report:
 
         return pd.DataFrame({**{name: getattr(self, name) for name in self._numbers()}, "status": self.status})
 
+    def _said(self) -> list[str]:
+        return [sentence for sentence in (self.derivatives, self.curvature) if sentence]
+
     def _numbers(self) -> list[str]:
-        return [field.name for field in fields(self) if field.name not in ("title", "status", "derivatives")]
+        return [
+            field.name for field in fields(self) if field.name not in ("title", "status", "derivatives", "curvature")
+        ]

@@ -21,6 +21,8 @@ from geodreg.solvers.stopping import Rest
 __all__ = ["MatrixFree"]
 
 RANK = 32  # directions of the mean metric; more of them gain less than they cost
+LEADING = "curvature from leading directions of the metric of both endpoints, gradients without Jacobians"
+PRODUCTS = "curvature from products with the Jacobian, by conjugate gradients"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class MatrixFree:
         tolerance: relative decrease below which a pair has converged, as for :class:`~geodreg.Newton`.
         max_iterations: limit of iterations; ten times as many where gradients are enough.
         history_size: number of iterations that L-BFGS remembers.
-        n_probes: random probes of the log-volume, at least 2; as many as latents, or more, leave no chance.
+        n_probes: random probes of the log-volume, at least 2; as many as latents, or more, leave nothing to chance:
+            value and gradient are exact. None is that up to 1,024 latents, and 16 probes above.
         n_lanczos: products with the metric per probe. They should bring ``truncation`` of the estimate near to zero:
             gradient and value agree only then, and a pair may stop early with ``no further decrease`` or
             ``no decrease found``.
@@ -63,7 +66,7 @@ class MatrixFree:
     tolerance: float = 1e-6
     max_iterations: int = 100
     history_size: int = 12
-    n_probes: int = 16
+    n_probes: int | None = None
     n_lanczos: int = 32
     seed: int = 0
     memory: float = 1.0
@@ -109,7 +112,7 @@ class MatrixFree:
             limits = torch.full_like(part.interval, self.max_iterations)
             solutions.append(descend(trial, part_reference, Rest(self.tolerance), limits, self.history_size, on_stop))
             first = rows.stop
-        return Solution.joined(solutions)
+        return replace(Solution.joined(solutions), curvature=PRODUCTS)
 
     def _by_gradients(
         self,
@@ -138,4 +141,4 @@ class MatrixFree:
                     batches.keep,
                 )
             )
-        return Solution.joined(solutions)
+        return replace(Solution.joined(solutions), curvature=LEADING)

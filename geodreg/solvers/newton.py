@@ -23,6 +23,8 @@ PRECISE_TOLERANCE = 1e-10  # of a plain geodesic in double precision: points wit
 WORTH_COARSE = 2**16  # numbers in the Jacobians; with fewer of them calls cost more than the arithmetic that is saved
 DEAR = 20.0  # gradients that a Jacobian may cost; an iteration with Jacobians gains as much as some ten without
 FEW = 12  # latents, whose Jacobians are not dear in any way of differentiation
+POINTS = "curvature from the Jacobians at all points, in every iteration"
+MEAN = "curvature from the mean metric of both endpoints, gradients without Jacobians"
 
 Curvature = Literal["points", "mean"]
 
@@ -107,10 +109,20 @@ class Newton:
         if self._has_mean_metric(objective, start):
             metric = MeanMetric.exact(objective.manifold, start[:, [0, -1]])
             n_rows = start.shape[0] * start.shape[1]
-            return descend_by_gradients(objective, start, reference, metric, tolerance, limits, on_stop, n_rows, True)
+            solution = descend_by_gradients(
+                objective, start, reference, metric, tolerance, limits, on_stop, n_rows, keep=True
+            )
+            return replace(solution, curvature=MEAN + self._why(objective))
         is_small = start.numel() * objective.manifold.data_size(start[0]) < WORTH_COARSE
         levels = Levels(start.shape[1] if is_small else self.coarsest, self.history_size, last_step=is_precise)
-        return levels.descend(objective, start, reference, Rest(tolerance), limits, on_stop)
+        solution = levels.descend(objective, start, reference, Rest(tolerance), limits, on_stop)
+        return replace(solution, curvature=POINTS + self._why(objective))
+
+    @staticmethod
+    def _why(objective: PathObjective) -> str:
+        """What a Jacobian costs, if it was counted."""
+        cost = objective.manifold.known_jacobian_cost
+        return "" if cost is None else f"; a Jacobian costs as much as {cost:.3g} gradients of the energy"
 
     def _has_mean_metric(self, objective: PathObjective, start: Tensor) -> bool:
         """Whether the curvature is that of the mean metric."""

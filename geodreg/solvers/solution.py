@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = ["Solution", "Status"]
+
+TENSORS = ("z", "iterations", "evaluations", "gradient_norm", "history")  # with a row for each pair
 
 
 class Status(StrEnum):
@@ -55,6 +57,7 @@ class Solution:
         status: why each pair stopped, an array of the strings of :class:`~geodreg.Status`, ``(P,)``.
         history: the value that the solver watches after each iteration, ``(P, iterations + 1)``; a pair that has
             stopped repeats its last one.
+        curvature: what the solver knew of the energy's curvature, and why that; for all pairs.
     """
 
     z: Tensor
@@ -63,6 +66,7 @@ class Solution:
     gradient_norm: Tensor
     status: NDArray[np.object_]
     history: Tensor
+    curvature: str = ""
 
     @staticmethod
     def at_start(z: Tensor, value: Tensor, status: Status = Status.ITERATIONS) -> Solution:
@@ -82,9 +86,9 @@ class Solution:
         """Solutions of several batches as one; shorter histories repeat their last value."""
         n_columns = max(solution.history.shape[1] for solution in solutions)
         parts = [solution._with_history_of(n_columns) for solution in solutions]
-        names = [name.name for name in fields(Solution) if name.name != "status"]
-        tensors = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
-        return Solution(**tensors, status=np.concatenate([part.status for part in parts]))
+        tensors = {name: torch.cat([getattr(part, name) for part in parts]) for name in TENSORS}
+        status = np.concatenate([part.status for part in parts])
+        return Solution(**tensors, status=status, curvature=parts[0].curvature)
 
     def usable(self, device: torch.device) -> Tensor:
         """Whether each pair came to rest at a minimum, or at the limit of iterations, ``(P,)``."""
@@ -102,7 +106,7 @@ class Solution:
         status[rows.cpu().numpy()] = self.status
         history = others.history[:, -1:].repeat(1, self.history.shape[1])
         history[rows] = self.history
-        return Solution(**merged, status=status, history=history)
+        return Solution(**merged, status=status, history=history, curvature=self.curvature)
 
     def or_better(self, other: Solution, value: Tensor, other_value: Tensor) -> Solution:
         """Of two solutions of the same pairs, for each pair the one that succeeded and has the lower value ``(P,)``.
@@ -122,9 +126,8 @@ class Solution:
 
     def select(self, rows: Tensor) -> Solution:
         """The solution of some of the pairs."""
-        parts = {name.name: getattr(self, name.name) for name in fields(self)}
-        status = parts.pop("status")[rows.cpu().numpy()]
-        return Solution(**{name: values[rows] for name, values in parts.items()}, status=status)
+        tensors = {name: getattr(self, name)[rows] for name in TENSORS}
+        return replace(self, **tensors, status=self.status[rows.cpu().numpy()])
 
     def _with_history_of(self, n_columns: int) -> Solution:
         last = self.history[:, -1:].expand(-1, n_columns - self.history.shape[1])
