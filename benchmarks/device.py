@@ -1,0 +1,44 @@
+"""Where the benchmark computes, as the environment variable ``DEVICE`` says, and a clock that waits for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import torch
+
+from geodreg.workspace.devices import DeviceError, find_device
+from tests.peak_memory import peak_memory
+
+__all__ = ["DEVICE", "card", "clock", "peak_mib"]
+
+
+def _named() -> torch.device:
+    """The device, or an end in a sentence."""
+    try:
+        return find_device(os.environ.get("DEVICE", "") or "cpu")
+    except DeviceError as error:
+        sys.exit(str(error))
+
+
+DEVICE = _named()
+
+
+def card() -> str:
+    """Name of the graphics card that computes, empty on a processor."""
+    return torch.cuda.get_device_name(DEVICE) if DEVICE.type == "cuda" else ""
+
+
+def clock() -> float:
+    """Seconds, after all that was asked of the device is done."""
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize(DEVICE)
+    return time.perf_counter()
+
+
+def peak_mib() -> float:
+    """Largest memory of this process so far, in MiB: that of the card's tensors, or what is resident."""
+    if DEVICE.type == "cuda":
+        return torch.cuda.max_memory_allocated(DEVICE) / 2**20
+    return 1024 * peak_memory()
