@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from benchmarks.contenders import Adam, Contender, Lbfgs, Ours, PaperAlgorithm
+from benchmarks.device import DEVICE, waiting
 from benchmarks.georce import Georce, ProbGeorce
 from benchmarks.libraries import Geomstats, Stochman
 from benchmarks.problems import Problem, model_problem, random_problem, regularised_problem
@@ -20,8 +21,11 @@ from benchmarks.sizes import SIZES
 
 DECODERS = ((2, 64, 64, 50), (10, 256, 256, 784))
 ADAM = Adam()  # it keeps the learning rates that it has chosen
-PLAIN: tuple[Contender, ...] = (Ours(), Lbfgs(), Geomstats(), Stochman(), Georce())
-TOGETHER: tuple[Contender, ...] = (Ours(), Lbfgs(), Geomstats(stops_at_goal=True), Stochman(together=True), Georce())
+GEOMSTATS = (Geomstats(),) if DEVICE.type == "cpu" else ()  # its backend makes its tensors there
+PLAIN: tuple[Contender, ...] = (Ours(), Lbfgs(), *GEOMSTATS, Stochman(), Georce())
+TOGETHER: tuple[Contender, ...] = (
+    Ours(), Lbfgs(), *(Geomstats(stops_at_goal=True) for _ in GEOMSTATS), Stochman(together=True), Georce(),
+)  # fmt: skip
 REGULARISED: tuple[Contender, ...] = (Ours(), Lbfgs(), ADAM, PaperAlgorithm(), ProbGeorce())
 COSTLY_PLAIN: tuple[Contender, ...] = (
     Ours(),
@@ -96,7 +100,7 @@ def bench_race(benchmark: Any, name: str, contender: str) -> None:
     if len(reached):
         short = expected < SIZES.seconds
         run = benchmark.pedantic(
-            entry.contender.solve, args=(problem, limits), rounds=5 if short else 1, warmup_rounds=int(short)
+            waiting(entry.contender.solve), args=(problem, limits), rounds=5 if short else 1, warmup_rounds=int(short)
         )
         values = problem.objective.value(run.z).cpu().numpy()
         rows = np.arange(whole.n_pairs) if problem is whole else reached

@@ -97,7 +97,7 @@ class Ours:
         deadline: float | None = None,
     ) -> Run:
         """As :class:`Contender`."""
-        own = None if limits is None else torch.tensor(limits)
+        own = None if limits is None else torch.tensor(limits, device=problem.start.device)
         solution = Newton().solve(problem.objective, problem.line, problem.reference, limits=own)
         if limits is not None:
             return Run(solution.z)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 
 import torch
 
 from geodreg.workspace.devices import DeviceError, find_device
 from tests.peak_memory import peak_memory
 
-__all__ = ["DEVICE", "card", "clock", "peak_mib"]
+__all__ = ["DEVICE", "card", "clock", "peak_mib", "waiting"]
 
 
 def _named() -> torch.device:
@@ -35,6 +36,17 @@ def clock() -> float:
     if DEVICE.type == "cuda":
         torch.cuda.synchronize(DEVICE)
     return time.perf_counter()
+
+
+def waiting(call: Callable[..., object]) -> Callable[..., object]:
+    """The same call, over only when the device has done all that it asked for, for clocks that are not ours."""
+
+    def waited(*args: object) -> object:
+        result = call(*args)
+        clock()
+        return result
+
+    return waited
 
 
 def peak_mib() -> float:

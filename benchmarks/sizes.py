@@ -127,7 +127,7 @@ SMALL = Sizes(
     gan_restarts=3,
     face_pairs=1,
     face_points=(5,),
-    budget=3.0,
+    budget=1.0,
 )
 
 VARIANTS = {"full": Sizes(), "small": SMALL}
