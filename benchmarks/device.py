@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 
 from geodreg.workspace.devices import DeviceError, find_device
 from tests.peak_memory import peak_memory
 
-__all__ = ["DEVICE", "card", "clock", "peak_mib", "waiting"]
+__all__ = ["DEVICE", "card", "clock", "forget_peak", "peak_mib", "waiting"]
 
 
 def _named() -> torch.device:
@@ -47,6 +51,17 @@ def waiting(call: Callable[..., object]) -> Callable[..., object]:
         return result
 
     return waited
+
+
+def forget_peak() -> None:
+    """Let the largest memory be counted from here on, where the system can do that: on Linux, and on a card."""
+    gc.collect()
+    if DEVICE.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(DEVICE)
+    elif sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)  # what was freed goes back to the system; glibc has it
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # proc(5): resets the high-water mark
 
 
 def peak_mib() -> float:
