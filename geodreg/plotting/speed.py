@@ -70,7 +70,7 @@ def plot_time_to_gap(times: pd.DataFrame, ratios: pd.DataFrame) -> Figure:
         xlabel="seconds a pair to a gap of 0.001",
         xlim=(times["seconds"].min() / 1.6, never * ASIDE ** max(2, _most_absent(times) - 1) * 1.4),
     )
-    _name_solvers(figure, times["solver"].unique())
+    _name_solvers(figure, times["solver"].unique().tolist())
     return figure
 
 
@@ -95,7 +95,7 @@ def plot_trajectories(trajectories: pd.DataFrame, start: str = "faces") -> Figur
             panel.plot(line["seconds"], excess.clip(lower=LOWEST), drawstyle="steps-post", **style)
         panel.set(xscale="log", yscale="log", xlabel="seconds", title=problem)
     axes[0][0].set_ylabel("objective above the best, as a fraction of it")
-    _name_solvers(figure, part["solver"].unique(), {"marker": "", "linestyle": "-", "linewidth": 2.0})
+    _name_solvers(figure, part["solver"].unique().tolist(), {"marker": "", "linestyle": "-", "linewidth": 2.0})
     return figure
 
 
