@@ -1,7 +1,7 @@
 r"""GEORCE and ProbGEORCE as contenders: the geodesic as a problem of optimal control, with left-point sums.
 
-After Rygaard and Hauberg, "GEORCE: a fast new control algorithm for computing geodesics", arXiv 2505.05961, and Rygaard,
-Zhu, Jin, Hauberg and Fletcher, "A likely geometry of generative models", arXiv 2510.26266. Both minimise
+After Rygaard and Hauberg, "GEORCE: a fast new control algorithm for computing geodesics", arXiv 2505.05961, and
+Rygaard, Zhu, Jin, Hauberg and Fletcher, "A likely geometry of generative models", arXiv 2510.26266. Both minimise
 
 .. math:: \sum_{s=0}^{N-1} u_s^T g(z_s)\, u_s + \lambda \sum_{s=1}^{N-1} \mathrm{nll}(z_s),
           \qquad z_{s+1} = z_s + u_s,
