@@ -123,6 +123,7 @@ def bench_race(benchmark: Any, name: str, contender: str) -> None:
         iterations=float(np.median([limits[i] for i in range(len(limits))])) if len(reached) else None,
         evaluations=max(entry.run.evaluations),
         converged=sum(entry.run.converged),
+        unbounded=entry.run.unbounded,
         gap_timed=float(np.max(gaps[reached])) if len(reached) else None,
         gap_own_end=float(np.median(entry.gaps())),
         objective_end=_middle(entry.run.traces, -1),

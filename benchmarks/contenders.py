@@ -41,6 +41,7 @@ class Run:
         seconds: of the run, where that is not all of the time that the solver took.
         own: values of what the solver itself minimises, where that is not the objective, as the traces.
         clock: seconds after 0, 1, ... iterations, without what was spent on recording, where the solver tells.
+        unbounded: pairs that have no minimum in reach, where the solver tells.
     """
 
     z: Tensor
@@ -50,6 +51,7 @@ class Run:
     seconds: float | None = None
     own: list[list[float]] = field(default_factory=list)
     clock: list[list[float]] = field(default_factory=list)
+    unbounded: int | None = None
 
 
 class Contender(Protocol):
@@ -102,7 +104,8 @@ class Ours:
         if limits is not None:
             return Run(solution.z)
         converged = [Status(status).is_success for status in solution.status]
-        return Run(solution.z, solution.history.tolist(), solution.evaluations.tolist(), converged)
+        unbounded = sum(Status(status) is Status.UNBOUNDED for status in solution.status)
+        return Run(solution.z, solution.history.tolist(), solution.evaluations.tolist(), converged, unbounded=unbounded)
 
 
 class Lbfgs:

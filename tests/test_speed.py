@@ -14,7 +14,7 @@ from benchmarks.problems import Problem, random_problem, regularised_problem
 from benchmarks.race import hold
 from benchmarks.tables import tables
 from geodreg import LatentManifold
-from geodreg.paper.speed.claims import speed_claims
+from geodreg.paper.speed.claims import speed_claims, strong_claims
 from geodreg.paper.speed.tables import (
     BenchmarkError,
     PowerLaw,
@@ -217,3 +217,17 @@ def test_who_minimises_something_else_is_no_peer_where_it_does_not_reach_the_gap
     other = table.iloc[[2]].assign(solver=solver, seconds_recorded=1e-3)
     assert speedups(time_to_gap(pd.concat([table, other])))["peer"].item() == "L-BFGS (SciPy)"
     assert speedups(time_to_gap(pd.concat([table, other.assign(seconds=1e-3, reached=2)])))["peer"].item() == solver
+
+
+@pytest.mark.parametrize(
+    ("converged", "unbounded", "seconds", "holds"),
+    [(2, 0, 2.0, True), (1, 1, 2.0, True), (1, 0, 2.0, False), (2, 0, 2.1, False)],
+)
+def test_strong_weights_hold_if_every_pair_ends_in_time(
+    converged: int, unbounded: int, seconds: float, holds: bool
+) -> None:
+    table = races(problem="mnist-gan", mu=3.0, converged=converged, unbounded=unbounded, seconds_recorded=seconds)
+    weak = races(problem="mnist-gan", mu=0.1, converged=0, unbounded=0)
+    ((statement, _, outcome),) = strong_claims(pd.concat([table, weak]))
+    assert "Weight 3 " in statement
+    assert outcome is holds
