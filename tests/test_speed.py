@@ -26,6 +26,7 @@ from geodreg.paper.speed.tables import (
     share_within_gap,
     speedups,
     time_to_gap,
+    where_slower,
     work_ratio,
 )
 from geodreg.paper.speed.trajectories import at_times, left_point_table, sooner, trajectory_claims
@@ -217,6 +218,21 @@ def test_who_minimises_something_else_is_no_peer_where_it_does_not_reach_the_gap
     other = table.iloc[[2]].assign(solver=solver, seconds_recorded=1e-3)
     assert speedups(time_to_gap(pd.concat([table, other])))["peer"].item() == "L-BFGS (SciPy)"
     assert speedups(time_to_gap(pd.concat([table, other.assign(seconds=1e-3, reached=2)])))["peer"].item() == solver
+    in_passing = other.assign(seconds=1e-3, reached=1)
+    assert speedups(time_to_gap(pd.concat([table, in_passing])))["peer"].item() == "L-BFGS (SciPy)"
+
+
+def test_where_a_peer_is_faster_is_said() -> None:
+    def ratios(seconds: float, **changes: Any) -> pd.DataFrame:
+        table = races(**changes)
+        table.loc[0, "seconds"] = seconds
+        return speedups(time_to_gap(table))
+
+    slow, fast = ratios(2.4, problem="mnist-gan", gain=0.0, mu=3.0, kind="regularised"), ratios(0.1)
+    assert where_slower(fast) == "No peer is faster on any of these problems."
+    sentence = "A peer is faster on: MNIST GAN, weight 3: L-BFGS (SciPy), 2.0 times."
+    assert where_slower(pd.concat([slow, fast])) == sentence
+    assert "a, gain 1.2, plain, many pairs" in where_slower(ratios(3.0, kind="together"))
 
 
 @pytest.mark.parametrize(
