@@ -2,8 +2,8 @@
 
 Run it with ``python -m benchmarks.trajectories``; with the name of a problem, that of a solver and the number of a pair
 it is one of those processes. A solver that tells its clock runs once, until the budget of seconds is spent. One that
-does not is run again and again from its start, cut at 1, 2, 4, ... iterations, and each such run is timed whole. So
-what is noted is in hand after that time, with Jacobians and starts.
+does not is run again and again from its start, cut at 1, 2, 3, 4, 6, 8, 11, ... iterations, and each such run is timed
+whole. So what is noted is in hand after that time, with Jacobians and starts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.sizes import OUT, SIZES
 __all__ = ["PROBLEMS", "SOLVERS", "followed"]
 
 UNENDING = 10**6  # iterations of L-BFGS, which the budget ends
-CUTS = 12  # the last one at 2048 iterations
+CUTS = sorted({round(2 ** (half / 2)) for half in range(23)})  # iterations, up to 2048
 
 
 def _digits(mu: float) -> Problem:
@@ -76,7 +76,7 @@ def followed(problem: Problem, solver: Contender, budget: float) -> list[dict[st
             for index, (seconds, value, left) in enumerate(rows)
         ]
     found = [{"iterations": 0, "seconds": 0.0, "objective": problem.objective.value(problem.line).item(), "own": None}]
-    for cut in (2**power for power in range(CUTS)):
+    for cut in CUTS:
         began = clock()
         z = solver.solve(problem, [cut]).z
         seconds, value = clock() - began, problem.objective.value(z).item()

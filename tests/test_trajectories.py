@@ -35,12 +35,12 @@ def test_it_begins_at_the_start_and_ends_where_the_solver_does(solver: Contender
     assert all(row["seconds"] > 0.0 for row in rows[1:])
 
 
-def test_ours_is_cut_at_powers_of_two_until_it_is_at_rest() -> None:
+def test_ours_is_cut_later_and_later_until_it_is_at_rest() -> None:
     rows = followed(problem(0.0), Ours(), budget=60.0)
-    assert [row["iterations"] for row in rows] == [0, *(2**power for power in range(len(rows) - 1))]
+    assert [row["iterations"] for row in rows] == [0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32][: len(rows)]
     values = [row["objective"] for row in rows]
     assert values == sorted(values, reverse=True)
-    assert len(rows) < 10
+    assert len(rows) < 12
 
 
 @pytest.mark.parametrize("solver", [Ours(), Lbfgs(), Georce()], ids=lambda solver: solver.name)
