@@ -4,7 +4,7 @@
 # make notebooks  write notebooks/*.ipynb beside the text sources, for plain papermill
 # make lab        open them in JupyterLab
 # make serve      serve the built site at http://127.0.0.1:8000
-# make bench      measure speed against other libraries, in an environment of its own, into data/benchmarks
+# make bench      measure speed against other libraries, in an environment of its own, into data/benchmarks; DEVICE=cuda on a graphics card
 # make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=8 SEEDS=1 for one claim at that size; all of it takes about an hour and a half
 # make sweep      rerun a page with many values: SWEEP=mu, see sweeps/; what is there already is not run again
 # make audit      look the packages of requirements.txt up among the known vulnerabilities
@@ -67,8 +67,10 @@ quick: $(READY)
 
 # The same threads for everybody. SciPy's own BLAS gets one, or its threads and PyTorch's fight and SciPy loses most.
 # BENCH_SIZE=small only shows that all of it runs; BENCH_OUT names another folder for the tables. Those of one run are of one commit:
-# they are measured into _build, and put into their folder together when all are there.
-bench: TABLES := $(or $(BENCH_OUT),data/benchmarks)
+# they are measured into _build, and put into their folder together when all are there. DEVICE=cuda measures on a graphics card, into
+# runs/benchmarks-cuda, so that those of the processor stay; GEODREG_BENCHMARKS="$PWD/runs/benchmarks-cuda" shows them on the page.
+bench: TABLES := $(or $(BENCH_OUT),$(if $(filter-out cpu,$(DEVICE)),runs/benchmarks-$(subst :,-,$(DEVICE)),data/benchmarks))
+bench: export DEVICE := $(DEVICE)
 bench: override export BENCH_OUT := _build/benchmarks
 bench: export OPENBLAS_NUM_THREADS := 1
 bench: export GEOMSTATS_BACKEND := pytorch
@@ -80,6 +82,7 @@ bench: $(BENCH_READY)
 	env -u MALLOC_MMAP_THRESHOLD_ -u MALLOC_TRIM_THRESHOLD_ $(BENCH)/bin/python -m benchmarks.memory
 	$(BENCH)/bin/python -m benchmarks.starts
 	$(BENCH)/bin/python -m benchmarks.large_latents
+	env -u MALLOC_MMAP_THRESHOLD_ -u MALLOC_TRIM_THRESHOLD_ $(BENCH)/bin/python -m benchmarks.trajectories
 	$(BENCH)/bin/python -m benchmarks.provenance publish "$(TABLES)"
 
 claims: SIZE = $(foreach name,claim pairs seeds,$(if $($(shell echo $(name) | tr a-z A-Z)),$(name)=$($(shell echo $(name) | tr a-z A-Z))))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.device import DEVICE, waiting
 from benchmarks.problems import Problem, model_problem, random_problem, regularised_problem
 from benchmarks.sizes import N_POINTS, SIZES
 from geodreg import Newton
@@ -29,7 +30,7 @@ def evaluate(problem: Problem) -> None:
 
 
 def measure(benchmark: Any, problem: Problem, axis: str, size: int) -> None:
-    benchmark.pedantic(evaluate, args=(problem,), rounds=7, warmup_rounds=2)
+    benchmark.pedantic(waiting(evaluate), args=(problem,), rounds=7, warmup_rounds=2)
     benchmark.extra_info.update(table="cost", axis=axis, size=size)
 
 
@@ -61,17 +62,17 @@ def bench_machine(benchmark: Any, what: str) -> None:
     rows = problem.n_pairs * (N_POINTS - 2) * d
     forward = rows * sum(a * b for a, b in pairwise(widths))
     if what == "evaluation":
-        benchmark.pedantic(evaluate, args=(problem,), rounds=ROUNDS, warmup_rounds=2)
+        benchmark.pedantic(waiting(evaluate), args=(problem,), rounds=ROUNDS, warmup_rounds=2)
         multiply_adds = 3 * forward  # the tangents forward, and twice that in reverse
     else:
-        weights = [torch.randn(a, b) for a, b in pairwise(widths)]
-        inputs = [torch.randn(rows, a) for a in widths[:-1]]
+        weights = [torch.randn(a, b, device=DEVICE) for a, b in pairwise(widths)]
+        inputs = [torch.randn(rows, a, device=DEVICE) for a in widths[:-1]]
 
         def products() -> None:
             for left, right in zip(inputs, weights, strict=True):
                 torch.mm(left, right)
 
-        benchmark.pedantic(products, rounds=ROUNDS, warmup_rounds=2)
+        benchmark.pedantic(waiting(products), rounds=ROUNDS, warmup_rounds=2)
         multiply_adds = forward
     benchmark.extra_info.update(
         table="machine",

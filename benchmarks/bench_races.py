@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from benchmarks.contenders import Adam, Contender, Lbfgs, Ours, PaperAlgorithm
+from benchmarks.device import DEVICE, waiting
+from benchmarks.georce import Georce, ProbGeorce
 from benchmarks.libraries import Geomstats, Stochman
 from benchmarks.problems import Problem, model_problem, random_problem, regularised_problem
 from benchmarks.race import Entry, hold
@@ -19,11 +21,19 @@ from benchmarks.sizes import SIZES
 
 DECODERS = ((2, 64, 64, 50), (10, 256, 256, 784))
 ADAM = Adam()  # it keeps the learning rates that it has chosen
-PLAIN: tuple[Contender, ...] = (Ours(), Lbfgs(), Geomstats(), Stochman())
-TOGETHER: tuple[Contender, ...] = (Ours(), Lbfgs(), Geomstats(stops_at_goal=True), Stochman(together=True))
-REGULARISED: tuple[Contender, ...] = (Ours(), Lbfgs(), ADAM, PaperAlgorithm())
-COSTLY_PLAIN: tuple[Contender, ...] = (Ours(), Lbfgs(SIZES.lbfgs_faces), Stochman(own_limit=SIZES.lbfgs_faces))
-COSTLY: tuple[Contender, ...] = (Ours(), Lbfgs(SIZES.lbfgs_faces), PaperAlgorithm())
+GEOMSTATS = (Geomstats(),) if DEVICE.type == "cpu" else ()  # its backend makes its tensors there
+PLAIN: tuple[Contender, ...] = (Ours(), Lbfgs(), *GEOMSTATS, Stochman(), Georce())
+TOGETHER: tuple[Contender, ...] = (
+    Ours(), Lbfgs(), *(Geomstats(stops_at_goal=True) for _ in GEOMSTATS), Stochman(together=True), Georce(),
+)  # fmt: skip
+REGULARISED: tuple[Contender, ...] = (Ours(), Lbfgs(), ADAM, PaperAlgorithm(), ProbGeorce())
+COSTLY_PLAIN: tuple[Contender, ...] = (
+    Ours(),
+    Lbfgs(SIZES.lbfgs_faces),
+    Stochman(own_limit=SIZES.lbfgs_faces),
+    Georce(),
+)
+COSTLY: tuple[Contender, ...] = (Ours(), Lbfgs(SIZES.lbfgs_faces), PaperAlgorithm(), ProbGeorce())
 
 
 @dataclass(frozen=True)
@@ -90,9 +100,9 @@ def bench_race(benchmark: Any, name: str, contender: str) -> None:
     if len(reached):
         short = expected < SIZES.seconds
         run = benchmark.pedantic(
-            entry.contender.solve, args=(problem, limits), rounds=5 if short else 1, warmup_rounds=int(short)
+            waiting(entry.contender.solve), args=(problem, limits), rounds=5 if short else 1, warmup_rounds=int(short)
         )
-        values = problem.objective.value(run.z).numpy()
+        values = problem.objective.value(run.z).cpu().numpy()
         rows = np.arange(whole.n_pairs) if problem is whole else reached
         gaps[rows] = (values - entry.best[rows]) / entry.scale[rows]
     else:
@@ -113,6 +123,16 @@ def bench_race(benchmark: Any, name: str, contender: str) -> None:
         iterations=float(np.median([limits[i] for i in range(len(limits))])) if len(reached) else None,
         evaluations=max(entry.run.evaluations),
         converged=sum(entry.run.converged),
+        unbounded=entry.run.unbounded,
         gap_timed=float(np.max(gaps[reached])) if len(reached) else None,
         gap_own_end=float(np.median(entry.gaps())),
+        objective_end=_middle(entry.run.traces, -1),
+        objective_best=float(np.median(entry.best)),
+        own_start=_middle(entry.run.own, 0),
+        own_end=_middle(entry.run.own, -1),
     )
+
+
+def _middle(traces: list[list[float]], place: int) -> float | None:
+    """Median over pairs of one value of each; none where there are none."""
+    return float(np.median([trace[place] for trace in traces])) if traces else None

@@ -8,7 +8,6 @@ numbers of iterations and notes nothing.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 
+from benchmarks.device import clock
 from benchmarks.problems import Problem
 from benchmarks.sizes import SIZES
 from geodreg import Algorithm1, Newton, Status
@@ -39,6 +39,9 @@ class Run:
         evaluations: of the objective, for each pair.
         converged: by the solver's own judgement, for each pair.
         seconds: of the run, where that is not all of the time that the solver took.
+        own: values of what the solver itself minimises, where that is not the objective, as the traces.
+        clock: seconds after 0, 1, ... iterations, without what was spent on recording, where the solver tells.
+        unbounded: pairs that have no minimum in reach, where the solver tells.
     """
 
     z: Tensor
@@ -46,6 +49,9 @@ class Run:
     evaluations: list[float] = field(default_factory=list)
     converged: list[bool] = field(default_factory=list)
     seconds: float | None = None
+    own: list[list[float]] = field(default_factory=list)
+    clock: list[list[float]] = field(default_factory=list)
+    unbounded: int | None = None
 
 
 class Contender(Protocol):
@@ -61,7 +67,13 @@ class Contender(Protocol):
     together: bool
     most: int
 
-    def solve(self, problem: Problem, limits: Sequence[int] | None = None, goal: Tensor | None = None) -> Run:
+    def solve(
+        self,
+        problem: Problem,
+        limits: Sequence[int] | None = None,
+        goal: Tensor | None = None,
+        deadline: float | None = None,
+    ) -> Run:
         """Solve all pairs.
 
         Args:
@@ -69,6 +81,7 @@ class Contender(Protocol):
             limits: iterations for each pair, and nothing is recorded; without them the solver runs until it stops
                 by itself, and every value is recorded.
             goal: value at which a recorded run of a solver without a stop of its own may end, ``(P,)``.
+            deadline: seconds for each pair after which a recorded run ends, for solvers that tell their clock.
         """
         ...
 
@@ -78,14 +91,21 @@ class Ours:
 
     name, together, most = "geodreg", True, sys.maxsize
 
-    def solve(self, problem: Problem, limits: Sequence[int] | None = None, goal: Tensor | None = None) -> Run:
+    def solve(
+        self,
+        problem: Problem,
+        limits: Sequence[int] | None = None,
+        goal: Tensor | None = None,
+        deadline: float | None = None,
+    ) -> Run:
         """As :class:`Contender`."""
-        own = None if limits is None else torch.tensor(limits)
+        own = None if limits is None else torch.tensor(limits, device=problem.start.device)
         solution = Newton().solve(problem.objective, problem.line, problem.reference, limits=own)
         if limits is not None:
             return Run(solution.z)
         converged = [Status(status).is_success for status in solution.status]
-        return Run(solution.z, solution.history.tolist(), solution.evaluations.tolist(), converged)
+        unbounded = sum(Status(status) is Status.UNBOUNDED for status in solution.status)
+        return Run(solution.z, solution.history.tolist(), solution.evaluations.tolist(), converged, unbounded=unbounded)
 
 
 class Lbfgs:
@@ -100,30 +120,41 @@ class Lbfgs:
     def __init__(self, own_limit: int | None = None) -> None:
         self.own_limit = own_limit
 
-    def solve(self, problem: Problem, limits: Sequence[int] | None = None, goal: Tensor | None = None) -> Run:
+    def solve(
+        self,
+        problem: Problem,
+        limits: Sequence[int] | None = None,
+        goal: Tensor | None = None,
+        deadline: float | None = None,
+    ) -> Run:
         """As :class:`Contender`."""
         run = Run(torch.empty_like(problem.line))
         for index in range(problem.n_pairs):
-            self._solve_pair(problem.pair(index), index, None if limits is None else limits[index], run)
+            self._solve_pair(problem.pair(index), index, None if limits is None else limits[index], deadline, run)
         return run
 
-    def _solve_pair(self, problem: Problem, index: int, limit: int | None, run: Run) -> None:
+    def _solve_pair(self, problem: Problem, index: int, limit: int | None, deadline: float | None, run: Run) -> None:
         function, line = problem.function(), problem.line
 
         def value_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            z = torch.from_numpy(flat).to(line.dtype).view_as(line[:, 1:-1]).requires_grad_()
+            z = torch.from_numpy(flat).to(line).view_as(line[:, 1:-1]).requires_grad_()
             value = function(z)
             (gradient,) = torch.autograd.grad(value.sum(), z)
-            return value.item(), gradient.double().numpy().ravel()
+            return value.item(), gradient.double().cpu().numpy().ravel()
 
         trace: list[float] = []
+        times: list[float] = []
 
         def record(intermediate_result: OptimizeResult) -> None:
             trace.append(float(intermediate_result.fun))
+            times.append(clock() - began)
+            if deadline is not None and times[-1] > deadline:
+                raise StopIteration
 
-        start = line[:, 1:-1].double().numpy().ravel()
+        start = line[:, 1:-1].double().cpu().numpy().ravel()
         own_limit = self.own_limit or (UNLIMITED if problem.mu == 0.0 else SIZES.lbfgs)
         options = {"maxiter": own_limit if limit is None else limit, "maxfun": 100_000, "maxcor": 20}
+        began = clock()
         result = minimize(
             value_and_gradient,
             start,
@@ -132,10 +163,11 @@ class Lbfgs:
             options={**options, "ftol": 1e-13, "gtol": 1e-10},
             callback=record if limit is None else None,
         )
-        interior = torch.from_numpy(result.x).to(line.dtype).view_as(line[:, 1:-1])
+        interior = torch.from_numpy(result.x).to(line).view_as(line[:, 1:-1])
         run.z[index] = torch.cat([line[:, :1], interior, line[:, -1:]], dim=1)[0]
         if limit is None:
             run.traces.append([value_and_gradient(start)[0], *trace])
+            run.clock.append([0.0, *times])
             run.evaluations.append(int(result.nfev))
             run.converged.append(result.nit < own_limit)
 
@@ -148,7 +180,13 @@ class Adam:
     def __init__(self) -> None:
         self.rates: dict[tuple[str, float, float], float] = {}
 
-    def solve(self, problem: Problem, limits: Sequence[int] | None = None, goal: Tensor | None = None) -> Run:
+    def solve(
+        self,
+        problem: Problem,
+        limits: Sequence[int] | None = None,
+        goal: Tensor | None = None,
+        deadline: float | None = None,
+    ) -> Run:
         """As :class:`Contender`."""
         kind = (problem.name, problem.gain, problem.mu)
         if kind not in self.rates:
@@ -157,9 +195,9 @@ class Adam:
                 for rate in SIZES.rates
             }
             self.rates[kind] = min(trial, key=lambda rate: trial[rate])
-        began = time.perf_counter()
+        began = clock()
         run = self._descend(problem, self.rates[kind], limits, goal, SIZES.adam)
-        return replace(run, seconds=time.perf_counter() - began)  # without the trials
+        return replace(run, seconds=clock() - began)  # without the trials
 
     @staticmethod
     def _descend(problem: Problem, rate: float, limits: Sequence[int] | None, goal: Tensor | None, most: int) -> Run:
@@ -167,7 +205,7 @@ class Adam:
         interior = line[:, 1:-1].clone().requires_grad_()
         optimiser = torch.optim.Adam([interior], lr=rate)
         values: list[Tensor] = []
-        reached = torch.zeros(problem.n_pairs, dtype=torch.bool)
+        reached = torch.zeros(problem.n_pairs, dtype=torch.bool, device=line.device)
         for _ in range(most + 1 if limits is None else max(limits)):
             optimiser.zero_grad()
             value = function(interior)
@@ -195,7 +233,13 @@ class PaperAlgorithm:
     name, together, most = "Algorithm 1", False, SIZES.algorithm1
     stride = 5  # iterations between two looks at the objective
 
-    def solve(self, problem: Problem, limits: Sequence[int] | None = None, goal: Tensor | None = None) -> Run:
+    def solve(
+        self,
+        problem: Problem,
+        limits: Sequence[int] | None = None,
+        goal: Tensor | None = None,
+        deadline: float | None = None,
+    ) -> Run:
         """As :class:`Contender`."""
         run = Run(problem.line.clone())
         for index in range(problem.n_pairs):

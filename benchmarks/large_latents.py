@@ -18,11 +18,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmarks.device import DEVICE, peak_mib
 from benchmarks.provenance import record
 from benchmarks.sizes import OUT
 from geodreg import LatentManifold, MatrixFree, Newton, interpolate, log_volume_estimate, log_volume_gradient_estimate
 from tests.generators import latents, random_convolutional, random_decoder
-from tests.peak_memory import peak_memory
 
 MU, SMALL_POINTS = 0.03, 15
 
@@ -30,8 +30,8 @@ MU, SMALL_POINTS = 0.03, 15
 def small() -> pd.DataFrame:
     """How far the matrix-free paths of a small decoder are from the dense ones, a row for each number of probes."""
     d = 16
-    manifold = LatentManifold(random_decoder([d, 128, 256, 784], gain=1.5), noise=0.3)
-    start, end = latents(4, d, seed=1), latents(4, d, seed=2)
+    manifold = LatentManifold(random_decoder([d, 128, 256, 784], gain=1.5).to(DEVICE), noise=0.3)
+    start, end = latents(4, d, seed=1).to(DEVICE), latents(4, d, seed=2).to(DEVICE)
     dense = interpolate(manifold, start, end, mu=MU, n_points=SMALL_POINTS, solver=Newton(tolerance=1e-9))
     geodesic = interpolate(manifold, start, end, "geodesic", n_points=SMALL_POINTS, solver=Newton(tolerance=1e-9))
     scale = (dense.z - geodesic.z).norm(dim=-1).amax(-1)  # what the density does to the path
@@ -61,10 +61,10 @@ def _largest(values: Tensor, others: Tensor) -> float:
 
 def large(n_points: int, n_probes: int, n_lanczos: int, budget: float) -> dict[str, Any]:
     """What one pair on the large generator takes."""
-    generator = random_convolutional([128, 64, 32, 16, 8], latent_dim=512)
+    generator = random_convolutional([128, 64, 32, 16, 8], latent_dim=512).to(DEVICE)
     manifold = LatentManifold(generator, noise=0.1)
-    start, end = latents(2, 512, seed=0, dtype=torch.float32)
-    before = peak_memory()
+    start, end = latents(2, 512, seed=0, dtype=torch.float32).to(DEVICE)
+    before = peak_mib() / 1024
     solver = MatrixFree(n_probes=n_probes, n_lanczos=n_lanczos, memory=budget)
     geodesic = interpolate(manifold, start, end, "geodesic", n_points=n_points, solver=solver)
     paths = interpolate(manifold, start, end, mu=MU, n_points=n_points, solver=solver, geodesic=geodesic)
@@ -84,7 +84,7 @@ def large(n_points: int, n_probes: int, n_lanczos: int, budget: float) -> dict[s
         "evaluations": paths.evaluations.item(),
         "seconds": paths.seconds,
         "before_gib": before,
-        "peak_gib": peak_memory(),
+        "peak_gib": peak_mib() / 1024,
         "log_volume": volume.value.item(),
         "log_volume_error": volume.standard_error.item(),
         "truncation": volume.truncation.item(),

@@ -34,7 +34,13 @@ class Geomstats:
     def __init__(self, stops_at_goal: bool = False) -> None:
         self.stops_at_goal = stops_at_goal
 
-    def solve(self, problem: Problem, limits: Sequence[int] | None = None, goal: Tensor | None = None) -> Run:
+    def solve(
+        self,
+        problem: Problem,
+        limits: Sequence[int] | None = None,
+        goal: Tensor | None = None,
+        deadline: float | None = None,
+    ) -> Run:
         """As :class:`~benchmarks.contenders.Contender`."""
         run = Run(torch.empty_like(problem.line))
         with double_precision():
@@ -107,7 +113,13 @@ class Stochman:
         self.together, self.most = together, sys.maxsize
         self.name = "stochman, as one problem" if together else "stochman"
 
-    def solve(self, problem: Problem, limits: Sequence[int] | None = None, goal: Tensor | None = None) -> Run:
+    def solve(
+        self,
+        problem: Problem,
+        limits: Sequence[int] | None = None,
+        goal: Tensor | None = None,
+        deadline: float | None = None,
+    ) -> Run:
         """As :class:`~benchmarks.contenders.Contender`."""
         if self.together:
             return self._solve(problem, None if limits is None else max(limits), goal)

@@ -11,25 +11,25 @@ import sys
 import pandas as pd
 import torch
 
+from benchmarks.device import peak_mib
 from benchmarks.problems import model_problem, regularised_problem
 from benchmarks.provenance import record
 from benchmarks.sizes import OUT, SIZES
 from geodreg import Newton, interpolate
-from tests.peak_memory import peak_memory
 
 BUDGET = 0.25  # GiB
 STEPS = 3  # iterations; the peak is that of one of them
 
 
 def peak(n_pairs: int) -> tuple[float, float]:
-    """Peak of resident memory before and after the first iterations of a solve on the MNIST GAN, in MiB."""
+    """Peak of memory before and after the first iterations of a solve on the MNIST GAN, in MiB."""
     few = regularised_problem(model_problem("mnist-gan", 4), 0.1)
     problem = few.select([row % few.n_pairs for row in range(n_pairs)])
-    before = 1024 * peak_memory()
+    before = peak_mib()
     interpolate(
         problem.manifold, problem.start, problem.end, mu=0.1, memory=BUDGET, solver=Newton(max_iterations=STEPS)
     )
-    return before, 1024 * peak_memory()
+    return before, peak_mib()
 
 
 def main() -> None:

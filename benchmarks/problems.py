@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,18 +10,28 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from benchmarks.device import DEVICE
 from benchmarks.sizes import N_POINTS
 from geodreg import LatentManifold, interpolate
 from geodreg.geometry.curve import straight
-from geodreg.models import load_model
+from geodreg.models import load_face_dcgan, load_model
 from geodreg.objectives.dense import PathObjective
 from geodreg.paper.endpoints import choose_endpoints
 from tests.generators import latents, random_decoder
 
-__all__ = ["NOISE", "Problem", "model_problem", "plain_problem", "random_problem", "regularised_problem"]
+__all__ = [
+    "NOISE",
+    "Problem",
+    "face_problem",
+    "model_problem",
+    "plain_problem",
+    "random_problem",
+    "regularised_problem",
+]
 
 NOISE = 0.1  # standard deviation of the density's noise, in the units of the data
 SEED = 1000  # of the ends; the figures have another one
+AT_ONCE = 2**26  # numbers of the tangents that are pushed forward together
 
 
 @dataclass(frozen=True)
@@ -88,46 +99,60 @@ class Problem:
         Written apart from the module: the chord energy, and minus the log-density by ``d`` forward-mode tangents at
         once and the Cholesky factor of :math:`g + \mathrm{noise}^2 I`, which reverse mode runs through.
         """
-        d, step = self.start.shape[-1], self.interval / (self.n_points - 1)
-        ends = torch.stack([self.start, self.end], dim=1)
+        step = self.interval / (self.n_points - 1)
         with torch.no_grad():
-            x_ends = _flat(self.manifold.generator, ends)
+            x_ends = self.generated(torch.stack([self.start, self.end], dim=1))
 
         def energy(x: Tensor) -> Tensor:
             curve = torch.cat([x_ends[:, :1], x, x_ends[:, 1:]], dim=1)
             return (curve[:, 1:] - curve[:, :-1]).square().sum(dim=(1, 2)).double() / (2.0 * step)
 
         def plain(z: Tensor) -> Tensor:
-            return energy(_flat(self.manifold.generator, z))
-
-        basis = torch.eye(d, dtype=self.start.dtype)
-        identity = torch.eye(d, dtype=torch.float64)
+            return energy(self.generated(z))
 
         def regularised(z: Tensor) -> Tensor:
-            def push(direction: Tensor) -> tuple[Tensor, Tensor]:
-                result = torch.func.jvp(
-                    lambda points: _flat(self.manifold.generator, points), (z,), (direction.expand_as(z),)
-                )
-                return result[0], result[1]
-
-            x, tangents = torch.func.vmap(push)(basis)  # d x P x K-2 x D each, the first one repeated
-            jacobian = tangents.movedim(0, -1).double()
-            factor = torch.linalg.cholesky(jacobian.mT @ jacobian + self.manifold.noise**2 * identity)
-            log_volume = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-            minus_log_prior = 0.5 * z.double().square().sum(-1) + 0.5 * d * torch.log(torch.tensor(2.0 * torch.pi))
-            return energy(x[0]) + self.mu * step * (log_volume + minus_log_prior).sum(-1)
+            x, jacobian = self._pushed(z)
+            return energy(x) + self.mu * step * self.nll(z, jacobian.mT @ jacobian).sum(-1)
 
         return plain if self.mu == 0.0 else regularised
 
+    def generated(self, z: Tensor) -> Tensor:
+        """Data points as vectors, ``(..., d)`` to ``(..., D)``, in one call of the generator."""
+        return self.manifold.generator(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:-1], -1)
 
-def _flat(generator: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    """Data points as vectors, ``(..., d)`` to ``(..., D)``, in one call of the generator."""
-    return generator(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:-1], -1)
+    def jacobian(self, z: Tensor) -> Tensor:
+        """Jacobians in double precision, ``(..., d)`` to ``(..., D, d)``."""
+        return self._pushed(z)[1]
+
+    def nll(self, z: Tensor, metric: Tensor) -> Tensor:
+        """Minus the log-density at points, ``(..., d)`` and the metrics there to ``(...)``."""
+        d = z.shape[-1]
+        factor = torch.linalg.cholesky(metric + self.manifold.noise**2 * torch.eye(d).to(metric))
+        log_volume = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return log_volume + 0.5 * z.double().square().sum(-1) + 0.5 * d * math.log(2.0 * math.pi)
+
+    def _pushed(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Data points and Jacobians, by ``d`` forward-mode tangents, as many at once as memory allows."""
+        d = z.shape[-1]
+
+        def push(direction: Tensor) -> tuple[Tensor, Tensor]:
+            result = torch.func.jvp(self.generated, (z,), (direction.expand_as(z),))
+            return result[0], result[1]
+
+        number = self.n_numbers * z[..., 0].numel()
+        x, tangents = torch.func.vmap(push, chunk_size=max(1, AT_ONCE // number))(torch.eye(d).to(z))
+        return x[0], tangents.movedim(0, -1).double()
+
+    @cached_property
+    def n_numbers(self) -> int:
+        """Numbers ``D`` of a data point."""
+        with torch.no_grad():
+            return self.generated(self.start[:1]).numel()
 
 
 def plain_problem(name: str, gain: float, manifold: LatentManifold, start: Tensor, end: Tensor) -> Problem:
     """Plain geodesics between pairs, on the unit interval; the gap does not depend on it."""
-    return Problem(name, gain, manifold, start, end, 0.0, torch.ones(len(start), dtype=torch.float64))
+    return Problem(name, gain, manifold, start, end, 0.0, torch.ones(len(start), dtype=torch.float64).to(start.device))
 
 
 def regularised_problem(problem: Problem, mu: float, n_points: int = N_POINTS) -> Problem:
@@ -144,13 +169,24 @@ def regularised_problem(problem: Problem, mu: float, n_points: int = N_POINTS) -
 
 def random_problem(sizes: tuple[int, ...], gain: float, seed: int, n_pairs: int = 1) -> Problem:
     """Plain geodesics on a random decoder, in double precision."""
-    manifold = LatentManifold(random_decoder(sizes, gain, seed), noise=NOISE)
-    start, end = latents(2 * n_pairs, sizes[0], seed=SEED + seed).split(n_pairs)
+    manifold = LatentManifold(random_decoder(sizes, gain, seed).to(DEVICE), noise=NOISE)
+    start, end = latents(2 * n_pairs, sizes[0], seed=SEED + seed).to(DEVICE).split(n_pairs)
     return plain_problem("-".join(map(str, sizes)), gain, manifold, start, end)
 
 
 def model_problem(name: str, n_pairs: int, dtype: torch.dtype = torch.float32) -> Problem:
     """Plain geodesics on one of the book's models, between ends chosen as on its pages."""
     model = load_model(name)
-    start, end = (z.to(dtype) for z in choose_endpoints(model, n_pairs, SEED))
-    return plain_problem(name, 0.0, LatentManifold(model.generator.to(dtype), noise=NOISE), start, end)
+    start, end = (z.to(DEVICE, dtype) for z in choose_endpoints(model, n_pairs, SEED))
+    return plain_problem(name, 0.0, LatentManifold(model.generator.to(DEVICE, dtype), noise=NOISE), start, end)
+
+
+def face_problem(n_pairs: int, n_points: int) -> Problem:
+    """Plain geodesics on the face DCGAN that somebody else trained, between prior samples, in single precision."""
+    generator = load_face_dcgan().to(DEVICE)
+    chance = torch.Generator().manual_seed(SEED)
+    z = torch.randn(n_pairs, 2, generator.latent_dim, generator=chance).to(
+        DEVICE
+    )  # more pairs begin with the same ones
+    plain = plain_problem("face-dcgan", 0.0, LatentManifold(generator, noise=NOISE), z[:, 0], z[:, 1])
+    return replace(plain, n_points=n_points)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.contenders import Contender, Run
+from benchmarks.device import DEVICE, clock
 from benchmarks.problems import Problem
 from benchmarks.sizes import GAP
 
@@ -67,10 +67,10 @@ def hold(problem: Problem, contenders: Sequence[Contender]) -> dict[str, Entry]:
     for contender in contenders:
         part = problem.first(min(contender.most, problem.n_pairs))
         n = part.n_pairs
-        goal = torch.from_numpy(best[:n] + GAP * _scale(part, best[:n])) if runs else None
-        began = time.perf_counter()
+        goal = torch.from_numpy(best[:n] + GAP * _scale(part, best[:n])).to(DEVICE) if runs else None
+        began = clock()
         run = contender.solve(part, goal=goal)
-        took = time.perf_counter() - began
+        took = clock() - began
         runs[contender.name] = (contender, part, run, took if run.seconds is None else run.seconds)
         best[:n] = np.fmin(best[:n], [np.nanmin(np.where(np.isfinite(trace), trace, np.inf)) for trace in run.traces])
     return {
@@ -92,4 +92,4 @@ def _scale(problem: Problem, best: NDArray[np.float64]) -> NDArray[np.float64]:
     if problem.reference is None:
         return best
     reference: Tensor = problem.reference
-    return np.maximum(reference.numpy() - best, 1e-6 * np.abs(best))
+    return np.maximum(reference.cpu().numpy() - best, 1e-6 * np.abs(best))

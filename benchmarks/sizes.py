@@ -37,6 +37,7 @@ class Sizes:
         rates: learning rates among which it is.
         algorithm1: pairs that Algorithm 1 is tried on, at most.
         algorithm1_steps: limit of its iterations.
+        georce: limit of the iterations of GEORCE and ProbGEORCE.
         seconds: a run longer than this is timed once, a shorter one several times.
         cost_pairs: numbers of pairs of which the cost is measured.
         cost_points: numbers of points of a path.
@@ -49,6 +50,9 @@ class Sizes:
         ring_pairs: pairs of the circle GAN in the comparison of starts.
         gan_pairs: pairs of the MNIST GAN there.
         gan_restarts: start curves for each of those.
+        face_pairs: pairs of the face DCGAN.
+        face_points: numbers of points of their paths.
+        budget: seconds that every solver gets on a pair, where the energy is followed over time.
     """
 
     name: str = "full"
@@ -61,7 +65,7 @@ class Sizes:
     digits_plain: int = 3
     faces: int = 1
     faces_plain: int = 1
-    weights: tuple[float, ...] = (0.03, 0.1)
+    weights: tuple[float, ...] = (0.03, 0.1, 1.0, 3.0, 10.0)
     lbfgs: int = 500
     lbfgs_faces: int = 150
     adam: int = 600
@@ -70,6 +74,7 @@ class Sizes:
     rates: tuple[float, ...] = (0.003, 0.01, 0.03)
     algorithm1: int = 2
     algorithm1_steps: int = 150
+    georce: int = 300
     seconds: float = 2.0
     cost_pairs: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     cost_points: tuple[int, ...] = (9, 17, 35, 69, 137, 273, 545)
@@ -82,6 +87,9 @@ class Sizes:
     ring_pairs: int = 50
     gan_pairs: int = 50
     gan_restarts: int = 4
+    face_pairs: int = 4
+    face_points: tuple[int, ...] = (12, 35)
+    budget: float = 60.0
 
 
 SMALL = Sizes(
@@ -95,6 +103,7 @@ SMALL = Sizes(
     digits_plain=1,
     faces=1,
     faces_plain=1,
+    weights=(0.03, 0.1, 3.0),
     lbfgs=200,
     lbfgs_faces=30,
     adam=60,
@@ -103,6 +112,7 @@ SMALL = Sizes(
     rates=(0.01, 0.03),
     algorithm1=1,
     algorithm1_steps=40,
+    georce=40,
     seconds=0.2,
     cost_pairs=(1, 4, 16),
     cost_points=(9, 35, 137),
@@ -115,6 +125,9 @@ SMALL = Sizes(
     ring_pairs=6,
     gan_pairs=4,
     gan_restarts=3,
+    face_pairs=1,
+    face_points=(5,),
+    budget=1.0,
 )
 
 VARIANTS = {"full": Sizes(), "small": SMALL}

@@ -8,7 +8,6 @@ distance of the ends.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.contenders import Lbfgs
+from benchmarks.device import DEVICE, clock
 from benchmarks.problems import NOISE, Problem, model_problem, plain_problem, regularised_problem
 from benchmarks.provenance import record
 from benchmarks.sizes import GAP, OUT, SIZES
@@ -39,14 +39,14 @@ def perturbed(problem: Problem, chance: torch.Generator) -> Tensor:
     weights = torch.randn(problem.n_pairs, MODES, line.shape[-1], generator=chance, dtype=torch.float64)
     bump = torch.einsum("pmd,mk->pkd", weights, modes)
     height = bump.norm(dim=-1).amax(-1)[:, None, None]
-    distance = (problem.end - problem.start).double().norm(dim=-1)[:, None, None]
+    distance = (problem.end - problem.start).double().norm(dim=-1)[:, None, None].cpu()
     share = torch.rand(problem.n_pairs, 1, 1, generator=chance, dtype=torch.float64)
-    return line + (bump / height * share * distance).to(line.dtype)
+    return line + (bump / height * share * distance).to(line)
 
 
 def start_curves(problem: Problem, number: int, seed: int) -> dict[str, Tensor]:
     """The straight line (the geodesic from it, if there is a density), the graph's path and perturbed lines."""
-    nll = torch.zeros(problem.n_pairs, dtype=torch.float64)
+    nll = torch.zeros(problem.n_pairs, dtype=torch.float64, device=DEVICE)
     if problem.mu > 0.0:
         geodesic = interpolate(problem.manifold, problem.start, problem.end, "geodesic", n_points=problem.n_points)
         nll = geodesic.nll.double().mean(-1)
@@ -72,7 +72,7 @@ def gaps(problem: Problem, restarts: int, restarts_lbfgs: int, seed: int) -> pd.
         run = Lbfgs().solve(replace(problem, curve=curve), [LBFGS_STEPS] * problem.n_pairs)
         best = torch.fmin(best, problem.objective.value(run.z))
     scale = best if problem.reference is None else (problem.reference - best).clamp_min(1e-6 * best.abs())
-    relative = ((ours - best) / scale).numpy()
+    relative = ((ours - best) / scale).cpu().numpy()
     straight, graph = relative[0], relative[1]
     return pd.DataFrame(
         {
@@ -94,8 +94,8 @@ def hard_decoders() -> pd.DataFrame:
     tables = []
     for gain in HARD_GAINS:
         for seed in range(SIZES.hard_decoders):
-            manifold = LatentManifold(random_decoder(HARD, gain, seed), noise=NOISE)
-            start, end = latents(2 * SIZES.hard_pairs, HARD[0], seed=2000 + seed).split(SIZES.hard_pairs)
+            manifold = LatentManifold(random_decoder(HARD, gain, seed).to(DEVICE), noise=NOISE)
+            start, end = latents(2 * SIZES.hard_pairs, HARD[0], seed=2000 + seed).to(DEVICE).split(SIZES.hard_pairs)
             plain = plain_problem("-".join(map(str, HARD)), gain, manifold, start, end)
             problem = plain if seed % 2 == 0 else regularised_problem(plain, HARD_WEIGHT)
             tables.append(gaps(problem, SIZES.restarts, SIZES.restarts_lbfgs, seed))
@@ -105,9 +105,9 @@ def hard_decoders() -> pd.DataFrame:
 
 def ring() -> pd.DataFrame:
     """The small GAN of the circle, between ends on both sides of the hole."""
-    generator = load_model("circle-gan").generator.double()
+    generator = load_model("circle-gan").generator.to(DEVICE).double()
     manifold = LatentManifold(generator, noise=NOISE)
-    z = manifold.sample_prior(40 * SIZES.ring_pairs, torch.zeros(2, dtype=torch.float64), 0)
+    z = manifold.sample_prior(40 * SIZES.ring_pairs, torch.zeros(2, dtype=torch.float64, device=DEVICE), 0)
     z = z[(manifold.generate(z).norm(dim=-1) - 1).abs() < 0.2]
     z = z[: len(z) // 2 * 2].unflatten(0, (-1, 2))
     here, there = manifold.generate(z).unbind(1)
@@ -127,13 +127,11 @@ def main() -> None:
     """Write ``starts.csv``."""
     tables = []
     for build in (hard_decoders, ring, digits):
-        began = time.perf_counter()
+        began = clock()
         table = build()
         tables.append(table)
         shares = " ".join(f"{name} {(table[name] <= GAP).mean():.0%}" for name in ("straight", "graph", "both"))
-        print(
-            f"{build.__name__}: {len(table)} pairs, at the best minimum: {shares}; {time.perf_counter() - began:.0f} s"
-        )
+        print(f"{build.__name__}: {len(table)} pairs, at the best minimum: {shares}; {clock() - began:.0f} s")
     OUT.mkdir(parents=True, exist_ok=True)
     pd.concat(tables, ignore_index=True).to_csv(OUT / "starts.csv", index=False, float_format="%.4g")
     record(["starts"])

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from benchmarks.device import card
 from benchmarks.provenance import record
 from benchmarks.sizes import OUT, SIZES
 
@@ -42,6 +43,7 @@ def provenance(run: dict[str, Any]) -> dict[str, Any]:
         "sizes": SIZES.name,
         "cpu": cpu.get("brand_raw", platform.machine()),
         "cores": os.cpu_count(),
+        "card": card(),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
     }

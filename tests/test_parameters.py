@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jupytext
 import pytest
 import yaml
 from papermill import inspect_notebook
 from typer.testing import CliRunner as TyperRunner
 
+from geodreg.book.cells import tagged_cell
 from geodreg.book.notebook import check_parameters
 from geodreg.book.parameters import declarations, declared, pair
 from geodreg.book.ranges import Interval
@@ -293,3 +295,34 @@ def test_the_persons_that_a_page_takes_are_those_whose_photographs_are_known(nam
     assert allowed is not None
     persons = [f"yaleB{number:02}" for number in range(100)]
     assert [person for person in persons if allowed.allows(person)] == sorted(yale_subjects())
+
+
+OPTIONS = [
+    ":tags: [parameters]\n\na: int = 1\n", ":tags: [parameters]\na: int = 1\n", ":tags: [parameters]\n", "", "---\n",
+    "\n",    "\n :tags: [parameters]\n :other: x\na: int = 1\n", "---\ntags: [parameters]\n---\n\n\na = 1\n",
+    "---\ntags: [parameters]\nmystnb:\n  image: {alt: x}\n---\na: int = 1\n\n\nb = ':c'\n",
+    "a = 1\n:tags: [parameters]\n", ":tags: [other, parameters]\n\ns: str = 'é'\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", OPTIONS)
+@pytest.mark.parametrize("around", ["```{code-cell} ipython3\n", "~~~{code-cell}\n", "- item\n\n  ```{code-cell}\n"])
+def test_a_cell_is_read_as_jupytext_reads_it(cell: str, around: str, tmp_path: Path) -> None:
+    fence = around.split("{")[0].split("\n")[-1]
+    source = tmp_path / "page.md"
+    cells = f"```python\na = 0\n```\n\n{around}{cell}{fence.strip()}\n\n```{{code-cell}}\nlast = 2\n```\n"
+    source.write_text(f"{HEADER}\n{cells}")
+    _same_as_jupytext(source, tmp_path)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_the_parameters_of_a_page_are_those_that_jupytext_reads(source: Path, tmp_path: Path) -> None:
+    _same_as_jupytext(source, tmp_path)
+
+
+def _same_as_jupytext(source: Path, folder: Path) -> None:
+    notebook = jupytext.read(source)
+    found = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert tagged_cell(source, "parameters") == (found[0] if found else None)
+    jupytext.write(notebook, folder / "page.ipynb")
+    assert tagged_cell(folder / "page.ipynb", "parameters") == (found[0] if found else None)

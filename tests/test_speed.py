@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from benchmarks.problems import Problem, random_problem, regularised_problem
 from benchmarks.race import hold
 from benchmarks.tables import tables
 from geodreg import LatentManifold
-from geodreg.paper.speed.claims import speed_claims
+from geodreg.paper.speed.claims import speed_claims, strong_claims
 from geodreg.paper.speed.tables import (
     BenchmarkError,
     PowerLaw,
@@ -25,8 +26,10 @@ from geodreg.paper.speed.tables import (
     share_within_gap,
     speedups,
     time_to_gap,
+    where_slower,
     work_ratio,
 )
+from geodreg.paper.speed.trajectories import at_times, left_point_table, sooner, trajectory_claims
 from tests.generators import latents, random_decoder
 
 SIZES = (2, 16, 8)
@@ -37,7 +40,7 @@ def problem(mu: float, n_pairs: int = 2) -> Problem:
     return regularised_problem(plain, mu) if mu else plain
 
 
-def races(**changes: str | float) -> pd.DataFrame:
+def races(**changes: Any) -> pd.DataFrame:
     row = {"kind": "plain", "problem": "a", "gain": 1.2, "mu": 0.0, "pairs": 2, "converged": 2, "evaluations": 9}
     row |= {"seconds_recorded": 2.0}
     found = [
@@ -157,3 +160,90 @@ def test_a_table_of_the_benchmark_that_was_changed_is_refused(tmp_path: Path, mo
     (tmp_path / "cost.csv").write_text((tmp_path / "cost.csv").read_text().replace("1", "2", 1))
     with pytest.raises(BenchmarkError, match=r"cost\.csv was changed: its sha256 is .*; restore it, or make it again"):
         read_benchmark("cost")
+
+
+def trajectories(ours: float = 5.0) -> pd.DataFrame:
+    """Two pairs; L-BFGS has 2.0 in hand at 40 s and less only after its time, ours has it at a time that is given."""
+    steps = [
+        ("L-BFGS (SciPy)", [(0, 0.0, 8.0), (1, 10.0, 4.0), (2, 40.0, 2.0), (3, 70.0, 1.0)]),
+        ("geodreg", [(0, 0.0, 8.0), (1, ours, 1.5), (2, 2 * ours, 1.4)]),
+        ("GEORCE", [(0, 0.0, 8.0), (1, 1.0, 9.0)]),
+    ]
+    rows = [
+        {"problem": "faces, 12 points", "points": 12, "mu": 0.0, "pair": pair, "solver": solver, "iterations": number}
+        | {"seconds": seconds, "objective": value, "before_mib": 100, "peak_mib": 150 + pair}
+        for pair in range(2) for solver, found in steps for number, seconds, value in found
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_who_is_sooner_is_told_by_what_the_other_has_when_its_time_is_over() -> None:
+    found = sooner(trajectories())
+    assert (found["goal"] == 2.0).all()
+    assert found["solver"].tolist() == 2 * ["L-BFGS (SciPy)", "geodreg", "GEORCE"]
+    np.testing.assert_array_equal(found["ratio"], 2 * [1.0, 8.0, np.nan])
+    assert sooner(trajectories(), patience=100.0).query("solver == 'geodreg'")["ratio"].isna().all()
+
+
+@pytest.mark.parametrize(("ours", "holds"), [(5.0, True), (10.0, False), (41.0, False)])
+def test_the_claim_about_the_faces_holds_where_it_does(ours: float, holds: bool) -> None:
+    ((statement, _, outcome),) = trajectory_claims(trajectories(ours))
+    assert "12 points" in statement
+    assert outcome is holds
+
+
+def test_a_pair_where_ours_is_never_there_makes_the_claim_fail() -> None:
+    table = trajectories()
+    table.loc[(table["pair"] == 1) & (table["solver"] == "geodreg"), "objective"] = 3.0
+    ((_, said, outcome),) = trajectory_claims(table)
+    assert (said, outcome) == ("not on every pair", False)
+
+
+def test_objectives_at_times_are_what_is_in_hand_then() -> None:
+    table = at_times(trajectories(), (0.5, 10.0, 60.0))
+    assert table.iloc[0].tolist() == ["faces, 12 points", "L-BFGS (SciPy)", "", "4", "2", "51"]
+    assert table.iloc[1].tolist()[1:4] == ["geodreg", "", "1.4"]
+
+
+def test_left_point_sums_stand_beside_the_objective() -> None:
+    own = {"own_start": 100.0, "own_end": 80.0, "objective_end": 950.0, "objective_best": 88.0}
+    table = left_point_table(pd.concat([races(), races(solver="GEORCE", **own)]))
+    assert table.iloc[0, 3:].tolist() == ["100", "80", "950", "88"]
+    assert len(table) == 1
+
+
+@pytest.mark.parametrize("solver", ["Algorithm 1", "GEORCE", "ProbGEORCE"])
+def test_who_minimises_something_else_is_no_peer_where_it_does_not_reach_the_gap(solver: str) -> None:
+    table = races()
+    other = table.iloc[[2]].assign(solver=solver, seconds_recorded=1e-3)
+    assert speedups(time_to_gap(pd.concat([table, other])))["peer"].item() == "L-BFGS (SciPy)"
+    assert speedups(time_to_gap(pd.concat([table, other.assign(seconds=1e-3, reached=2)])))["peer"].item() == solver
+    in_passing = other.assign(seconds=1e-3, reached=1)
+    assert speedups(time_to_gap(pd.concat([table, in_passing])))["peer"].item() == "L-BFGS (SciPy)"
+
+
+def test_where_a_peer_is_faster_is_said() -> None:
+    def ratios(seconds: float, **changes: Any) -> pd.DataFrame:
+        table = races(**changes)
+        table.loc[0, "seconds"] = seconds
+        return speedups(time_to_gap(table))
+
+    slow, fast = ratios(2.4, problem="mnist-gan", gain=0.0, mu=3.0, kind="regularised"), ratios(0.1)
+    assert where_slower(fast) == "No peer is faster on any of these problems."
+    sentence = "A peer is faster on: MNIST GAN, weight 3: L-BFGS (SciPy), 2.0 times."
+    assert where_slower(pd.concat([slow, fast])) == sentence
+    assert "a, gain 1.2, plain, many pairs" in where_slower(ratios(3.0, kind="together"))
+
+
+@pytest.mark.parametrize(
+    ("converged", "unbounded", "seconds", "holds"),
+    [(2, 0, 2.0, True), (1, 1, 2.0, True), (1, 0, 2.0, False), (2, 0, 2.1, False)],
+)
+def test_strong_weights_hold_if_every_pair_ends_in_time(
+    converged: int, unbounded: int, seconds: float, holds: bool
+) -> None:
+    table = races(problem="mnist-gan", mu=3.0, converged=converged, unbounded=unbounded, seconds_recorded=seconds)
+    weak = races(problem="mnist-gan", mu=0.1, converged=0, unbounded=0)
+    ((statement, _, outcome),) = strong_claims(pd.concat([table, weak]))
+    assert "Weight 3 " in statement
+    assert outcome is holds

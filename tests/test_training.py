@@ -10,13 +10,14 @@ from geodreg.models import VAE
 from geodreg.models.convolutional import FaceGenerator
 from geodreg.models.mlp import DigitGenerator
 from geodreg.training.augmentation import cut_out, move
-from geodreg.training.circle_gan import CircleGANSettings, train_circle_gan
-from geodreg.training.digit_gan import DigitGANSettings, train_digit_gan
-from geodreg.training.face_gan import FaceGANSettings, train_face_gan
+from geodreg.training.circle_gan import train_circle_gan
+from geodreg.training.digit_gan import train_digit_gan
+from geodreg.training.face_gan import train_face_gan
 from geodreg.training.folding import fold_batch_norms
-from geodreg.training.judge import JudgeSettings, train_judge
+from geodreg.training.judge import train_judge
 from geodreg.training.loop import Run
-from geodreg.training.vae import VAESettings, train_vae
+from geodreg.training.settings import CircleGANSettings, DigitGANSettings, FaceGANSettings, JudgeSettings, VAESettings
+from geodreg.training.vae import train_vae
 from geodreg.workspace.files import FileError
 from tests.conftest import Command
 from tests.projects import ROOT, kill_when, start

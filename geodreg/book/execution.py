@@ -34,13 +34,13 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
         PageError: if a parameter is unknown or of the wrong type, or a cell fails; the notebook that failed is kept
             beside the output, as ``<name>.failed.ipynb``.
     """
-    import nbformat
+    values = checked(source, parameters or {})
+    import nbformat  # these take seconds: what is refused is refused before
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
-    values = checked(source, parameters or {})
     output.parent.mkdir(parents=True, exist_ok=True)
     failed = output.with_suffix(".failed.ipynb")
     failed.unlink(missing_ok=True)

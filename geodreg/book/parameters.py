@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from geodreg.book.cells import tagged_cell
 from geodreg.book.ranges import Interval, Names, range_in
 from geodreg.book.values import Value, ValueRefusedError, is_kind, kind_of, read_value
 from geodreg.errors import PlainError
@@ -129,11 +130,8 @@ def declared(source: Path) -> dict[str, Parameter]:
     Raises:
         PageError: if its parameters cell is no Python, or declares a type whose values cannot be given from outside.
     """
-    import jupytext
-
-    cells = [cell for cell in jupytext.read(source).cells if TAG in cell.metadata.get("tags", [])]
     try:
-        found = declarations(cells[0].source) if cells else {}
+        found = declarations(tagged_cell(source, TAG) or "")
     except (SyntaxError, tokenize.TokenError) as error:
         raise PageError(f"{source.name}: the parameters cell is no Python: {error}.") from None
     try:

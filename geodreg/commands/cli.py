@@ -60,11 +60,16 @@ def train_command(
     ),
 ) -> None:
     """Train one of the book's models, and write its weights and its card."""
-    from geodreg.training.recipes import train
+    from geodreg.training.settings import changed_settings, check_data
 
     options = {"seed": seed, "epochs": epochs, "steps": steps, "subject": subject}
-    own = {name: value for name, value in options.items() if value is not None}
-    folder = train(model, out, data_root, **{**dict(map(_setting, settings or [])), **own})
+    changes = dict(map(_setting, settings or []))
+    changes |= {name: value for name, value in options.items() if value is not None}
+    check_data(changed_settings(model, changes), data_root)
+
+    from geodreg.training.recipes import train  # imports torch, which takes seconds: what is refused is refused before
+
+    folder = train(model, out, data_root, **changes)
     typer.echo(f"Written: {folder}")
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geodreg.commands.command_group import starting_with
-from geodreg.commands.pictures import read_picture
+from geodreg.commands.pictures import check_picture, read_picture
 from geodreg.errors import PlainError
+from geodreg.models.store import WEIGHTS, model_path, read_card
 from geodreg.paper.labels import NAMES
 from geodreg.training.names import MODELS
 from geodreg.workspace.devices import find_device
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["interpolate_command"]
 
 FORMATS = (".png", ".svg", ".pdf")
+IMAGELESS = {"CircleGenerator": "makes points of the plane, no images", "Judge": "is a judge, no generator"}
 
 
 class InterpolationError(PlainError):
@@ -60,21 +62,26 @@ def interpolate_command(
         raise InterpolationError(f"--out is {out}; give it a name that ends with one of {', '.join(FORMATS)}.")
     if (pair is None) == (first is None and last is None) or (first is None) != (last is None):
         raise InterpolationError("Say between what: either --pair NUMBER, or --from PICTURE --to PICTURE.")
+    check_model(model)
+    for picture in (first, last):
+        if picture is not None:
+            check_picture(picture)
+    place = find_device(device)
+    for file in (out, table):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+    # These import torch, which takes seconds: what is refused is refused before.
     from geodreg.geometry.manifold import LatentManifold
     from geodreg.models.zoo import load_model
     from geodreg.paper.comparison import compare, tabulate_paths
     from geodreg.paper.endpoints import choose_endpoints
 
-    for file in (out, table):
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-    place = find_device(device)
     trained = load_model(model)
     manifold = LatentManifold(trained.generator.to(place), noise=noise)
     if first is not None and last is not None:
         start, end = ends_from_pictures(trained, manifold, [first, last], seed)
     else:
-        start, end = (z[-1:].to(place) for z in choose_endpoints(_with_images(trained), int(pair or 1), seed))
+        start, end = (z[-1:].to(place) for z in choose_endpoints(trained, int(pair or 1), seed))
     paths = compare(manifold, start, end, with_slerp=slerp, mu=mu, n_points=n_points)
     for method, path in paths.items():
         typer.echo(f"{NAMES[method]}: {path.report()}")
@@ -83,6 +90,19 @@ def interpolate_command(
     if table is not None:
         write_whole(table, tabulate_paths(paths).to_csv(index=False).encode())
         typer.echo(f"Written: {table}")
+
+
+def check_model(name: str) -> None:
+    """Refuse a model that is not there, is damaged or makes no images.
+
+    Raises:
+        geodreg.models.ModelError: if it is not found, or damaged.
+        InterpolationError: if no strip of images can be drawn of what it makes.
+    """
+    kind = read_card(name)["architecture"]["kind"]
+    model_path(name, WEIGHTS)
+    if kind in IMAGELESS:
+        raise InterpolationError(f"{name} {IMAGELESS[kind]}; choose a model of digits or faces.")
 
 
 def ends_from_pictures(
@@ -95,20 +115,12 @@ def ends_from_pictures(
 
     with torch.no_grad():
         shape = manifold.generate(torch.zeros(1, model.latent_dim, device=_device(manifold))).shape[1:]
-    if len(shape) != 2:
-        raise InterpolationError(f"{model.name} makes no images but {tuple(shape)}; choose a model of digits or faces.")
     x = torch.stack([read_picture(path, (shape[0], shape[1]), model.name.startswith("mnist")) for path in pictures])
     found = invert(manifold, x.to(_device(manifold)), model.latent_dim, seed=seed)
     for path, residual, own in zip(pictures, found.residual, x, strict=True):
         share = residual.item() / max(own.norm().item(), 1e-12)
         typer.echo(f"{path}: the nearest image of {model.name} differs by {share:.0%} of the picture's norm.")
     return found.z[:1], found.z[1:]
-
-
-def _with_images(model: TrainedModel) -> TrainedModel:
-    if not hasattr(model.generator, "layers") or model.latent_dim > 2:
-        return model
-    raise InterpolationError(f"{model.name} makes points of the plane, no images; choose a model of digits or faces.")
 
 
 def _device(manifold: LatentManifold) -> torch.device:

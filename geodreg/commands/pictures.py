@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Grey = NDArray[np.float32]
 
-__all__ = ["PictureError", "read_picture"]
+__all__ = ["PictureError", "check_picture", "read_picture"]
 
 LIGHT = 0.5  # grey value between dark and light
 STRAY = 0.01  # fraction of a drawing in one ink that may look otherwise, such as the rim of a stroke
@@ -45,20 +45,11 @@ def read_picture(path: Path, shape: tuple[int, int], ink: bool) -> Tensor:
     Raises:
         PictureError: if it cannot be read, shows nothing, or does not say which of its values is white.
     """
+    number, grey, alpha = _decoded(path)
     import numpy as np
     import torch
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    try:
-        # From memory: an uncompressed TIFF that is to be turned comes out garbled where Pillow maps the file.
-        with Image.open(io.BytesIO(path.read_bytes())) as opened:
-            number = getattr(opened, "n_frames", 1)
-            grey, alpha = _grey(opened, ImageOps.exif_transpose(opened))
-        if alpha.max() == 0.0:
-            raise ValueError("all of it is transparent")  # noqa: TRY301 - told as all other reasons are
-    except Exception as error:  # noqa: BLE001 - a damaged picture raises whatever its decoder stumbles over
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PictureError(f"{path} is no picture that can be read ({reason}); give a PNG, JPEG or PGM file.") from None
     if number > 1:
         typer.echo(f"{path}: the first of {number} pictures in the file is taken.")
     drawn = None  # whether dark on light; None where it is not known
@@ -75,6 +66,32 @@ def read_picture(path: Path, shape: tuple[int, int], ink: bool) -> Tensor:
         typer.echo(f"{path}: taken for dark ink on a bright ground, and turned around.")
         x = 1.0 - x
     return x
+
+
+def check_picture(path: Path) -> None:
+    """Refuse what :func:`read_picture` would refuse, without PyTorch, which takes seconds to import.
+
+    Raises:
+        PictureError: as it does.
+    """
+    _decoded(path)
+
+
+def _decoded(path: Path) -> tuple[int, Grey, Grey]:
+    """Number of pictures in a file, and grey values and opacity of the first, upright."""
+    from PIL import Image, ImageOps
+
+    try:
+        # From memory: an uncompressed TIFF that is to be turned comes out garbled where Pillow maps the file.
+        with Image.open(io.BytesIO(path.read_bytes())) as opened:
+            number = getattr(opened, "n_frames", 1)
+            grey, alpha = _grey(opened, ImageOps.exif_transpose(opened))
+        if alpha.max() == 0.0:
+            raise ValueError("all of it is transparent")  # noqa: TRY301 - told as all other reasons are
+    except Exception as error:  # noqa: BLE001 - a damaged picture raises whatever its decoder stumbles over
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PictureError(f"{path} is no picture that can be read ({reason}); give a PNG, JPEG or PGM file.") from None
+    return number, grey, alpha
 
 
 def _grey(opened: Image.Image, image: Image.Image) -> tuple[Grey, Grey]:

@@ -6,13 +6,15 @@ import gzip
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from geodreg.datasets.download import download
 from geodreg.datasets.root import data_root, verify_checksum
 
-__all__ = ["CHECKSUMS", "Digits", "fetch_mnist", "read_mnist", "verify_mnist"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["CHECKSUMS", "Digits", "check_mnist", "fetch_mnist", "read_mnist", "verify_mnist"]
 
 CHECKSUMS = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -65,12 +67,21 @@ def verify_mnist(root: Path) -> int:
     Raises:
         geodreg.datasets.DataError: for the first file that is missing or damaged.
     """
-    folder = _folder(root)
-    if not folder.is_dir():
+    if not _folder(root).is_dir():
         return 0
-    for name, sha256 in CHECKSUMS.items():
-        verify_checksum(folder / name, sha256, _mend(root))
+    check_mnist(root)
     return len(CHECKSUMS)
+
+
+def check_mnist(root: str | Path | None = None) -> None:
+    """Check the four files below a data root, which must be there.
+
+    Raises:
+        geodreg.datasets.DataError: if there is no data root, or a file is missing or damaged.
+    """
+    base = data_root(root)
+    for name, sha256 in CHECKSUMS.items():
+        verify_checksum(_folder(base) / name, sha256, _mend(base))
 
 
 def _folder(root: Path) -> Path:

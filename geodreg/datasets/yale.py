@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-
-import numpy as np
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from geodreg.datasets.download import download
 from geodreg.datasets.root import DataError, data_root, verify_checksum
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 __all__ = [
     "Faces",
     "check_subject",
+    "check_yale",
     "fetch_yale",
     "light_of",
     "read_yale",
@@ -86,15 +87,14 @@ def read_yale(subject: str, root: str | Path | None = None, size: int = 64) -> F
     Raises:
         geodreg.datasets.DataError: if the subject is not known, there is no data root, or a file is missing or damaged.
     """
+    import numpy as np
+    import torch
     from PIL import Image
     from torchvision.transforms.functional import resize
 
-    names = _files_of(subject)
-    base = data_root(root)
-    folder = _folder(base, subject) or base / FOLDERS[0]
+    folder = check_yale(subject, root)
     pictures = []
-    for name in names:
-        verify_checksum(folder / name, yale_checksums()[name], _mend(base, subject))
+    for name in _files_of(subject):
         with Image.open(folder / name) as picture:
             pictures.append(torch.from_numpy(np.array(picture)))
     images = resize(torch.stack(pictures).float() / 255.0, [size, size], antialias=True).clamp(0.0, 1.0)
@@ -110,11 +110,27 @@ def verify_yale(root: Path) -> int:
     Raises:
         geodreg.datasets.DataError: for the first file that is missing or damaged.
     """
-    found = {subject: folder for subject in yale_subjects() if (folder := _folder(root, subject)) is not None}
-    for subject, folder in found.items():
-        for name in _files_of(subject):
-            verify_checksum(folder / name, yale_checksums()[name], _mend(root, subject))
+    found = [subject for subject in yale_subjects() if _folder(root, subject) is not None]
+    for subject in found:
+        check_yale(subject, root)
     return sum(len(_files_of(subject)) for subject in found)
+
+
+def check_yale(subject: str, root: str | Path | None = None) -> Path:
+    """Check one person's files below a data root, which must be there.
+
+    Returns:
+        the folder that holds the person's folder.
+
+    Raises:
+        geodreg.datasets.DataError: if the subject is not known, there is no data root, or a file is missing or damaged.
+    """
+    names = _files_of(subject)
+    base = data_root(root)
+    folder = _folder(base, subject) or base / FOLDERS[0]
+    for name in names:
+        verify_checksum(folder / name, yale_checksums()[name], _mend(base, subject))
+    return folder
 
 
 def _folder(root: Path, subject: str) -> Path | None:
@@ -128,6 +144,8 @@ def _mend(root: Path, subject: str) -> str:
 
 def yale_lights() -> tuple[Tensor, Tensor]:
     """Azimuths and elevations, in degrees, of the 64 lights, in the order of the file names, for all persons."""
+    import torch
+
     azimuth, elevation = torch.tensor([light_of(name) for name in _files_of(yale_subjects()[0])]).unbind(1)
     return azimuth, elevation
 

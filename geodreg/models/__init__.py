@@ -9,6 +9,7 @@ from geodreg.workspace.lazy import lazily
 
 if TYPE_CHECKING:
     from geodreg.models.convolutional import FaceDiscriminator, FaceGenerator
+    from geodreg.models.face_dcgan import FaceDCGAN, load_face_dcgan
     from geodreg.models.judge import REJECT, Judge
     from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator, perceptron
     from geodreg.models.store import ModelError, model_folder, model_path, read_card, read_table
@@ -21,11 +22,13 @@ __all__ = [
     "VAE",
     "CircleGenerator",
     "DigitGenerator",
+    "FaceDCGAN",
     "FaceDiscriminator",
     "FaceGenerator",
     "Judge",
     "ModelError",
     "TrainedModel",
+    "load_face_dcgan",
     "load_judge",
     "load_model",
     "model_folder",

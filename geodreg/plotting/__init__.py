@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from geodreg.plotting.reliability import plot_reliability
     from geodreg.plotting.scenes import plot_rows
-    from geodreg.plotting.speed import plot_cost, plot_time_to_gap
+    from geodreg.plotting.speed import plot_cost, plot_time_to_gap, plot_trajectories
     from geodreg.plotting.straightness import plot_excess, plot_references, plot_spectra, plot_straightness
     from geodreg.plotting.strips import plot_interpolations, plot_nine
     from geodreg.plotting.style import METHOD_STYLE, use_house_style
@@ -59,6 +59,7 @@ __all__ = [
     "plot_steps",
     "plot_straightness",
     "plot_time_to_gap",
+    "plot_trajectories",
     "plot_weights",
     "use_house_style",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -18,7 +19,7 @@ from geodreg.plotting.style import MODEL_COLOR
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["plot_cost", "plot_time_to_gap"]
+__all__ = ["plot_cost", "plot_time_to_gap", "plot_trajectories"]
 
 SOLVERS: dict[str, dict[str, Any]] = {
     OURS: {"marker": "o", "color": MODEL_COLOR, "markersize": 8},
@@ -27,12 +28,16 @@ SOLVERS: dict[str, dict[str, Any]] = {
     "stochman": {"marker": "D", "color": "#b4517e", "markersize": 5.5},
     "Adam": {"marker": "v", "color": "#6b6b6b", "markersize": 7},
     "Algorithm 1": {"marker": "X", "color": "#a39b1d", "markersize": 7},
+    "GEORCE": {"marker": "P", "color": "#4a5fa8", "markersize": 7},
+    "ProbGEORCE": {"marker": "P", "color": "#4a5fa8", "markersize": 7},
 }
 """A shape and a colour for each solver; the methods' colours are for methods alone."""
 
 TITLES = {"plain": "Plain geodesic", "regularised": "Density-regularised"}
 NEVER = 2.6  # where a solver stands that never reaches the gap, as a multiple of the longest time
 ASIDE = 1.5  # and the next one beside it
+MOST_IN_A_ROW = 6  # names of a legend
+LOWEST = 1e-7  # of what is drawn, where single precision ends
 
 
 def plot_time_to_gap(times: pd.DataFrame, ratios: pd.DataFrame) -> Figure:
@@ -63,18 +68,58 @@ def plot_time_to_gap(times: pd.DataFrame, ratios: pd.DataFrame) -> Figure:
     axes[-1].set(
         xscale="log",
         xlabel="seconds a pair to a gap of 0.001",
-        xlim=(times["seconds"].min() / 1.6, never * ASIDE**2 * 1.4),
+        xlim=(times["seconds"].min() / 1.6, never * ASIDE ** max(2, _most_absent(times) - 1) * 1.4),
     )
-    handles = [Line2D([], [], linestyle="", **style, label=name) for name, style in SOLVERS.items()]
+    _name_solvers(figure, times["solver"].unique().tolist())
+    return figure
+
+
+def plot_trajectories(trajectories: pd.DataFrame, start: str = "faces") -> Figure:
+    """How far each solver is above the best objective that any of them finds, over time, a panel for each problem.
+
+    Pairs are drawn as thin lines; a line begins at the first time at which a solver has more than its start.
+
+    Args:
+        trajectories: the benchmark's table of that name.
+        start: how the names of the problems begin that are drawn.
+    """
+    part = trajectories[trajectories["problem"].str.startswith(start) & (trajectories["seconds"] > 0)]
+    problems = list(part["problem"].unique())
+    figure, axes = plt.subplots(1, len(problems), figsize=(7.2, 3.2), layout="constrained", sharey=True, squeeze=False)
+    for problem, panel in zip(problems, axes[0], strict=True):
+        here = part[part["problem"] == problem]
+        best = here.groupby("pair")["objective"].min()
+        for (pair, solver), line in here.groupby(["pair", "solver"], sort=False):
+            excess = line["objective"].cummin() / best[pair] - 1.0
+            style = {"color": SOLVERS[str(solver)]["color"], "linewidth": 2.0 if solver == OURS else 1.0}
+            panel.plot(line["seconds"], excess.clip(lower=LOWEST), drawstyle="steps-post", **style)
+        panel.set(xscale="log", yscale="log", xlabel="seconds", title=problem)
+    axes[0][0].set_ylabel("objective above the best, as a fraction of it")
+    _name_solvers(figure, part["solver"].unique().tolist(), {"marker": "", "linestyle": "-", "linewidth": 2.0})
+    return figure
+
+
+def _name_solvers(figure: Figure, solvers: Sequence[str], look: dict[str, Any] | None = None) -> None:
+    """A legend of those that are drawn, in two rows if they are many."""
+    handles = [
+        Line2D([], [], **{"linestyle": "", **style, **(look or {})}, label=name)
+        for name, style in SOLVERS.items()
+        if name in solvers
+    ]
+    columns = len(handles) if len(handles) <= MOST_IN_A_ROW else -(-len(handles) // 2)
     figure.legend(
         handles=handles,
         loc="outside upper center",
-        ncols=len(handles),
+        ncols=columns,
         frameon=False,
-        handletextpad=0.1,
+        handletextpad=0.1 if look is None else 0.6,
         columnspacing=1.2,
     )
-    return figure
+
+
+def _most_absent(times: pd.DataFrame) -> int:
+    """How many solvers there are at most on one problem that never reach the gap."""
+    return int(times["seconds"].isna().groupby([times[name] for name in ("problem", "gain", "mu")]).sum().max())
 
 
 def _rows(part: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -13,38 +13,14 @@ from torch.nn.functional import softplus
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from geodreg.training.loop import Run, Stateful
+from geodreg.training.settings import GANSettings
 
-__all__ = ["GANSettings", "train_gan"]
+__all__ = ["train_gan"]
 
 Generator = TypeVar("Generator", bound=nn.Module)
 WATCH_EVERY = 1000
 Draw = Callable[[int, torch.Generator], Tensor]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GANSettings:
-    """What decides an adversarial training run; the same settings give the same weights on the same machine.
-
-    Attributes:
-        seed: of the weights, the data and the latents.
-        steps: updates of discriminator and generator.
-        batch_size: real examples, and as many fakes, in each update.
-        learning_rate: of Adam, for both, brought down along a cosine.
-        final_rate: what it is brought down to, as a share.
-        penalty: weight of the gradient penalty on real examples (R1; Mescheder et al. 2018).
-        penalty_every: updates from one penalty to the next, its weight raised by as much (Karras et al. 2020).
-        averaging: decay of the moving average of the generator's weights; zero keeps the last ones.
-    """
-
-    seed: int = 0
-    steps: int
-    batch_size: int
-    learning_rate: float
-    final_rate: float = 0.0
-    penalty: float
-    penalty_every: int = 1
-    averaging: float = 0.0
 
 
 def train_gan(

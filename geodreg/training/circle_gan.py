@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,25 +9,11 @@ from torch import nn
 
 from geodreg.datasets.circle import ring
 from geodreg.models.mlp import CircleGenerator, perceptron
-from geodreg.training.adversarial import GANSettings, train_gan
+from geodreg.training.adversarial import train_gan
 from geodreg.training.loop import Run
+from geodreg.training.settings import CircleGANSettings
 
-__all__ = ["CircleGANSettings", "train_circle_gan"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CircleGANSettings(GANSettings):
-    """What decides a training run; see also :class:`~geodreg.training.adversarial.GANSettings`.
-
-    Attributes:
-        spread: standard deviation of the data's radius. Below 0.2 the trained map folds over in places.
-    """
-
-    spread: float = 0.2
-    steps: int = 3000
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    penalty: float = 3.0
+__all__ = ["train_circle_gan"]
 
 
 def train_circle_gan(settings: CircleGANSettings, checkpoint: Path | None = None) -> tuple[CircleGenerator, Run]:

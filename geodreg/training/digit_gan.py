@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from geodreg.models.mlp import DigitGenerator, perceptron
-from geodreg.training.adversarial import GANSettings, train_gan
+from geodreg.training.adversarial import train_gan
 from geodreg.training.folding import fold_batch_norms
 from geodreg.training.loop import Run
+from geodreg.training.settings import DigitGANSettings
 
-__all__ = ["DigitGANSettings", "train_digit_gan"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DigitGANSettings(GANSettings):
-    """What decides a training run; see also :class:`~geodreg.training.adversarial.GANSettings`.
-
-    Attributes:
-        latent_dim: latent size.
-        hidden: sizes of the generator's hidden layers.
-        instance_noise: standard deviation of the noise under which the discriminator sees digits and fakes, in grey
-            values (Sønderby et al. 2017).
-    """
-
-    latent_dim: int = 10
-    hidden: tuple[int, ...] = (256, 512)
-    instance_noise: float = 0.1
-    steps: int = 9000
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    final_rate: float = 0.4
-    penalty: float = 0.5
-    penalty_every: int = 4
-    averaging: float = 0.999
+__all__ = ["train_digit_gan"]
 
 
 def train_digit_gan(

@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from geodreg.models.convolutional import FaceDiscriminator, FaceGenerator
-from geodreg.training.adversarial import GANSettings, train_gan
+from geodreg.training.adversarial import train_gan
 from geodreg.training.augmentation import cut_out, move
 from geodreg.training.folding import fold_batch_norms
 from geodreg.training.loop import Run
+from geodreg.training.settings import FaceGANSettings
 
-__all__ = ["FaceGANSettings", "LambertGANSettings", "YaleGANSettings", "train_face_gan"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FaceGANSettings(GANSettings):
-    """What decides a training run; see also :class:`~geodreg.training.adversarial.GANSettings`.
-
-    Attributes:
-        latent_dim: latent size. The lights have two angles.
-        channels: of the generator's layers.
-        shift: how far the images are moved before the discriminator sees them, as standard deviation and share of half
-            their side; with 64 images it would know each by heart.
-        cut: side of the square that is blanked, as a share of theirs.
-    """
-
-    latent_dim: int = 3
-    channels: tuple[int, ...] = (64, 48, 32, 16)
-    shift: float = 0.08
-    cut: float = 0.35
-    steps: int = 6000
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    penalty: float = 1.0
-    penalty_every: int = 4
-    averaging: float = 0.999
-
-
-@dataclass(frozen=True, kw_only=True)
-class YaleGANSettings(FaceGANSettings):
-    """What decides a training run on photographs.
-
-    Attributes:
-        subject: whose, such as ``"yaleB22"``.
-    """
-
-    subject: str = "yaleB22"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LambertGANSettings(FaceGANSettings):
-    """What decides a training run on rendered images.
-
-    Attributes:
-        shadows: with attached shadows, or without any.
-    """
-
-    shadows: bool
+__all__ = ["train_face_gan"]
 
 
 def train_face_gan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -13,35 +13,9 @@ from geodreg.datasets.fakes import SEEN_FAKES
 from geodreg.models.judge import REJECT, Judge
 from geodreg.training.augmentation import move
 from geodreg.training.loop import Run, Stateful
+from geodreg.training.settings import JudgeSettings
 
-__all__ = ["JudgeSettings", "train_judge"]
-
-
-@dataclass(frozen=True)
-class JudgeSettings:
-    """What decides a training run; the same settings give the same weights on the same machine.
-
-    Attributes:
-        seed: of the weights, the batches and the fakes.
-        width: channels of the first layer.
-        steps: number of updates.
-        batch_size: real digits in each update.
-        fakes_per_kind: fakes of each seen kind in each update.
-        learning_rate: the highest of the one-cycle schedule.
-        weight_decay: of AdamW.
-        held_out: training digits kept back for calibration.
-        accepted: share of the held-out digits that the threshold accepts.
-    """
-
-    seed: int = 0
-    width: int = 32
-    steps: int = 4500
-    batch_size: int = 128
-    fakes_per_kind: int = 12
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
-    held_out: int = 5000
-    accepted: float = 0.965
+__all__ = ["train_judge"]
 
 
 def train_judge(

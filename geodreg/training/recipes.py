@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from geodreg.datasets.lambert import face
@@ -23,12 +20,13 @@ from geodreg.paper.folds import folded_share
 from geodreg.paper.metrics import condition_numbers, high_frequency_ratios
 from geodreg.paper.realism import FeatureStatistics, acceptance_table, expected_calibration_error, reliability_table
 from geodreg.training.cards import Order, table_bytes
-from geodreg.training.circle_gan import CircleGANSettings, train_circle_gan
-from geodreg.training.digit_gan import DigitGANSettings, train_digit_gan
-from geodreg.training.face_gan import LambertGANSettings, YaleGANSettings, train_face_gan
-from geodreg.training.judge import JudgeSettings, train_judge
+from geodreg.training.circle_gan import train_circle_gan
+from geodreg.training.digit_gan import train_digit_gan
+from geodreg.training.face_gan import train_face_gan
+from geodreg.training.judge import train_judge
 from geodreg.training.pictures import sample_grid
-from geodreg.training.vae import VAESettings, negative_elbo, train_vae
+from geodreg.training.settings import changed_settings
+from geodreg.training.vae import negative_elbo, train_vae
 
 __all__ = ["RECIPES", "encode", "ordered", "train"]
 
@@ -58,20 +56,9 @@ def train(name: str, out: Path, root: str | Path | None = None, **changes: objec
 
 def ordered(name: str, out: Path, root: str | Path | None, changes: dict[str, object]) -> tuple[Recipe, Order]:
     """The recipe of a name, and what it is asked for; arguments and errors are those of :func:`train`."""
-    if name not in RECIPES:
-        raise ValueError(f"There is no recipe {name!r}; choose one of {', '.join(RECIPES)}.")
-    recipe, settings = RECIPES[name]
     changes = {key: value for key, value in changes.items() if value is not None}
-    known = [field.name for field in fields(settings)]
-    for key in changes:
-        if key not in known:
-            raise ValueError(f"{name} has no setting {key}; it has {', '.join(known)}.")
-    try:
-        changed = TypeAdapter(type(settings)).validate_python({**asdict(settings), **changes})
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise ValueError(f"{name}'s setting {wrong['loc'][0]} is {wrong['input']!r}: {wrong['msg']}.") from None
-    return recipe, Order(name, out, root, changed, changes)
+    settings = changed_settings(name, changes)
+    return RECIPES[name], Order(name, out, root, settings, changes)
 
 
 def _circle_gan(order: Order) -> Path:
@@ -280,13 +267,13 @@ def _conditions(manifold: LatentManifold, z: Tensor) -> dict[str, float]:
 
 Recipe = Callable[[Order], Path]
 
-RECIPES: dict[str, tuple[Recipe, Any]] = {
-    "circle-gan": (_circle_gan, CircleGANSettings()),
-    "mnist-judge": (_mnist_judge, JudgeSettings()),
-    "mnist-vae": (_mnist_vae, VAESettings()),
-    "mnist-gan": (_mnist_gan, DigitGANSettings()),
-    "yale-dcgan": (_yale_dcgan, YaleGANSettings()),
-    "lambert-dcgan": (_lambert_dcgan, LambertGANSettings(shadows=True)),
-    "lambert-dcgan-linear": (_lambert_dcgan, LambertGANSettings(shadows=False)),
+RECIPES: dict[str, Recipe] = {
+    "circle-gan": _circle_gan,
+    "mnist-judge": _mnist_judge,
+    "mnist-vae": _mnist_vae,
+    "mnist-gan": _mnist_gan,
+    "yale-dcgan": _yale_dcgan,
+    "lambert-dcgan": _lambert_dcgan,
+    "lambert-dcgan-linear": _lambert_dcgan,
 }
-"""The models that can be trained, by name: what trains them, and with which settings."""
+"""What trains each of the models that :data:`~geodreg.training.settings.SETTINGS` has settings for."""

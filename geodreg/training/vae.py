@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from geodreg.models.mlp import VAE
 from geodreg.training.loop import Run, Stateful
+from geodreg.training.settings import VAESettings
 
-__all__ = ["VAESettings", "negative_elbo", "train_vae"]
-
-
-@dataclass(frozen=True)
-class VAESettings:
-    """What decides a training run; the same settings give the same weights on the same machine.
-
-    Attributes:
-        seed: of the weights, the order of the images and the posterior samples.
-        latent_dim: latent size. With 10 and more, training leaves coordinates unused, and the metric is singular there.
-        hidden: sizes of the generator's hidden layers; the encoder has them in reverse.
-        activation: between the layers.
-        epochs: passes over the training images.
-        batch_size: images in each update.
-        learning_rate: the highest of the one-cycle schedule (Smith and Topin 2018).
-        weight_decay: of AdamW.
-    """
-
-    seed: int = 0
-    latent_dim: int = 8
-    hidden: tuple[int, ...] = (256, 512)
-    activation: Literal["SiLU", "Tanh", "Softplus", "ReLU"] = "SiLU"
-    epochs: int = 30
-    batch_size: int = 128
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
+__all__ = ["negative_elbo", "train_vae"]
 
 
 def train_vae(settings: VAESettings, train: Tensor, test: Tensor, checkpoint: Path | None = None) -> tuple[VAE, Run]:

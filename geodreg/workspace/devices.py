@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from geodreg.errors import PlainError
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["DeviceError", "find_device"]
+
+DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
 class DeviceError(PlainError, ValueError):
@@ -29,6 +32,8 @@ def find_device(name: str) -> torch.device:
         >>> find_device("cpu")
         device(type='cpu')
     """
+    if not DEVICE.fullmatch(name):
+        raise DeviceError(f"There is no device {name!r}; choose one of cpu, cuda, cuda:NUMBER.")
     import torch
 
     gpus = torch.cuda.device_count()

@@ -38,10 +38,12 @@ __all__ = [
     "share_within_gap",
     "speedups",
     "time_to_gap",
+    "where_slower",
     "work_ratio",
 ]
 
 OURS = "geodreg"
+OTHERWISE = ("Algorithm 1", "GEORCE", "ProbGEORCE")  # they do not minimise the objective
 PROBLEM = ["kind", "problem", "gain", "mu"]  # the columns that tell problems apart
 REPEATS = 5  # of each timing in the small race
 
@@ -79,14 +81,14 @@ def speedups(times: pd.DataFrame) -> pd.DataFrame:
     Returns:
         columns ``kind, problem, gain, mu``; ``ours`` and ``fastest``, seconds; ``peer``, its name; ``ratio``, not a
         number where the default solver does not reach the gap; ``bound``, whether the fastest peer had not reached the
-        gap either when it was stopped, so that the ratio is at least that. Algorithm 1 counts only where it reaches it:
-        it does not minimise the objective.
+        gap either when it was stopped, so that the ratio is at least that. Who minimises something else, as Algorithm
+        1 and GEORCE do, counts only where it reaches it on every pair: it may pass there on its way to somewhere else.
 
     Example:
         >>> import pandas as pd
         >>> row = {"kind": "plain", "problem": "a", "gain": 1.0, "mu": 0.0}
         >>> rows = [row | {"solver": "geodreg", "seconds": 0.1}, row | {"solver": "x", "seconds": 0.5}]
-        >>> rows = [row | {"at_least": None} for row in rows]
+        >>> rows = [row | {"at_least": None, "reached": 1.0} for row in rows]
         >>> float(speedups(pd.DataFrame(rows))["ratio"].item())
         5.0
     """
@@ -97,7 +99,7 @@ def speedups(times: pd.DataFrame) -> pd.DataFrame:
         by_solver = part.set_index("solver")
         ours, others = by_solver["seconds"][OURS], by_solver.drop(OURS)
         known = others["seconds"].fillna(others["at_least"].astype(float))
-        known = known[others["seconds"].notna() | (others.index != "Algorithm 1")]
+        known = known[~others.index.isin(OTHERWISE) | (others["reached"] == 1.0)]
         peer = str(known.idxmin())
         rows.append((*key, ours, known[peer], peer, known[peer] / ours, bool(np.isnan(others["seconds"][peer]))))
     return pd.DataFrame(rows, columns=[*PROBLEM, "ours", "fastest", "peer", "ratio", "bound"])
@@ -111,6 +113,23 @@ def readable(ratio: float) -> str:
         ('3.2', '143')
     """
     return f"{ratio:.0f}" if ratio >= 10.0 else f"{ratio:.1f}"
+
+
+def where_slower(ratios: pd.DataFrame) -> str:
+    """A sentence on the problems on which a peer is faster.
+
+    Args:
+        ratios: from :func:`speedups`.
+    """
+    slower = ratios[ratios["ratio"] < 1.0]
+    columns = (slower[name].to_list() for name in ("kind", "problem", "gain", "mu", "peer", "ratio"))
+    found = [
+        f"{TITLES.get(problem, problem)}{f', gain {gain:g}' if gain > 0 else ''}, "
+        f"{f'weight {mu:g}' if mu > 0 else 'plain'}{', many pairs' if kind == 'together' else ''}: "
+        f"{peer}, {readable(1.0 / ratio)} times"
+        for kind, problem, gain, mu, peer, ratio in zip(*columns, strict=True)
+    ]
+    return f"A peer is faster on: {'; '.join(found)}." if found else "No peer is faster on any of these problems."
 
 
 def _bounded(value: float, bound: bool) -> str:

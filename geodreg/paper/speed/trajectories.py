@@ -1,0 +1,122 @@
+"""Objectives over time: who is where when, and with how much memory; and what left-point sums hide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geodreg.models.zoo import TITLES
+from geodreg.paper.speed.tables import OURS, readable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["LEFT_POINT", "at_times", "left_point_table", "sooner", "trajectory_claims"]
+
+LBFGS = "L-BFGS (SciPy)"
+LEFT_POINT = ("GEORCE", "ProbGEORCE")  # what they minimise is not the objective
+PAIR = ["problem", "points", "mu", "pair"]  # the columns that tell the pairs apart
+PATIENCE, LEAST = 60.0, 5.0  # seconds that L-BFGS gets on a pair of faces, and how many times sooner ours is there
+
+
+def at_times(trajectories: pd.DataFrame, seconds: tuple[float, ...] = (1.0, 10.0, 60.0)) -> pd.DataFrame:
+    """The least objective that each solver has in hand after some times, for reading.
+
+    Args:
+        trajectories: the table of that name.
+        seconds: the times.
+
+    Returns:
+        a row for each problem and solver: over its pairs, the median of the objective after each time, empty before a
+        solver has anything but its start, and the most memory that it took beyond what was there before, in MiB.
+    """
+    import pandas as pd
+
+    rows = []
+    for (problem, solver), part in trajectories.groupby(["problem", "solver"], sort=False):
+        row: dict[str, object] = {"Problem": problem, "Solver": solver}
+        for time in seconds:
+            done = part[(part["seconds"] <= time) & (part["iterations"] > 0)]
+            found = done.groupby("pair")["objective"].min().median()
+            row[f"after {time:g} s"] = "" if np.isnan(found) else f"{found:.6g}"
+        row["MiB"] = f"{(part['peak_mib'] - part['before_mib']).max():.0f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def sooner(trajectories: pd.DataFrame, patience: float = PATIENCE, than: str = LBFGS) -> pd.DataFrame:
+    """How many times sooner each solver has the objective that one of them has when its time is over.
+
+    Args:
+        trajectories: the table of that name.
+        patience: seconds that this one gets.
+        than: its name.
+
+    Returns:
+        columns ``problem, points, mu, pair, solver``; ``goal``, the objective to be reached; ``seconds``, when it is
+        in hand, not a number where it never is; ``ratio``, how many times sooner that is than ``than`` had it.
+
+    Example:
+        >>> import pandas as pd
+        >>> common = {"problem": "a", "points": 3, "mu": 0.0, "pair": 0}
+        >>> steps = [("L-BFGS (SciPy)", 8.0, 4.0), ("L-BFGS (SciPy)", 40.0, 2.0), ("geodreg", 4.0, 1.5)]
+        >>> rows = [common | {"solver": name, "seconds": at, "objective": value} for name, at, value in steps]
+        >>> sooner(pd.DataFrame(rows))["ratio"].tolist()
+        [1.0, 10.0]
+    """
+    import pandas as pd
+
+    rows = []
+    for key, part in trajectories.groupby(PAIR, sort=False):
+        theirs = part[(part["solver"] == than) & (part["seconds"] <= patience)]
+        goal = theirs["objective"].min()
+        first = theirs.loc[theirs["objective"] <= goal, "seconds"].min()
+        for solver, own in part.groupby("solver", sort=False):
+            reached = own.loc[own["objective"] <= goal, "seconds"].min()
+            rows.append((*key, solver, goal, reached, first / reached))
+    return pd.DataFrame(rows, columns=[*PAIR, "solver", "goal", "seconds", "ratio"])
+
+
+def left_point_table(races: pd.DataFrame) -> pd.DataFrame:
+    """What those who minimise left-point sums say of themselves, and what the chords say of them, for reading.
+
+    Args:
+        races: the table of that name; each number is the median over pairs, or over decoders.
+    """
+    import pandas as pd
+
+    part = races[races["solver"].isin(LEFT_POINT) & (races["kind"] != "together")]
+    columns = ["own_start", "own_end", "objective_end", "objective_best"]
+    found = part.groupby(["problem", "gain", "mu"], sort=False)[columns].median().reset_index()
+    return pd.DataFrame(
+        {
+            "Problem": [TITLES.get(name, name) for name in found["problem"]],
+            "Gain": [f"{gain:g}" if gain > 0 else "" for gain in found["gain"]],
+            "Weight": [f"{mu:g}" if mu > 0 else "plain" for mu in found["mu"]],
+            "Left-point sum, at the start": [f"{value:.4g}" for value in found["own_start"]],
+            "where it stops": [f"{value:.4g}" for value in found["own_end"]],
+            "Objective on chords, there": [f"{value:.4g}" for value in found["objective_end"]],
+            "at its minimum": [f"{value:.4g}" for value in found["objective_best"]],
+        }
+    )
+
+
+def trajectory_claims(trajectories: pd.DataFrame) -> list[tuple[str, str, bool]]:
+    """Statement, measured value in words and outcome, for the faces that somebody else's generator makes.
+
+    Args:
+        trajectories: the table of that name.
+    """
+    table = sooner(trajectories)
+    ours = table[(table["solver"] == OURS) & table["problem"].str.startswith("faces")]
+    rows = []
+    for points, part in ours.groupby("points"):
+        least = part["ratio"].min(skipna=False)
+        said = "not on every pair" if np.isnan(least) else f"{readable(least)} times at least"
+        statement = (
+            f"Face DCGAN, {points} points: the energy that L-BFGS has after {PATIENCE:g} s is reached {LEAST:g} times "
+            "sooner on every pair"
+        )
+        rows.append((statement, said, bool(least >= LEAST)))
+    return rows
