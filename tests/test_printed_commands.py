@@ -95,8 +95,17 @@ def _where_there_are_data(command: str, *words: str) -> object:
     return pytest.param(command, marks=[needs_mnist, needs_yale] if any(word in command for word in words) else [])
 
 
+@pytest.fixture(scope="module")
+def paired(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All pages as notebooks, which no command changes."""
+    folder = tmp_path_factory.mktemp("paired")
+    for name, source in SOURCES.items():
+        pair(source, folder / f"{name}.ipynb")
+    return folder
+
+
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, paired: Path) -> Path:
     """A folder in which the commands find what they name: pages as text and as notebooks, models, two pictures."""
     for name in ("geodreg", "sweeps", "sweep.smk", "Snakefile", "profiles"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -105,7 +114,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "notebooks").mkdir()
     for name, source in SOURCES.items():
         (tmp_path / "notebooks" / source.name).symlink_to(source)
-        pair(source, tmp_path / "notebooks" / f"{name}.ipynb")
+        (tmp_path / "notebooks" / f"{name}.ipynb").symlink_to(paired / f"{name}.ipynb")
     return tmp_path
 
 
@@ -113,7 +122,7 @@ Run = Callable[..., str]
 
 
 @pytest.fixture
-def run(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(checkout: Path, monkeypatch: pytest.MonkeyPatch, forked_kernels: None) -> Run:
     """Run a line of a shell in the checkout or a folder of it, with a data root if one is given; gives what it says."""
     for name in ("GEODREG_DATA", "GEODREG_MODELS"):
         monkeypatch.delenv(name, raising=False)
