@@ -34,12 +34,14 @@ def test_names_are_what_a_type_checker_sees_under_them(package: str) -> None:
         module.interpolat  # noqa: B018
 
 
+@pytest.mark.slow
 def test_what_needs_no_torch_starts_without_it() -> None:
     code = f"import sys, {', '.join(TORCHLESS)}; print([name for name in sys.modules if name in {HEAVY}])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_rooms_are_attributes_of_the_package_that_was_imported() -> None:
     code = "import geodreg; print(geodreg.riemannian.exponential_map is geodreg.exponential_map)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
