@@ -154,7 +154,7 @@ def test_a_full_disk_while_a_notebook_is_written_keeps_the_earlier_one(
 
 @pytest.mark.slow
 def test_a_full_disk_while_a_checkpoint_is_written_keeps_the_earlier_one(full_disk: Path, geodreg_in: Command) -> None:
-    command = ["train", "circle-gan", "--steps", "1600", "--out", str(full_disk)]
+    command = ["train", "circle-gan", "--steps", "1100", "--set", "batch_size=16", "--out", str(full_disk)]
     checkpoint = full_disk / "circle-gan.checkpoint"
     kill_when(start(ROOT, "geodreg", *command), checkpoint.exists)
     before = checkpoint.read_bytes()
