@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         *("IPython", "ipykernel.kernelapp", "matplotlib.pyplot", "pandas", "scipy.optimize", "scipy.stats", "seaborn"),
-        *("nbformat", "torch", "torchvision"),
+        *("nbformat", "torch", "torchvision", __name__),
     ]
-)  # packages alone: the project's own modules are imported by each kernel
+)  # packages and this module alone: those of the project are imported by each kernel
 AS_KERNEL = {"JPY_PARENT_PID": str(os.getpid()), "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 """What is in the environment of a kernel while it imports IPython and Matplotlib, which read it then."""
 
@@ -74,8 +75,8 @@ class ForkedKernel(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         self.cwd = Path(kwargs.get("cwd") or Path.cwd())
-        self.process = Fork(cmd, dict(kwargs["env"]), self.cwd)
-        self.pid = self.process.pid
+        fork = Fork(cmd, dict(kwargs["env"]), self.cwd)
+        self.process, self.pid = fork, fork.pid  # type: ignore[assignment]  # it has what is asked of a Popen
         return self.connection_info
 
 
