@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
 
@@ -35,6 +35,15 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         return text.read_text()
 
     return made
+
+
+@pytest.fixture
+def forked_kernels() -> Iterator[None]:
+    """Kernels that this process starts are forked from one that has loaded PyTorch; see :mod:`tests.forks`."""
+    from tests.forks import forked_kernels  # the library's own tests run where there is no Jupyter
+
+    with forked_kernels():
+        yield
 
 
 @pytest.fixture

@@ -32,7 +32,6 @@ kernelspec:
 x: float = 1.0  # a number
 seed: int = 0  # of nothing
 word: str = "a"  # a word
-wait: float = 0.0  # seconds to wait before the result
 ```
 
 ```{code-cell} ipython3
@@ -48,7 +47,8 @@ notebook.begin(globals())
 
 ```{code-cell} ipython3
 Path("started").touch()
-time.sleep(wait)
+while Path("held").exists():
+    time.sleep(0.05)
 if word == "raise":
     raise RuntimeError("a cell that fails")
 if word.startswith("die") and not Path("died").exists():
@@ -117,6 +117,15 @@ def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None
 
 BUILD = ("geodreg.workspace.locks", "_build", "a build", "snakemake", "--nolock", "--rerun-incomplete", "--cores", "1")
 """What ``make book`` calls, before the target."""
+
+
+def hold(folder: Path) -> Path:
+    """See to it that a page that runs in a folder does not end before the file is removed that this makes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = folder / "held"
+    held.touch()
+    return held
+
 
 NOTEBOOK = Path("book/figures/small.ipynb")
 SMALL = f"{NOTEBOOK}.sha256"

@@ -102,6 +102,7 @@ def test_scaling_data_and_noise_together_keeps_the_regularised_path() -> None:
     assert (one.z - interpolate(scaled, start, end, mu=0.1, interval=1.0).z).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_algorithm1_without_density_reaches_the_geodesic_of_a_sphere() -> None:
     start, end = point(1.0, 0.2), point(1.8, 2.0)
     paths = interpolate(sphere, start, end, "geodesic", solver="algorithm1")

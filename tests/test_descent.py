@@ -66,9 +66,7 @@ def assert_same_pairs(one: Solution, other: Solution) -> None:
     assert torch.equal(other.history[:, n:].isnan(), one.history[:, -1:].isnan().expand(-1, other.history.shape[1] - n))
 
 
-@pytest.mark.parametrize(
-    ("mu", "kind"), [(0.0, "dense"), (0.1, "dense"), (0.0, "mean metric"), (0.1, "matrix-free")]
-)
+@pytest.mark.parametrize(("mu", "kind"), [(0.0, "dense"), (0.1, "dense"), (0.0, "mean metric"), (0.1, "matrix-free")])
 def test_pairs_selected_on_the_way_go_on_as_if_nobody_had_left(mu: float, kind: str) -> None:
     rows = torch.tensor([4, 0, 2])  # neither the first ones nor in their order
     halfway = iterated(begun(tried(mu, kind)), 2)

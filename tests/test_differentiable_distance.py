@@ -27,6 +27,7 @@ def test_the_gradient_in_a_start_with_many_ends_is_the_sum() -> None:
     assert torch.autograd.gradcheck(lambda a: geodesic_distance(manifold, a, ends, n_points=9), (start,), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_gradient_in_the_generators_parameters_is_that_of_solves_made_anew() -> None:
     net = nn.Sequential(nn.Linear(2, 6), nn.Tanh(), nn.Linear(6, 4)).double()
     start, end = latents(1, 2, 0)[0], latents(1, 2, 1)[0]

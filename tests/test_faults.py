@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,9 @@ import pytest
 
 from geodreg.workspace.files import has_its_sum
 from tests.conftest import Command
-from tests.projects import BARE, BUILD, NOTEBOOK, PAGE, SMALL, call, kill_when, make_project, start
+from tests.projects import BARE, BUILD, NOTEBOOK, SMALL, call, hold, kill_when, make_project, start
 
 ROOT = Path(__file__).parent.parent
-SLOW = PAGE.replace("wait: float = 0.0", "wait: float = 4.0")
 
 
 @pytest.fixture
@@ -53,11 +53,11 @@ def shown(notebook: Path) -> list[Any]:
 @pytest.mark.slow
 def test_a_build_that_is_killed_in_a_notebook_is_finished_by_the_next_one(tmp_path: Path) -> None:
     undisturbed, disturbed = (make_project(tmp_path / name) for name in ("one", "other"))
-    for project in (undisturbed, disturbed):
-        (project / "notebooks" / "small.md").write_text(SLOW)
     code, output = call(undisturbed, *BUILD, SMALL)
     assert code == 0, output
-    kill_when(start(disturbed, *BUILD, SMALL), (disturbed / "book" / "figures" / "started").exists)
+    held = hold(disturbed / NOTEBOOK.parent)
+    kill_when(start(disturbed, *BUILD, SMALL), held.with_name("started").exists)
+    held.unlink()
     assert not (disturbed / NOTEBOOK).exists()
     code, output = call(disturbed, *BUILD, SMALL)
     assert code == 0, output
@@ -70,13 +70,15 @@ def test_a_build_that_is_killed_in_a_notebook_is_finished_by_the_next_one(tmp_pa
 @pytest.mark.slow
 def test_two_builds_at_once_leave_one_and_the_other_says_so(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", page=BARE)
-    (project / "notebooks" / "small.md").write_text(SLOW)
+    held = hold(project / NOTEBOOK.parent)
     first = start(project, *BUILD, SMALL)
-    while not (project / "book" / "figures" / "started").exists():
+    while not held.with_name("started").exists():
         assert first.poll() is None
+        time.sleep(0.05)
     code, output = call(project, *BUILD, SMALL)
     assert code == 1
     assert re.search(r"Process \d+ runs a build already; wait until it is done, or stop it\.", output)
+    held.unlink()
     first.communicate(timeout=120)
     assert first.returncode == 0
     assert has_its_sum(project / NOTEBOOK)
@@ -103,6 +105,7 @@ def test_a_page_that_fails_stops_the_build_and_leaves_what_was_there(tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_kernels")
 def test_a_page_whose_process_is_killed_is_told_in_a_sentence(tmp_path: Path, geodreg_in: Command) -> None:
     project = make_project(tmp_path, page=BARE)
     code, output = geodreg_in(project, "run", "small", "-p", "word", "die once", "--out", "out/page.ipynb")
@@ -130,6 +133,7 @@ def test_an_executed_page_that_was_damaged_is_made_again_and_the_damaged_one_kep
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_kernels")
 def test_a_full_disk_while_a_notebook_is_written_keeps_the_earlier_one(
     full_disk: Path, tmp_path: Path, geodreg_in: Command
 ) -> None:
@@ -150,7 +154,7 @@ def test_a_full_disk_while_a_notebook_is_written_keeps_the_earlier_one(
 
 @pytest.mark.slow
 def test_a_full_disk_while_a_checkpoint_is_written_keeps_the_earlier_one(full_disk: Path, geodreg_in: Command) -> None:
-    command = ["train", "circle-gan", "--steps", "1600", "--out", str(full_disk)]
+    command = ["train", "circle-gan", "--steps", "1100", "--set", "batch_size=16", "--out", str(full_disk)]
     checkpoint = full_disk / "circle-gan.checkpoint"
     kill_when(start(ROOT, "geodreg", *command), checkpoint.exists)
     before = checkpoint.read_bytes()
@@ -168,6 +172,7 @@ def test_a_full_disk_while_a_checkpoint_is_written_keeps_the_earlier_one(full_di
 
 @pytest.mark.slow
 @pytest.mark.parametrize("value", ['"; import os; os.system("touch hacked") #', "{{7*7}}", "x\n!touch hacked"])
+@pytest.mark.usefixtures("forked_kernels")
 def test_parameters_are_values_and_never_run(value: str, tmp_path: Path, geodreg_in: Command) -> None:
     project = make_project(tmp_path / "project", page=BARE)
     code, output = geodreg_in(project, "run", "small", "-p", "word", value, "--out", "out/page.ipynb")

@@ -21,7 +21,7 @@ from geodreg.workspace import sockets
 from geodreg.workspace.files import FileError, date_now
 from geodreg.workspace.locks import alone
 from geodreg.workspace.sockets import LONGEST, NAME, short_folder
-from tests.projects import BUILD, PAGE, SMALL, SWEEP, call, make_project
+from tests.projects import BARE, BUILD, SMALL, SWEEP, call, make_project
 
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / "geodreg" / "workspace" / "home.py"
@@ -235,7 +235,7 @@ def test_files_of_the_future_are_of_now_and_in_the_order_that_they_had(tmp_path:
 
 @pytest.mark.slow
 def test_a_build_after_the_clock_was_set_back_ends_and_is_not_repeated(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
+    project = make_project(tmp_path / "project", page=BARE)
     tomorrow = time.time() + 86400
     os.utime(project / "notebooks" / "small.md", (tomorrow, tomorrow))
     code, output = call(project, *BUILD, SMALL)
@@ -244,7 +244,7 @@ def test_a_build_after_the_clock_was_set_back_ends_and_is_not_repeated(tmp_path:
     assert code == 0, output
     assert "Executing" not in output
     os.utime(project / SMALL, (tomorrow, tomorrow))  # made while the clock was ahead
-    (project / "notebooks" / "small.md").write_text(PAGE.replace("seed: int = 0", "seed: int = 1"), encoding="utf-8")
+    (project / "notebooks" / "small.md").write_text(BARE.replace("seed: int = 0", "seed: int = 1"), encoding="utf-8")
     code, output = call(project, *BUILD, SMALL)
     assert code == 0, output
     assert "Executing" in output
@@ -262,6 +262,7 @@ def test_an_environment_is_ready_even_if_its_lock_file_is_of_the_future(tmp_path
     assert make(tmp_path, "--question", "ready").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["with a space", "it's", "näher"])
 def test_a_sweep_on_a_cluster_wants_a_path_that_scripts_can_name(name: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / name)

@@ -66,12 +66,14 @@ def test_names_are_what_a_type_checker_sees_under_them(package: str) -> None:
         module.interpolat  # noqa: B018
 
 
+@pytest.mark.slow
 def test_what_needs_no_torch_starts_without_it() -> None:
     code = f"import sys, {', '.join(TORCHLESS)}; {LOADED}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_what_is_refused_is_refused_before_anything_heavy_is_imported(tmp_path: Path) -> None:
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
     (tmp_path / "sweeps").mkdir()
@@ -86,6 +88,7 @@ def test_what_is_refused_is_refused_before_anything_heavy_is_imported(tmp_path: 
     assert all(sentences)
 
 
+@pytest.mark.slow
 def test_the_shell_completes_words_without_anything_heavy() -> None:
     code = f"import sys; from geodreg.commands.cli import app\ntry: app()\nexcept SystemExit: {LOADED}"
     words = {"geodreg run fi": 2, "geodreg sweep m": 2, "geodreg train m": 2, "geodreg interpolate --model m": 3}
@@ -98,6 +101,7 @@ def test_the_shell_completes_words_without_anything_heavy() -> None:
         assert loaded == "[]"
 
 
+@pytest.mark.slow
 def test_rooms_are_attributes_of_the_package_that_was_imported() -> None:
     code = "import geodreg; print(geodreg.riemannian.exponential_map is geodreg.exponential_map)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

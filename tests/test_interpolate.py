@@ -203,6 +203,7 @@ def test_graph_start_goes_round_a_hole() -> None:
     assert around.length < 0.5 * over.length
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [1.2, 2.0])
 def test_geodesic_is_as_good_as_long_lbfgs(gain: float) -> None:
     generator = random_decoder([10, 256, 256, 784], gain=gain)

@@ -255,6 +255,7 @@ def test_iteration_limit_is_reported() -> None:
     assert not paths.converged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mu", [0.0, 0.05])
 def test_budget_limits_what_goes_through_the_generator_and_changes_nothing_else(mu: float) -> None:
     decoder, seen = random_decoder([D, 24, 32, 20], gain=1.5), [0]

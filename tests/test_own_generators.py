@@ -71,6 +71,7 @@ def quasi_newton(function: Callable[[Tensor], Tensor], z: Tensor) -> float:
     return float(minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000}).fun)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["newton", "matrix-free"])
 @pytest.mark.parametrize("name", GENERATORS)
 def test_geodesics_are_no_longer_than_those_of_a_quasi_newton_method(name: str, solver: str) -> None:
@@ -89,6 +90,7 @@ def test_geodesics_are_no_longer_than_those_of_a_quasi_newton_method(name: str, 
     assert paths.energy.item() <= energy(straight(start, end, K)).item()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*kink:UserWarning")  # the density of a DCGAN of rectifiers is one on pieces
 @pytest.mark.parametrize("name", ["multi-head attention", "transformer", "layer norm", "exponential units", "DCGAN"])
 def test_regularised_paths_are_no_worse_than_those_of_a_quasi_newton_method(name: str) -> None:

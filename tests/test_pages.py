@@ -108,6 +108,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_kernels")
 def test_a_failing_page_keeps_the_earlier_result_and_shows_the_cell(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     text = SMALL.read_text().split("## Model and ends")[0]
@@ -162,6 +163,7 @@ def test_default_weights_are_those_that_the_rule_chose(page: str, parameter: str
 
 @pytest.mark.slow
 @needs_yale
+@pytest.mark.usefixtures("forked_kernels")
 def test_a_held_out_person_is_trained_and_gets_the_same_page(tmp_path: Path) -> None:
     page = ROOT / "notebooks" / "fig4-yale.md"
     parameters = {"subject": "yaleB20", "retrain": True, "steps": 5, "n_pairs": 2, "n_points": 9}

@@ -36,7 +36,7 @@ OF_SMOOTH, OF_VALLEYS = 1e-4, 5e-3  # of an energy, by which another valley may 
 SLOW = ("diffusers", "MONAI")
 NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in RECIPES]
 minutes = pytest.mark.skipif(find_spec("pythae") is None, reason="takes minutes; `nox -s generators` runs it")
-COMPARED = [pytest.param(name, marks=[pytest.mark.slow, minutes]) if name in SLOW else name for name in RECIPES]
+COMPARED = [pytest.param(name, marks=minutes) if name in SLOW else name for name in RECIPES]
 
 
 def _imported(name: str) -> Any:
@@ -179,6 +179,7 @@ def test_recipes_run_as_they_are_printed_and_find_their_paths(name: str) -> None
     assert latent_shape is None or paths.z.shape[-len(latent_shape) :] == latent_shape
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("solver", ["newton", "matrix-free"])
 @pytest.mark.parametrize("name", COMPARED)

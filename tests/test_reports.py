@@ -112,6 +112,7 @@ def test_a_bar_counts_every_pair_once(solver: str, capsys: pytest.CaptureFixture
     assert "5/5" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_better_of_two_starts_is_no_worse_than_either() -> None:
     start, end = latents(6, 3, 0), latents(6, 3, 1)
     settings = {"mu": 0.1, "solver": Newton(tolerance=1e-9)}

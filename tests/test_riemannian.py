@@ -307,6 +307,7 @@ def test_mean_of_one_point_takes_no_step() -> None:
     assert mean.variance == 0.0
 
 
+@pytest.mark.slow
 def test_mean_on_a_saddle_needs_shorter_steps() -> None:
     points = torch.tensor([[1.0, 0.3], [-1.0, 0.2], [0.1, 1.0], [-0.2, -1.0]], dtype=torch.float64)
     mean = frechet_mean(saddle, points, start=points.new_tensor([0.4, 0.4]), tolerance=1e-3, n_points=15)

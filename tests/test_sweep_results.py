@@ -95,6 +95,7 @@ def test_each_row_of_a_sweep_over_lists_has_the_whole_value(folder: Path) -> Non
 WORDS = ["007", "7", "NA", "", "a|b", "a b", "a-b", "A-B", "ανα", "βήτα", "two\nlines", "`x`"]
 
 
+@pytest.mark.slow
 def test_words_are_what_they_were_and_no_two_runs_share_a_folder(folder: Path) -> None:
     sweep = sweep_of(list=[{"word": word} for word in WORDS], parameters={"sizes": [4]})
     results = run_all(sweep)
@@ -158,6 +159,7 @@ def test_a_name_that_no_shell_takes_as_it_is_is_refused_with_what_is_allowed(nam
         sweep_of(name, grid={"word": ["a"]})
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_name_is_a_number_is_run_through_snakemake(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     (project / "notebooks" / "areas.md").write_text(PAGE)

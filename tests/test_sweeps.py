@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,7 +14,7 @@ from geodreg.book.parameters import PageError, checked, declared
 from geodreg.book.sweeps.definition import Sweep, SweepError, read_sweep, slug_of, sweep_names
 from geodreg.workspace.files import has_its_sum
 from tests.conftest import Command
-from tests.projects import BARE, BUILD, SWEEP, call, kill_when, make_project, start
+from tests.projects import BARE, BUILD, SWEEP, call, hold, kill_when, make_project, start
 
 ROOT = Path(__file__).parent.parent
 LIST = """what: A list
@@ -223,14 +224,16 @@ def test_a_worker_that_dies_is_tried_again_and_a_page_that_fails_harms_no_other(
 
 @pytest.mark.slow
 def test_two_sweeps_of_one_name_at_once_leave_one(tmp_path: Path, sweep_in: Command) -> None:
-    sweep = SWEEP.replace("[1.0, 2.0, 3.0]", "[1.0]").replace("grid", "parameters: {wait: 5.0}\ngrid")
-    project = make_project(tmp_path, sweep, BARE)
+    project = make_project(tmp_path, SWEEP.replace("[1.0, 2.0, 3.0]", "[1.0]"), BARE)
+    held = hold(project / "runs" / "sweeps" / "small" / slug_of({"x": 1.0}))
     first = start(project, "geodreg", "sweep", "small", "--cores", "2")
-    while not list(project.glob("runs/sweeps/small/*/started")):
+    while not held.with_name("started").exists():
         assert first.poll() is None
+        time.sleep(0.05)
     code, output = sweep_in(project)
     assert code == 1
     assert re.search(r"Process \d+ runs the sweep small already; wait until it is done, or stop it\.", output)
+    held.unlink()
     first.communicate(timeout=120)
     assert first.returncode == 0
 

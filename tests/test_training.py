@@ -154,7 +154,7 @@ def test_a_damaged_checkpoint_is_refused(place: int, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_training_command_killed_on_the_way_goes_on_and_ends_the_same(tmp_path: Path, geodreg_in: Command) -> None:
-    command = ["train", "circle-gan", "--steps", "1100", "--out"]
+    command = ["train", "circle-gan", "--steps", "1100", "--set", "batch_size=16", "--out"]
     code, output = geodreg_in(tmp_path, *command, "undisturbed")
     assert code == 0, output
     out = tmp_path / "killed"
