@@ -9,6 +9,7 @@ from torch import Tensor
 
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import Settings, interpolate
+from geodreg.interpolation.paths import Paths
 from geodreg.paper.comparison import summarise
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ def compare_weights(
     start: Tensor,
     end: Tensor,
     weights: Sequence[float] = PAPER_WEIGHTS,
+    *,
+    geodesic: Paths | None = None,
+    along: int = 200,
+    until: float | None = None,
     **settings: Unpack[Settings],
 ) -> pd.DataFrame:
     """Regularised paths with several weights against the straight line in latent space, a row for each weight.
@@ -38,22 +43,28 @@ def compare_weights(
         start: latents ``(P, d)``.
         end: latents ``(P, d)``.
         weights: in increasing order; each solve starts from the path before, the first one from the geodesic.
+        geodesic: the plain geodesics, if they are known already.
+        along: points of each path, evenly spaced by arc length, at which its density is measured.
+        until: share of denser pairs at which no larger weight is tried; default all are.
         settings: as for :func:`~geodreg.interpolate`.
     """
     import pandas as pd
 
     straight = interpolate(manifold, start, end, "straight", **settings)
-    geodesic = interpolate(manifold, start, end, "geodesic", **settings)
+    if geodesic is None:
+        geodesic = interpolate(manifold, start, end, "geodesic", **settings)
+    known = summarise({"geodesic": geodesic, "straight": straight}, along).set_index(["method", "pair"])
     path, rows = geodesic, []
     for mu in weights:
         step: Settings = {**settings, "mu": mu, "init": path.z}
         path = interpolate(manifold, start, end, "geodreg", **step, geodesic=geodesic)
-        table = summarise({"geodreg": path, "geodesic": geodesic, "straight": straight}).set_index(["method", "pair"])
-        nll, length = table["nll_mean"], table["length"]
-        gain = nll["straight"] - nll["geodreg"]
-        longer = length["geodreg"] / length["geodesic"] - 1
-        converged = table["converged"]["geodreg"]
-        rows.append((mu, ((gain > 0) & converged).mean(), gain.median(), longer.median(), converged.mean()))
+        table = summarise({"geodreg": path}, along).set_index("pair")
+        gain = known["nll_mean"]["straight"] - table["nll_mean"]
+        longer = table["length"] / known["length"]["geodesic"] - 1
+        denser = ((gain > 0) & table["converged"]).mean()
+        rows.append((mu, denser, gain.median(), longer.median(), table["converged"].mean()))
+        if until is not None and denser >= until:
+            break
     return pd.DataFrame(rows, columns=["mu", "denser", "gain", "longer", "converged"])
 
 

@@ -1,0 +1,146 @@
+"""Four pairs of faces by four methods, and the rules by which the density's noise and weight are decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.interpolate import Settings, interpolate
+from geodreg.interpolation.paths import Paths
+from geodreg.paper.comparison import summarise
+from geodreg.paper.weight import compare_weights
+from geodreg.solvers import Newton
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["METHODS", "STUDY", "Study", "choose_noise", "smallest_stretch"]
+
+METHODS = ("straight", "slerp", "geodesic", "geodreg")
+GREY_LEVEL = 2 / 255  # of a picture of 8 bits, whose values here run from -1 to 1
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is solved; endpoints are samples of the prior, pair by pair from one seed, so more begin with the same.
+
+    Attributes:
+        seed: of the pairs that are shown.
+        n_pairs: how many of them.
+        rule_seed: of the pairs that noise and weight are decided on, which no figure shows.
+        n_rule: how many of those.
+        n_points: of a path.
+        along: points of each path, evenly spaced, that its mean density is measured at.
+        share: of the rule's pairs that must be denser than the straight line.
+        tolerance: of the geodesics.
+        density_tolerance: of the paths with the density,
+        max_iterations: and the limit of their iterations, each of which takes a Jacobian at every point.
+    """
+
+    seed: int = 0
+    n_pairs: int = 4
+    rule_seed: int = 1000
+    n_rule: int = 2
+    n_points: int = 12
+    along: int = 24
+    share: float = 0.9
+    tolerance: float = 1e-6
+    density_tolerance: float = 1e-2
+    max_iterations: int = 25
+
+    @property
+    def regularised(self) -> Newton:
+        """Solver of the paths with the density."""
+        return Newton(tolerance=self.density_tolerance, max_iterations=self.max_iterations)
+
+    def pairs(self, latent_dim: int) -> tuple[Tensor, Tensor]:
+        """Start and end of the pairs that are shown, ``(n_pairs, d)`` each."""
+        return _ends(self.n_pairs, latent_dim, self.seed)
+
+    def rule_pairs(self, latent_dim: int) -> tuple[Tensor, Tensor]:
+        """Start and end of the pairs of the rules, ``(n_rule, d)`` each."""
+        return _ends(self.n_rule, latent_dim, self.rule_seed)
+
+    def weights(self, manifold: LatentManifold, start: Tensor, end: Tensor) -> pd.DataFrame:
+        """The weights that the rule tries, in increasing order up to the one that it chooses.
+
+        Args:
+            manifold: the model, with the noise that was decided.
+            start: of the rule's pairs, ``(P, d)``.
+            end: of the same.
+
+        Returns:
+            the table of :func:`~geodreg.paper.weight.compare_weights`.
+        """
+        geodesic = self.geodesics(manifold, start, end)
+        return compare_weights(
+            manifold,
+            start,
+            end,
+            geodesic=geodesic,
+            along=self.along,
+            until=self.share,
+            n_points=self.n_points,
+            solver=self.regularised,
+        )
+
+    def geodesics(self, manifold: LatentManifold, start: Tensor, end: Tensor) -> Paths:
+        """Plain geodesics between endpoints ``(P, d)``."""
+        return interpolate(manifold, start, end, "geodesic", n_points=self.n_points, tolerance=self.tolerance)
+
+    def plain_paths(self, manifold: LatentManifold, start: Tensor, end: Tensor) -> dict[str, Paths]:
+        """Paths between endpoints ``(P, d)`` by each method that knows no density."""
+        n = self.n_points
+        drawn = {method: interpolate(manifold, start, end, method, n_points=n) for method in ("straight", "slerp")}
+        return {**drawn, "geodesic": self.geodesics(manifold, start, end)}
+
+    def regularised_paths(self, geodesic: Paths, mu: float) -> Paths:
+        """Paths with the density between the endpoints of geodesics, from which they start."""
+        start, end = geodesic.z[..., 0, :], geodesic.z[..., -1, :]
+        settings: Settings = {"mu": mu, "n_points": self.n_points, "solver": self.regularised}
+        return interpolate(geodesic.manifold, start, end, "geodreg", **settings, geodesic=geodesic)
+
+    def measured(self, paths: Mapping[str, Paths]) -> pd.DataFrame:
+        """A row for each method and pair: what :func:`~geodreg.paper.comparison.summarise` has, and what it cost.
+
+        Further columns: ``energy``, ``evaluations`` of the objective, and ``seconds`` of the batch, with those of the
+        density at the points, and for a regularised path without those of the geodesic that it starts from.
+        """
+        table = summarise(paths, n=self.along)
+        for name in ("energy", "evaluations"):
+            table[name] = torch.cat([getattr(path, name).flatten() for path in paths.values()]).cpu().numpy()
+        return table.assign(seconds=table["method"].map({method: path.seconds for method, path in paths.items()}))
+
+
+STUDY = Study()
+"""The one whose results are committed."""
+
+
+def choose_noise(stretch: float, detail: float = GREY_LEVEL) -> float:
+    """The noise of the density: none, as in the paper, unless some direction is stretched by less than a detail.
+
+    Without noise the density is unbounded where the generator collapses a direction; with it, stretching by less than
+    the noise counts for no density.
+
+    Args:
+        stretch: the smallest, from :func:`smallest_stretch`.
+        detail: size of what does not matter, in data units; by default one grey level.
+    """
+    return 0.0 if stretch >= detail else detail
+
+
+def smallest_stretch(manifold: LatentManifold, z: Tensor) -> float:
+    """Smallest singular value of the Jacobians at latents ``(n, d)``: data units per unit of latent."""
+    with torch.no_grad():
+        metric = torch.stack([manifold.metric(point).double() for point in z])
+    return float(torch.linalg.eigvalsh(metric).amin().clamp_min(0.0).sqrt())
+
+
+def _ends(n: int, latent_dim: int, seed: int) -> tuple[Tensor, Tensor]:
+    z = torch.randn(n, 2, latent_dim, generator=torch.Generator().manual_seed(seed))
+    return z[:, 0], z[:, 1]
