@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from geodreg.plotting.scenes import plot_rows
     from geodreg.plotting.speed import plot_cost, plot_time_to_gap, plot_trajectories
     from geodreg.plotting.straightness import plot_excess, plot_references, plot_spectra, plot_straightness
-    from geodreg.plotting.strips import plot_interpolations, plot_nine
+    from geodreg.plotting.strips import plot_interpolations, plot_nine, plot_strips
     from geodreg.plotting.style import METHOD_STYLE, use_house_style
-    from geodreg.plotting.training import plot_acceptance, plot_weights
+    from geodreg.plotting.training import plot_acceptance, plot_trade, plot_weights
 else:
     __getattr__, __dir__ = lazily(__name__, __file__)
 
@@ -58,7 +58,9 @@ __all__ = [
     "plot_starts",
     "plot_steps",
     "plot_straightness",
+    "plot_strips",
     "plot_time_to_gap",
+    "plot_trade",
     "plot_trajectories",
     "plot_weights",
     "use_house_style",

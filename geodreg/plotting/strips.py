@@ -15,7 +15,7 @@ from geodreg.interpolation.paths import Paths
 from geodreg.paper.labels import NAMES
 from geodreg.plotting.style import HATCHES, METHOD_STYLE
 
-__all__ = ["plot_interpolations", "plot_nine"]
+__all__ = ["plot_interpolations", "plot_nine", "plot_strips"]
 
 
 def plot_interpolations(
@@ -53,6 +53,49 @@ def plot_nine(models: Mapping[str, tuple[Mapping[str, Paths], str]], n_pairs: in
         column[0].suptitle(title, fontsize="large")
     handles, labels = curves.get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, ncols=len(labels), loc="outside lower center", handlelength=4)
+    return figure
+
+
+def plot_strips(
+    images: Mapping[str, Tensor],
+    notes: Mapping[str, Sequence[str]] | None = None,
+    limits: tuple[float, float] = (0.0, 1.0),
+    cmap: str = "gray_r",
+) -> Figure:
+    """Strips of images, grey or in colour, a panel for each pair and a row for each method.
+
+    Args:
+        images: by method, grey ``(P, n, h, w)`` or in colour ``(P, n, 3, h, w)``; a method may have fewer pairs, the
+            first ones, and then has no row in the other panels.
+        notes: by method, a note of each pair, which stands to the right of its row.
+        limits: least and greatest value of a pixel; what lies beyond is shown as these.
+        cmap: for grey images.
+    """
+    n_pairs = max(map(len, images.values()))
+    shown = [[method for method in images if pair < len(images[method])] for pair in range(n_pairs)]
+    heights = [len(methods) for methods in shown]
+    n = max(strips.shape[1] for strips in images.values())
+    figure, grid = plt.subplots(
+        n_pairs, 1, figsize=(9.0, 6.6 * sum(heights) / n + 0.2 * n_pairs),
+        layout="constrained", squeeze=False, height_ratios=heights,
+    )  # fmt: skip
+    low, high = limits
+    for pair, (axes, methods) in enumerate(zip(grid[:, 0], shown, strict=True)):
+        scaled = [((images[method][pair] - low) / (high - low)).clamp(0.0, 1.0) for method in methods]
+        picture = np.concatenate([_strip(strip) for strip in scaled])
+        axes.imshow(
+            picture, cmap=plt.get_cmap(cmap).with_extremes(bad="white"), vmin=0.0, vmax=1.0, interpolation="nearest"
+        )
+        height = len(picture) / len(methods)
+        axes.set_yticks([(place + 0.5) * height for place in range(len(methods))], [NAMES[name] for name in methods])
+        for place, (label, method) in enumerate(zip(axes.get_yticklabels(), methods, strict=True)):
+            label.set_color(METHOD_STYLE[method]["color"])
+            if notes is not None:
+                beside = (picture.shape[1] * 1.01, (place + 0.5) * height)
+                axes.text(*beside, notes[method][pair], va="center", fontsize="small")
+        axes.set_xticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
     return figure
 
 
@@ -97,7 +140,14 @@ def _plot_panel(
 
 
 def _strip(images: Tensor, share: float = 0.04) -> np.ndarray:
-    """Images ``(n, h, w)`` side by side in one array, each with a border of no value, a share of its height wide."""
+    """Images side by side in one array, each with a border a share of its height wide.
+
+    Grey ones ``(n, h, w)`` give ``(h', w')`` with a border of no value; those in colour ``(n, 3, h, w)`` give
+    ``(h', w', 4)`` with a border that is transparent.
+    """
     border = max(1, round(share * images.shape[-2]))
+    if images.ndim == 4:
+        opaque = torch.cat([images, torch.ones_like(images[:, :1])], dim=1).movedim(1, -1).cpu().numpy()
+        return np.concatenate([np.pad(image, ((border,) * 2, (border,) * 2, (0, 0))) for image in opaque], axis=1)
     framed = [np.pad(image, border, constant_values=np.nan) for image in images.cpu().numpy()]
     return np.concatenate(framed, axis=1)

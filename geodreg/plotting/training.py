@@ -1,4 +1,4 @@
-"""Quality against training time, and what the weight of the density buys."""
+"""Quality against training time, what the weight of the density buys, and what methods trade for it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     import pandas as pd
 
-from geodreg.plotting.style import DATA_COLOR, MODEL_COLOR
+from geodreg.paper.labels import NAMES
+from geodreg.plotting.style import DATA_COLOR, METHOD_STYLE, MODEL_COLOR
 
-__all__ = ["plot_acceptance", "plot_weights"]
+__all__ = ["plot_acceptance", "plot_trade", "plot_weights"]
 
 
 def plot_acceptance(milestones: Mapping[str, Sequence[float]], real: float) -> Figure:
@@ -49,4 +50,26 @@ def plot_weights(table: pd.DataFrame, chosen: Mapping[str, float]) -> Figure:
         panel.axhline(0.0, color="grey", linewidth=0.8)
         panel.set(xscale="log", xlabel=r"weight $\mu$", ylabel=label)
     axes[0].legend(frameon=False)
+    return figure
+
+
+def plot_trade(numbers: pd.DataFrame) -> Figure:
+    """Length against density, a marker for each pair and method.
+
+    Args:
+        numbers: columns ``method``, ``pair``, ``length`` and ``nll_mean``; lengths are compared with those of the
+            geodesic of the same pair, densities with those of the straight line.
+    """
+    figure, axes = plt.subplots(figsize=(6.0, 3.3), layout="constrained")
+    known = numbers.set_index(["method", "pair"])
+    for method, marker in zip(NAMES, "o^sD", strict=True):
+        if method in known.index:
+            rows = known.loc[method]
+            longer = 100 * (rows["length"] / known["length"]["geodesic"] - 1)
+            thinner = rows["nll_mean"] - known["nll_mean"]["straight"]
+            axes.plot(longer, thinner, marker, color=METHOD_STYLE[method]["color"], label=NAMES[method])
+    axes.axhline(0.0, color="grey", linewidth=0.8)
+    axes.axvline(0.0, color="grey", linewidth=0.8)
+    axes.set(xlabel="longer than the geodesic (%)", ylabel="mean NLL above StraightZ's (nats)")
+    axes.legend(frameon=False)
     return figure

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from geodreg.geometry.curve import along, chord_norms, equal_length_positions, refine
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import Settings, interpolate
-from geodreg.interpolation.paths import Paths
+from geodreg.interpolation.paths import SUB_POINTS, Paths
 from geodreg.paper.comparison import summarise
 from geodreg.paper.weight import compare_weights
 from geodreg.solvers import Newton
@@ -19,7 +20,7 @@ from geodreg.solvers import Newton
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["METHODS", "STUDY", "Study", "choose_noise", "smallest_stretch"]
+__all__ = ["METHODS", "STUDY", "Study", "choose_noise", "frames", "smallest_stretch"]
 
 METHODS = ("straight", "slerp", "geodesic", "geodreg")
 GREY_LEVEL = 2 / 255  # of a picture of 8 bits, whose values here run from -1 to 1
@@ -108,17 +109,31 @@ class Study:
     def measured(self, paths: Mapping[str, Paths]) -> pd.DataFrame:
         """A row for each method and pair: what :func:`~geodreg.paper.comparison.summarise` has, and what it cost.
 
-        Further columns: ``energy``, ``evaluations`` of the objective, and ``seconds`` of the batch, with those of the
-        density at the points, and for a regularised path without those of the geodesic that it starts from.
+        Further columns: ``energy`` on the interval [0, 1], which compares between methods; ``evaluations`` of the
+        objective; and ``seconds`` of the batch, with those of the density at the points, and for a regularised path
+        without those of the geodesic that it starts from.
         """
         table = summarise(paths, n=self.along)
-        for name in ("energy", "evaluations"):
-            table[name] = torch.cat([getattr(path, name).flatten() for path in paths.values()]).cpu().numpy()
-        return table.assign(seconds=table["method"].map({method: path.seconds for method, path in paths.items()}))
+        energies = [(path.energy * path.interval).flatten() for path in paths.values()]
+        evaluations = [path.evaluations.flatten() for path in paths.values()]
+        seconds = table["method"].map({method: path.seconds for method, path in paths.items()})
+        columns = {"energy": torch.cat(energies).cpu().numpy(), "evaluations": torch.cat(evaluations).cpu().numpy()}
+        return table.assign(**columns, seconds=seconds)
 
 
 STUDY = Study()
 """The one whose results are committed."""
+
+
+def frames(manifold: LatentManifold, z: Tensor, n: int) -> Tensor:
+    """Images along paths, evenly spaced by arc length: ``(..., K, d)`` to ``(..., n, *data_shape)``.
+
+    :meth:`~geodreg.Paths.resample` does the same with the density, which takes a Jacobian an image.
+    """
+    with torch.no_grad():
+        fine = refine(z, SUB_POINTS)
+        norms = chord_norms(manifold.generate_flat(fine))
+        return manifold.generate(along(fine, equal_length_positions(norms, n)))
 
 
 def choose_noise(stretch: float, detail: float = GREY_LEVEL) -> float:
