@@ -13,14 +13,14 @@ from geodreg.workspace.files import write_sum
 from tests.conftest import Once
 
 ROOT = Path(__file__).parent.parent
-DATA = ["data/models", "data/benchmarks", "data/claims"]
+DATA = ["data/models", "data/benchmarks", "data/claims", "data/faces"]
 PARTS = ["Snakefile", "_config.yml", "book", "notebooks", "geodreg", *DATA, "vendor"]
 GENERATED = shutil.ignore_patterns("figures", "_generated", "*.ipynb", "__pycache__")
 
 DIGITS = {"fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig4-lambert", "weight", "speed", "claims"}
 FACES = {"fig3", "fig3-yale", "fig4-yale", "fig4-lambert", "weight"}
 BEHIND = {"judge", "algorithm1", "limits"}
-ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "speed", "extending", "site"} | BEHIND
+ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "speed", "extending", "faces", "site"} | BEHIND
 
 
 CHANGES: list[tuple[list[str], set[str]]] = [
@@ -35,6 +35,7 @@ CHANGES: list[tuple[list[str], set[str]]] = [
     (["data/models/circle-gan/weights.safetensors"], {"fig1-mismatch", "claims", "limits", "extending", "site"}),
     (["data/benchmarks/races.csv"], {"speed", "limits", "site"}),
     (["data/claims/weights.csv"], {"claims", "limits", "site"}),
+    (["data/faces/numbers.csv"], {"faces", "site"}),
     (["geodreg/geometry/curve.py"], ALL),
 ]
 

@@ -57,6 +57,7 @@ CHEAP: Mapping[str, Mapping[str, str]] = {
     "limits": {"noises": "[0.1]"},
     "speed": {"gap": "0.5"},
     "judge": {},
+    "faces": {"tolerance": "0.1"},
     **{
         page: {"n_pairs": "1", "n_points": "3"}
         for page in ("extending", "fig2-circle", "fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig3-yale", "fig4-yale")

@@ -51,8 +51,8 @@ class Study:
     along: int = 24
     share: float = 0.9
     tolerance: float = 1e-6
-    density_tolerance: float = 1e-2
-    max_iterations: int = 25
+    density_tolerance: float = 0.1
+    max_iterations: int = 15
 
     @property
     def regularised(self) -> Newton:
