@@ -17,6 +17,8 @@ from geodreg.plotting.style import HATCHES, METHOD_STYLE
 
 __all__ = ["plot_interpolations", "plot_nine", "plot_strips"]
 
+LEVELS = 63  # above zero, of each colour in strips; more are not seen, and make a file half as large again
+
 
 def plot_interpolations(
     paths: Mapping[str, Paths], pairs: Sequence[int], n_images: int = 12, cmap: str = "gray_r"
@@ -82,9 +84,9 @@ def plot_strips(
     low, high = limits
     for pair, (axes, methods) in enumerate(zip(grid[:, 0], shown, strict=True)):
         scaled = [((images[method][pair] - low) / (high - low)).clamp(0.0, 1.0) for method in methods]
-        picture = np.concatenate([_strip(strip) for strip in scaled])
+        picture = np.concatenate([_strip((strip * LEVELS).round() / LEVELS) for strip in scaled])
         axes.imshow(
-            picture, cmap=plt.get_cmap(cmap).with_extremes(bad="white"), vmin=0.0, vmax=1.0, interpolation="nearest"
+            picture, cmap=plt.get_cmap(cmap).with_extremes(bad="white"), vmin=0.0, vmax=1.0, interpolation="none"
         )
         height = len(picture) / len(methods)
         axes.set_yticks([(place + 0.5) * height for place in range(len(methods))], [NAMES[name] for name in methods])

@@ -28,7 +28,7 @@ GREY_LEVEL = 2 / 255  # of a picture of 8 bits, whose values here run from -1 to
 
 @dataclass(frozen=True)
 class Study:
-    """What is solved; endpoints are samples of the prior, pair by pair from one seed, so more begin with the same.
+    """What is solved, between samples of the prior.
 
     Attributes:
         seed: of the pairs that are shown.
