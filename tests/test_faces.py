@@ -1,8 +1,8 @@
 """Somebody else's generator: its rules on closed forms, its table against the generator, and strips in colour."""
 
-import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -52,10 +52,10 @@ def test_there_is_noise_only_where_less_than_a_detail_is_stretched(stretch: floa
 
 def test_no_weight_is_tried_above_the_one_that_the_rule_takes() -> None:
     start, end = latents(3, 2, seed=1), latents(3, 2, seed=2)
-    settings = {"along": 30, "n_points": 9}
-    every = compare_weights(LatentManifold(bent), start, end, PAPER_WEIGHTS, **settings)
+    compared = partial(compare_weights, LatentManifold(bent), start, end, PAPER_WEIGHTS, along=30, n_points=9)
+    every = compared()
     for share in (0.3, 0.9):
-        some = compare_weights(LatentManifold(bent), start, end, PAPER_WEIGHTS, until=share, **settings)
+        some = compared(until=share)
         assert choose_weight(some, share) == choose_weight(every, share)
         assert (some["denser"].iloc[:-1] < share).all()
         pd.testing.assert_frame_equal(some, every.iloc[: len(some)])
@@ -78,7 +78,8 @@ def test_the_pairs_of_the_rule_are_not_those_that_are_shown() -> None:
 
 
 def test_frames_are_evenly_spaced_and_are_those_of_the_path() -> None:
-    path = geodreg.interpolate(bent, *latents(2, 2, seed=3), "straight", n_points=5)
+    start, end = latents(2, 2, seed=3), latents(2, 2, seed=4)
+    path = geodreg.interpolate(bent, start, end, "straight", n_points=5)
     assert torch.allclose(frames(LatentManifold(bent), path.z, 11), path.resample(11).x, atol=1e-5)
 
 
@@ -89,10 +90,10 @@ def study_table(folder: Path) -> FacesTable:
     pairs = study.plain_paths(manifold, *study.pairs(2))
     pairs["geodreg"] = study.regularised_paths(pairs["geodesic"], 0.1)
     weights = study.weights(manifold, *study.rule_pairs(2))
-    latents = {method: path.z for method, path in pairs.items()}
+    points = {method: path.z for method, path in pairs.items()}
     made_by = {"settings": {"share": 0.9, "n_rule": 2, "rule_seed": 1000}}
     decided = {"noise": 0.0, "mu": 0.1, "smallest_stretch": 1.0}
-    write_faces(folder, latents, study.measured(pairs), weights, decided, made_by)
+    write_faces(folder, points, study.measured(pairs), weights, decided, made_by)
     return read_faces()
 
 
@@ -128,7 +129,7 @@ def test_a_file_that_was_changed_is_refused(file: str, tmp_path: Path, monkeypat
 def test_the_committed_table_is_of_the_study_as_it_is_and_small() -> None:
     table = read_faces()
     settings = table.provenance["settings"]
-    assert settings == json.loads(json.dumps(vars(STUDY)))
+    assert settings == asdict(STUDY)
     assert table.decided["noise"] == choose_noise(table.decided["smallest_stretch"], GREY_LEVEL)
     assert table.decided["mu"] == choose_weight(table.weights, STUDY.share)
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 300_000
@@ -154,7 +155,7 @@ def test_colours_arrive_in_the_picture_in_their_place() -> None:
     images = torch.full((2, 3, 3, 8, 8), -1.0)
     images[:, 1, 0] = 1.0  # the second of three is red
     figure = plot_strips({"straight": images, "geodesic": images[:1]}, limits=(-1, 1))
-    pictures = [axes.images[0].get_array() for axes in figure.axes]
+    pictures = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
     assert [len(axes.get_yticks()) for axes in figure.axes] == [2, 1]  # the second pair has one method
     assert pictures[0].shape == (20, 30, 4)
     np.testing.assert_array_equal(pictures[0][5, 15], (1, 0, 0, 1))
@@ -166,14 +167,14 @@ def test_colours_arrive_in_the_picture_in_their_place() -> None:
 def test_strips_of_grey_images_have_notes_beside_them() -> None:
     figure = plot_strips({"slerp": torch.rand(1, 4, 8, 8)}, {"slerp": ["a note"]})
     assert [text.get_text() for text in figure.axes[0].texts] == ["a note"]
-    assert figure.axes[0].images[0].get_array().shape == (10, 40)
+    assert np.asarray(figure.axes[0].images[0].get_array()).shape == (10, 40)
     plt.close(figure)
 
 
 def test_the_trade_shows_excess_length_and_density_of_each_pair() -> None:
     rows = [("straight", 0, 12.0, 5.0), ("geodesic", 0, 10.0, 8.0), ("geodreg", 0, 11.0, 4.0)]
     figure = plot_trade(pd.DataFrame(rows, columns=["method", "pair", "length", "nll_mean"]))
-    shown = {line.get_label(): line.get_xydata().tolist() for line in figure.axes[0].lines[:3]}
+    shown = {line.get_label(): np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines[:3]}
     assert shown["StraightZ"] == [[pytest.approx(20.0), 0.0]]
     assert shown["Geod"] == [[0.0, 3.0]]
     assert shown["GeodReg"] == [[pytest.approx(10.0), -1.0]]
