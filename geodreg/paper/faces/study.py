@@ -68,27 +68,13 @@ class Study:
         return _ends(self.n_rule, latent_dim, self.rule_seed)
 
     def weights(self, manifold: LatentManifold, start: Tensor, end: Tensor) -> pd.DataFrame:
-        """The weights that the rule tries, in increasing order up to the one that it chooses.
+        """The weights that the rule tries on pairs ``(P, d)``, in increasing order up to the one that it chooses.
 
-        Args:
-            manifold: the model, with the noise that was decided.
-            start: of the rule's pairs, ``(P, d)``.
-            end: of the same.
-
-        Returns:
-            the table of :func:`~geodreg.paper.weight.compare_weights`.
+        The table is that of :func:`~geodreg.paper.weight.compare_weights`.
         """
         geodesic = self.geodesics(manifold, start, end)
-        return compare_weights(
-            manifold,
-            start,
-            end,
-            geodesic=geodesic,
-            along=self.along,
-            until=self.share,
-            n_points=self.n_points,
-            solver=self.regularised,
-        )
+        settings: Settings = {"n_points": self.n_points, "solver": self.regularised}
+        return compare_weights(manifold, start, end, geodesic=geodesic, along=self.along, until=self.share, **settings)
 
     def geodesics(self, manifold: LatentManifold, start: Tensor, end: Tensor) -> Paths:
         """Plain geodesics between endpoints ``(P, d)``."""
