@@ -91,7 +91,7 @@ def study_table(folder: Path) -> FacesTable:
     pairs["geodreg"] = study.regularised_paths(pairs["geodesic"], 0.1)
     weights = study.weights(manifold, *study.rule_pairs(2))
     points = {method: path.z for method, path in pairs.items()}
-    made_by = {"settings": {"share": 0.9, "n_rule": 2, "rule_seed": 1000}}
+    made_by = {"settings": asdict(study)}
     decided = {"noise": 0.0, "mu": 0.1, "smallest_stretch": 1.0}
     write_faces(folder, points, study.measured(pairs), weights, decided, made_by)
     return read_faces()
