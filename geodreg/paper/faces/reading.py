@@ -45,14 +45,14 @@ def decisions(table: FacesTable) -> str:
     reached = table.weights["denser"].iloc[-1] >= settings["share"]
     side = "above" if stretch >= GREY_LEVEL else "below"
     why = "the smallest that suffices" if reached else "the largest, since none of them suffices"
+    enough = math.ceil(settings["share"] * settings["n_rule"])
     return (
         f"The least that a unit step moves the picture at the {2 * settings['n_rule']} endpoints of the "
         f"{settings['n_rule']} pairs of the rule (seed {settings['rule_seed']}) is {stretch:.3g}, {side} a grey level "
-        f"of {GREY_LEVEL:.2g}: **the noise is {noise:.2g}**. Of the weights tried, **{mu:g}** is {why}; "
-        f"with so few pairs, {settings['share']:.0%} of them means {math.ceil(settings['share'] * settings['n_rule'])}. A path with the "
-        "density has come to rest here where the next step would gain less than "
-        f"{settings['density_tolerance']:.0%} of what the density has changed; it has at most "
-        f"{settings['max_iterations']} iterations."
+        f"of {GREY_LEVEL:.2g}: **the noise is {noise:.2g}**. Of the weights tried, **{mu:g}** is {why}; with so few "
+        f"pairs, {settings['share']:.0%} of them means {enough}. A path with the density has come to rest here where "
+        f"the next step would gain less than {settings['density_tolerance']:.0%} of what the density has changed; it "
+        f"has at most {settings['max_iterations']} iterations."
     )
 
 
