@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from geodreg.datasets import find_data_root
+from geodreg.models.face_dcgan import WEIGHTS, face_dcgan_folder
 
-__all__ = ["needs_cuda", "needs_mnist", "needs_yale"]
+__all__ = ["needs_cuda", "needs_faces", "needs_mnist", "needs_yale"]
 
 _root = find_data_root()
 
@@ -17,4 +18,7 @@ def _needs(folder: str, data: str) -> pytest.MarkDecorator:
 
 needs_mnist = _needs("mnist", "MNIST")
 needs_yale = _needs("yale_b", "the Yale faces")
+needs_faces = pytest.mark.skipif(
+    not (face_dcgan_folder() / WEIGHTS).is_file(), reason="needs the face DCGAN: call load_face_dcgan once"
+)
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

