@@ -64,7 +64,8 @@ def faces_claims(table: FacesTable) -> list[tuple[str, str, bool]]:
     """
     numbers = table.numbers
     complete = numbers.loc[numbers["method"] == "geodreg", "pair"]
-    rows = figure_3_claims(numbers[numbers["pair"].isin(complete) & (numbers["method"] != "slerp")])
+    compared = numbers[numbers["pair"].isin(complete) & (numbers["method"] != "slerp")]
+    rows = figure_3_claims(compared) if len(compared) else []
     slerp = numbers.assign(longer=_over(numbers, "length", "straight")).query("method == 'slerp'")
     share = float((slerp["longer"] > 0).mean())
     measured = f"in {share:.0%} of {len(slerp)} pairs; by {slerp['longer'].median():.0%} (median)"
