@@ -19,7 +19,7 @@ from geodreg import (
     log_volume_gradient_estimate,
 )
 from geodreg.derivatives.jacobian_products import GIB, Linearization, bytes_of_row
-from geodreg.geometry.stochastic_volume import MatrixFreeManifold, StochasticVolume
+from geodreg.geometry.stochastic_volume import EXACT, MatrixFreeManifold, StochasticVolume
 from geodreg.linear_algebra.conjugate_gradients import conjugate_gradients
 from geodreg.linear_algebra.lanczos import lanczos, log_quadrature
 from geodreg.objectives.dense import PathObjective
@@ -126,9 +126,11 @@ def test_errors_are_what_the_standard_errors_say(noise: float) -> None:
 
 def test_too_few_products_are_reported() -> None:
     manifold, z = model(noise=0.05), latents(4, D, seed=0)
-    value, _, truncation = log_volume_estimate(manifold, z, n_probes=D, n_lanczos=2)
-    assert (value > manifold.log_volume(z)).all()
-    assert (value - truncation < manifold.log_volume(z)).all()
+    value, _, truncation = log_volume_estimate(manifold, z, n_probes=D - 1, n_lanczos=2)
+    enough = log_volume_estimate(manifold, z, n_probes=D - 1, n_lanczos=D)
+    assert (value > enough.value).all()
+    assert (value - truncation < enough.value).all()
+    assert (enough.truncation < 1e-9).all()
 
 
 def test_gradient_is_that_of_the_estimate() -> None:
@@ -369,3 +371,30 @@ print(subprocess.run([sys.executable, "-c", {child!r}], capture_output=True, tex
 
 def test_convolutional_generator_fits_the_description() -> None:
     assert random_convolutional([8, 4], latent_dim=6)(torch.zeros(2, 6)).shape == (2, 3, 16, 16)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+@pytest.mark.parametrize("memory", [1.0, 3e-4])  # all tangents of a point together, and not
+def test_nothing_is_estimated_up_to_a_thousand_latents(noise: float, memory: float) -> None:
+    manifold, z = model(noise, d=20 if noise else D), latents(6, 20 if noise else D, seed=0).view(2, 3, -1)
+    found = log_volume_estimate(manifold, z, memory=memory)
+    assert torch.allclose(found.value, manifold.log_volume(z), rtol=1e-9)
+    assert not found.standard_error.any()
+    assert not found.truncation.any()
+    point = z.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(manifold.log_volume(point).sum(), point)
+    gradient = log_volume_gradient_estimate(manifold, z, memory=memory)
+    assert torch.allclose(gradient.value, expected, atol=1e-8)
+    assert not gradient.standard_error.any()
+
+
+def test_a_singular_metric_has_no_volume() -> None:
+    flat = LatentManifold(lambda z: z[:, :2] * torch.tensor([1.0, 2.0]).double())
+    assert log_volume_estimate(flat, latents(2, 3, seed=0)).value.tolist() == [-torch.inf, -torch.inf]
+
+
+def test_a_density_that_is_dear_says_so_and_offers_the_estimate() -> None:
+    start, end = latents(2, EXACT + 1, seed=0, dtype=torch.float32)
+    manifold = LatentManifold(lambda z: z * 2.0, noise=0.1)
+    with pytest.warns(UserWarning, match="takes all 1025 tangents .* as much as 512 gradients .* solver='matrix-free'"):
+        interpolate(manifold, start, end, n_points=3, solver=Newton(max_iterations=0))

@@ -22,6 +22,7 @@ from geodreg.geometry.manifold import LatentManifold
 from geodreg.linear_algebra.lanczos import lanczos, log_quadrature
 
 __all__ = [
+    "EXACT",
     "GradientEstimate",
     "MatrixFreeManifold",
     "Quadrature",
@@ -181,7 +182,7 @@ class StochasticVolume:
         gradients = torch.zeros(n, s, d, dtype=torch.float64, device=found.z.device)
         # A factor's share of the form is its length in the metric; the bound below needs no product.
         shares = found.factors.double().square().sum(-1) * found.largest[:, None, None]
-        at_once = rows_within(self.memory, bytes_of_row(manifold.generate_flat, found.z), found.z.device)
+        at_once = self._tangents_at_once(manifold, found.z)
         for point in range(n):
             counts = (shares[point] > NEGLIGIBLE * d).flatten().nonzero().squeeze(-1)
             for rows in counts.split(at_once):
@@ -215,7 +216,7 @@ class StochasticVolume:
 
     def _metric(self, manifold: LatentManifold, latent: Tensor, identity: Tensor) -> Tensor:
         """The metric at one point ``(1, d)``, in double precision: from all tangents if they fit, else by products."""
-        at_once = rows_within(self.memory, bytes_of_row(manifold.generate_flat, latent), latent.device)
+        at_once = self._tangents_at_once(manifold, latent)
         if len(identity) * manifold.data_size(latent) * latent.element_size() < TANGENTS * self.memory * GIB:
             with torch.no_grad():
                 tangents = [_pushed(manifold, latent, part) for part in identity.split(at_once)]
@@ -226,6 +227,10 @@ class StochasticVolume:
             parts.append(at.pull(at.push(part)).double())
         metric = torch.cat(parts)
         return 0.5 * (metric + metric.mT)
+
+    def _tangents_at_once(self, manifold: LatentManifold, z: Tensor) -> int:
+        """Tangents that go through the generator with their point."""
+        return max(1, rows_within(self.memory, bytes_of_row(manifold.generate_flat, z), z.device) - 1)
 
     def _rows(self, manifold: LatentManifold, z: Tensor) -> int:
         basis = 8 * z.shape[-1] * (min(self.n_lanczos, z.shape[-1]) + RANK) * KEPT

@@ -12,8 +12,9 @@ from geodreg.derivatives.kinks import N_POINTS, is_kinked
 from geodreg.derivatives.rungs import tangents_by_reverse
 from geodreg.geometry.density import LatentDensity
 from geodreg.geometry.manifold import LatentManifold
+from geodreg.geometry.stochastic_volume import EXACT
 
-__all__ = ["check_ambient", "check_density", "warn_of_kinks"]
+__all__ = ["check_ambient", "check_density", "warn_of_dear_density", "warn_of_kinks"]
 
 SAME = 1e-3  # relative; a density may compute in less precision than it returns
 
@@ -138,6 +139,25 @@ def warn_of_kinks(manifold: LatentManifold, z: Tensor, memory: float | None) -> 
             "geodesics.",
             stacklevel=4,  # where interpolate was called, through the mode that it sets
         )
+
+
+def warn_of_dear_density(manifold: LatentManifold, z: Tensor) -> None:
+    """Warn that the exact gradient of the push-forward density takes more tangents than its estimate takes products.
+
+    Args:
+        manifold: the model.
+        z: latents ``(n, d)``.
+    """
+    d = z.shape[-1]
+    if manifold.density is not None or d <= EXACT:
+        return
+    cost = manifold.jacobian_cost(z)
+    warnings.warn(
+        f"The gradient of the push-forward density takes all {d} tangents at every point in every evaluation, as much "
+        f"as {cost:.0f} gradients of the energy, and more than an estimate takes above {EXACT} latents; pass "
+        "solver='matrix-free', which estimates it in bounded memory, or density=.",
+        stacklevel=4,  # as above
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -23,7 +23,7 @@ from geodreg.interpolation.arguments import (
     with_tolerance,
 )
 from geodreg.interpolation.between_points import first_number, next_number
-from geodreg.interpolation.density_checks import warn_of_kinks
+from geodreg.interpolation.density_checks import warn_of_dear_density, warn_of_kinks
 from geodreg.interpolation.group_solve import GroupSolve, measured
 from geodreg.interpolation.latent_shapes import as_given, flat_endpoints, flat_latents
 from geodreg.interpolation.memory import pairs_at_once
@@ -111,7 +111,8 @@ def interpolate(
         have the shape that the endpoints were given in.
 
     Warns:
-        UserWarning: once for a manifold, if its push-forward density is asked for and its generator has kinks.
+        UserWarning: once for a manifold, if its push-forward density is asked for and its generator has kinks; and if
+            the exact gradient of that density takes more tangents than an estimate is worth, above 1,024 latents.
 
     Raises:
         TypeError: if the ends are no floating-point tensors, or a start or solver of your own returns another type.
@@ -141,7 +142,10 @@ def interpolate(
         seen.sample_prior(1, start, seed=0)  # a prior that cannot be sampled is refused now
     if needs_density:
         pairs = torch.stack([start, end], dim=-2).detach().reshape(-1, start.shape[-1])
-        warn_of_kinks(manifold, pairs.float() if is_half(pairs.dtype) else pairs, _budget(chosen))
+        pairs = pairs.float() if is_half(pairs.dtype) else pairs
+        warn_of_kinks(manifold, pairs, _budget(chosen))
+        if not isinstance(chosen, MatrixFree):
+            warn_of_dear_density(seen, pairs)
 
     began = time.perf_counter()
     weight = float(mu) if method == "geodreg" else 0.0

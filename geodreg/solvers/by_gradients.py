@@ -16,7 +16,7 @@ from geodreg.solvers.stopping import Rest
 __all__ = ["descend_by_gradients", "needs_no_jacobian"]
 
 LEVELS = Levels(coarsest=5, history_size=100, last_step=False, coarse_iterations=100)
-CREEPING = 500.0  # times the tolerance: what the last iterations must have gained, or a path has come to rest
+CREEPING = 100.0  # times the tolerance: what the last iterations must have gained, or a path has come to rest
 LIMIT = 10  # times as many iterations as those that take Jacobians
 
 

@@ -40,9 +40,9 @@ class Newton:
     prior: the density is stiff in directions that differ from point to point, more of them than L-BFGS can remember.
 
     Where a Jacobian costs more than 20 gradients, as with a hundred latents, and the gradient needs none (a plain
-    geodesic, or a density that is given), the start matrix is made of the mean of the metrics at both endpoints
-    (:class:`~geodreg.objectives.mean_metric.MeanMetric`). It takes two Jacobians for the whole solve, and more
-    iterations of one gradient each.
+    geodesic, or a density that is given), the start matrix is made of the mean of the metrics at both endpoints, as if
+    it were the metric of the whole path. It takes two Jacobians for the whole solve, and more iterations of one
+    gradient each.
 
     A path is solved with half of the points first (and that one with half of them, down to ``coarsest``) unless
     the whole batch is small, and its result is the start where it has a lower objective than the start curve. All of
