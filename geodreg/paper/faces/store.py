@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from geodreg.errors import PlainError
+from geodreg.paper.faces.study import METHODS
 from geodreg.workspace.files import write_whole
 from geodreg.workspace.places import places
 
@@ -116,8 +117,9 @@ def read_faces() -> FacesTable:
                 f"{_path(name)} was changed: its sha256 is {found}, {PROVENANCE} says {expected}; "
                 f"restore it, or {MEND}."
             )
+    latents = load(contents[LATENTS])
     return FacesTable(
-        latents=load(contents[LATENTS]),
+        latents={method: latents[method] for method in METHODS if method in latents},  # the file has another order
         numbers=pd.read_csv(io.BytesIO(contents[NUMBERS])),
         weights=pd.read_csv(io.BytesIO(contents[WEIGHTS])),
         decided=provenance["decided"],
