@@ -185,8 +185,7 @@ def face_problem(n_pairs: int, n_points: int) -> Problem:
     """Plain geodesics on the face DCGAN that somebody else trained, between prior samples, in single precision."""
     generator = load_face_dcgan().to(DEVICE)
     chance = torch.Generator().manual_seed(SEED)
-    z = torch.randn(n_pairs, 2, generator.latent_dim, generator=chance).to(
-        DEVICE
-    )  # more pairs begin with the same ones
+    pairs = [torch.randn(2, generator.latent_dim, generator=chance) for _ in range(n_pairs)]  # more begin with these
+    z = torch.stack(pairs).to(DEVICE)
     plain = plain_problem("face-dcgan", 0.0, LatentManifold(generator, noise=NOISE), z[:, 0], z[:, 1])
     return replace(plain, n_points=n_points)
