@@ -55,7 +55,7 @@ def test_a_rung_that_is_asked_for_is_taken_and_reported(name: str) -> None:
     paths, expected = interpolate(manifold, *ends, n_points=7), interpolate(usual, *ends, n_points=7)
     assert manifold.ladder.rung is not None
     assert manifold.ladder.rung.name == name
-    assert str(paths.report()).splitlines()[-1] == str(manifold.ladder.rung)
+    assert str(manifold.ladder.rung) in str(paths.report()).splitlines()
     assert torch.allclose(paths.z, expected.z, atol=1e-6)
 
 
