@@ -71,10 +71,15 @@ def quasi_newton(function: Callable[[Tensor], Tensor], z: Tensor) -> float:
     return float(minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000}).fun)
 
 
+RELEASE = tuple(int(number) for number in torch.__version__.split(".")[:2])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("solver", ["newton", "matrix-free"])
 @pytest.mark.parametrize("name", GENERATORS)
 def test_geodesics_are_no_longer_than_those_of_a_quasi_newton_method(name: str, solver: str) -> None:
+    if name == "a sampler of grids" and solver == "matrix-free" and RELEASE < (2, 11):
+        pytest.skip("torch differentiates the reverse pass of a sampler of grids from 2.11 on")
     d, make = GENERATORS[name]
     generator = make().double().requires_grad_(False)
     start, end = latents(1, d, 1), latents(1, d, 2)

@@ -22,8 +22,8 @@ def costs(table: FacesTable) -> pd.DataFrame:
     columns = {
         "energy": "Energy",
         "length": "Length",
-        "excess": "Longer than the geodesic, %",
-        "nll_mean": "Mean NLL, nats",
+        "excess": "Longer, %",
+        "nll_mean": "Mean NLL",
         "evaluations": "Evaluations",
         "seconds": "Seconds",
     }
