@@ -206,7 +206,8 @@ def test_kinks_are_seen(name: str, width: int, dtype: torch.dtype) -> None:
 def test_a_script_and_checkpoints_work() -> None:
     net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 5)).double().eval().requires_grad_(False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch's own, of its scripts
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.simplefilter("ignore", category)  # torch's own, of its scripts
         scripted = torch.jit.script(net)
         traced = torch.jit.trace(net, latents(3, 4, 0))
         others: list[Generator] = [
