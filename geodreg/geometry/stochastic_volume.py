@@ -8,10 +8,9 @@ from numbers import Integral
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from geodreg.derivatives.jacobian_products import (
-    GIB,
     JacobianProducts,
     Linearization,
     bytes_of_row,
@@ -19,6 +18,7 @@ from geodreg.derivatives.jacobian_products import (
     rows_within,
 )
 from geodreg.geometry.manifold import LatentManifold
+from geodreg.geometry.metric_at import metric_at, pushed_at
 from geodreg.linear_algebra.lanczos import lanczos, log_quadrature
 
 __all__ = [
@@ -36,7 +36,6 @@ RANK = 16  # factors of the derivative of one probe
 NEGLIGIBLE = 1e-8  # share of a probe's derivative below which a factor is left out
 ROWS = 64  # that a matrix-free manifold takes through the generator together, where no derivative is asked for
 EXACT, USUAL_PROBES = 1024, 16  # latents up to which nothing is estimated, and probes above that
-TANGENTS, BLOCKS = 0.125, 4  # of the budget, for all tangents of a point, which are multiplied in blocks
 KEPT = 4  # copies of a row's Krylov basis that are alive together
 
 
@@ -188,7 +187,7 @@ class StochasticVolume:
             for rows in counts.split(at_once):
                 latent = found.z[point : point + 1].clone().requires_grad_()
                 with torch.enable_grad():
-                    tangents = _pushed(manifold, latent, found.factors[point].flatten(0, 1)[rows])
+                    tangents = pushed_at(manifold, latent, found.factors[point].flatten(0, 1)[rows])
                 for probe, some in _by_probe(rows // rank, tangents):
                     (gradient,) = torch.autograd.grad(
                         some, latent, some.detach(), retain_graph=s > 1, allow_unused=True, materialize_grads=True
@@ -202,7 +201,7 @@ class StochasticVolume:
         identity = torch.eye(d, dtype=z.dtype, device=z.device)
         found = []
         for latent in z.split(1):
-            metric = self._metric(manifold, latent, identity)
+            metric = metric_at(manifold, latent, self._tangents_at_once(manifold, latent), self.memory)
             finite = metric.isfinite().all()
             eigenvalues, vectors = torch.linalg.eigh(torch.where(finite, metric, identity.double()))
             least = torch.finfo(z.dtype).eps * eigenvalues[-1] if manifold.noise == 0.0 else 0.0
@@ -214,20 +213,6 @@ class StochasticVolume:
         value, factors, smallest, largest = (torch.stack(parts) for parts in zip(*found, strict=True))
         return Quadrature(z, value[:, None], value[:, None], factors.unsqueeze(1), smallest, largest)
 
-    def _metric(self, manifold: LatentManifold, latent: Tensor, identity: Tensor) -> Tensor:
-        """The metric at one point ``(1, d)``, in double precision: from all tangents if they fit, else by products."""
-        at_once = self._tangents_at_once(manifold, latent)
-        if len(identity) * manifold.data_size(latent) * latent.element_size() < TANGENTS * self.memory * GIB:
-            with torch.no_grad():
-                tangents = [_pushed(manifold, latent, part) for part in identity.split(at_once)]
-            return _gram(torch.cat(tangents).double())
-        parts = []
-        for part in identity.split(at_once):
-            at = Linearization(manifold.generate_flat, latent.expand(len(part), -1))
-            parts.append(at.pull(at.push(part)).double())
-        metric = torch.cat(parts)
-        return 0.5 * (metric + metric.mT)
-
     def _tangents_at_once(self, manifold: LatentManifold, z: Tensor) -> int:
         """Tangents that go through the generator with their point."""
         return max(1, rows_within(self.memory, bytes_of_row(manifold.generate_flat, z), z.device) - 1)
@@ -237,28 +222,10 @@ class StochasticVolume:
         return rows_within(self.memory, bytes_of_row(manifold.generate_flat, z) + basis, z.device)
 
 
-def _pushed(manifold: LatentManifold, latent: Tensor, directions: Tensor) -> Tensor:
-    """Tangents of a point ``(1, d)`` in directions ``(c, d)``, ``(c, D)``, by the rung of the manifold's ladder."""
-    if manifold.ladder.rung is None:
-        manifold.ladder.choose(latent.detach())
-    zero = latent.new_zeros(1, len(directions))
-    return manifold.ladder.push(lambda t: manifold.measured(latent + t @ directions), zero)[1].squeeze(0)
-
-
 def _by_probe(probes: Tensor, tangents: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Tangents ``(c, D)`` of each probe that there is among ``(c,)``, in increasing order."""
     names, counts = probes.unique_consecutive(return_counts=True)
     return zip(names.tolist(), tangents.split(counts.tolist()), strict=True)
-
-
-def _gram(rows: Tensor) -> Tensor:
-    """Inner products of rows ``(d, D)``, ``(d, d)``: little more than those above the diagonal are computed."""
-    blocks, first, columns = rows.tensor_split(BLOCKS), 0, []
-    for block in blocks:
-        first += len(block)
-        columns.append(nn.functional.pad(rows[:first] @ block.mT, (0, 0, 0, len(rows) - first)))
-    upper = torch.cat(columns, dim=1)
-    return upper.triu() + upper.triu(1).mT
 
 
 def log_volume_estimate(

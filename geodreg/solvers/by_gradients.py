@@ -8,7 +8,6 @@ from torch import Tensor
 
 from geodreg.objectives.dense import PathObjective
 from geodreg.objectives.fixed_metric import FixedMetricObjective
-from geodreg.objectives.mean_metric import MeanMetric
 from geodreg.solvers.levels import Levels
 from geodreg.solvers.solution import Solution
 from geodreg.solvers.stopping import Rest
@@ -26,15 +25,12 @@ def needs_no_jacobian(objective: PathObjective) -> bool:
 
 
 def descend_by_gradients(
-    objective: PathObjective,
+    objective: FixedMetricObjective,
     start: Tensor,
     reference: Tensor | None,
-    metric: MeanMetric,
     tolerance: float,
     limits: Tensor,
     on_stop: Callable[[int], object] | None,
-    n_rows: int,
-    keep: bool,
 ) -> Solution:
     """Paths from start curves, by gradients and the metrics at a few of their points.
 
@@ -42,15 +38,11 @@ def descend_by_gradients(
     has come to rest as well where the last iterations have gained next to nothing.
 
     Args:
-        objective: of ``P`` pairs, with :func:`needs_no_jacobian`.
+        objective: of ``P`` pairs, each with its metric.
         start: start curves, ``(P, K, d)``.
         reference: objective of the plain geodesics, ``(P,)``, if there is a regulariser.
-        metric: of each pair.
         tolerance: predicted decrease below which a pair has converged, relative.
         limits: of the iterations of each pair, ``(P,)``, as if they took Jacobians.
         on_stop: called with the number of pairs that have just stopped.
-        n_rows: latents that go through the generator together.
-        keep: whether graphs of whole batches of paths fit into memory.
     """
-    fixed = FixedMetricObjective.of(objective, start, metric, n_rows, keep)
-    return LEVELS.descend(fixed, start, reference, Rest(tolerance, CREEPING * tolerance), LIMIT * limits, on_stop)
+    return LEVELS.descend(objective, start, reference, Rest(tolerance, CREEPING * tolerance), LIMIT * limits, on_stop)

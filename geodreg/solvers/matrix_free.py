@@ -11,6 +11,7 @@ from torch import Tensor
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold, StochasticVolume
 from geodreg.objectives.dense import PathObjective
+from geodreg.objectives.fixed_metric import FixedMetricObjective
 from geodreg.objectives.matrix_free import Batches, MatrixFreeObjective
 from geodreg.objectives.mean_metric import MeanMetric
 from geodreg.solvers.by_gradients import descend_by_gradients, needs_no_jacobian
@@ -126,19 +127,10 @@ class MatrixFree:
         batches = Batches.of(objective.manifold, self.memory, start)
         rank, solutions = min(RANK, start.shape[-1]), []
         for rows in torch.arange(len(start), device=start.device).split(batches.n_pairs):
-            ends = start[rows][:, [0, -1]]
-            metric = MeanMetric.leading(objective.manifold, ends, rank, batches.n_rows)
-            solutions.append(
-                descend_by_gradients(
-                    objective.select(rows),
-                    start[rows],
-                    None if reference is None else reference[rows],
-                    metric,
-                    self.tolerance,
-                    torch.full_like(objective.interval[rows], self.max_iterations),
-                    on_stop,
-                    batches.n_rows,
-                    batches.keep,
-                )
-            )
+            some, part = start[rows], objective.select(rows)
+            metric = MeanMetric.leading(objective.manifold, some[:, [0, -1]], rank, batches.n_rows)
+            fixed = FixedMetricObjective.of(part, some, metric, batches.n_rows, batches.keep)
+            part_reference = None if reference is None else reference[rows]
+            limits = torch.full_like(part.interval, self.max_iterations)
+            solutions.append(descend_by_gradients(fixed, some, part_reference, self.tolerance, limits, on_stop))
         return replace(Solution.joined(solutions), curvature=LEADING)

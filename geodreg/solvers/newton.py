@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from geodreg.objectives.dense import PathObjective
+from geodreg.objectives.fixed_metric import FixedMetricObjective
 from geodreg.objectives.mean_metric import MeanMetric
 from geodreg.solvers.by_gradients import descend_by_gradients, needs_no_jacobian
 from geodreg.solvers.levels import Levels
@@ -109,9 +110,8 @@ class Newton:
         if self._has_mean_metric(objective, start):
             metric = MeanMetric.exact(objective.manifold, start[:, [0, -1]])
             n_rows = start.shape[0] * start.shape[1]
-            solution = descend_by_gradients(
-                objective, start, reference, metric, tolerance, limits, on_stop, n_rows, keep=True
-            )
+            fixed = FixedMetricObjective.of(objective, start, metric, n_rows, keep=True)
+            solution = descend_by_gradients(fixed, start, reference, tolerance, limits, on_stop)
             return replace(solution, curvature=MEAN + self._why(objective))
         is_small = start.numel() * objective.manifold.data_size(start[0]) < WORTH_COARSE
         levels = Levels(start.shape[1] if is_small else self.coarsest, self.history_size, last_step=is_precise)
