@@ -14,7 +14,7 @@ TANGENTS, BLOCKS = 0.125, 4  # of the budget, for all tangents of a point, which
 
 
 def metric_at(manifold: LatentManifold, latent: Tensor, at_once: int, memory: float) -> Tensor:
-    """The metric at a point ``(1, d)``, ``(d, d)`` in double precision, from all tangents if they fit, else by products.
+    """The metric at a point ``(1, d)``, ``(d, d)``, in double precision: of all tangents if they fit, else by products.
 
     Args:
         manifold: the model.
