@@ -1,4 +1,4 @@
-"""Convolutional networks for the faces: the generator of the DCGAN, and the discriminator it is trained against."""
+"""Convolutional networks for faces and digits: the generators of the DCGANs, and what they are trained against."""
 
 from __future__ import annotations
 
@@ -9,7 +9,71 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, pad
 
-__all__ = ["FaceDiscriminator", "FaceGenerator"]
+__all__ = ["ConvolutionalDigitGenerator", "DigitDiscriminator", "FaceDiscriminator", "FaceGenerator"]
+
+
+class ConvolutionalDigitGenerator(nn.Module):
+    """Images of 28 x 28 grey values in (0, 1) by transposed convolutions: ``(n, d)`` to ``(n, 28, 28)``.
+
+    Two linear layers come before the first image, so that the latent space can be stretched where one digit turns into
+    another. The activations are SiLU, so that the map is smooth.
+
+    Args:
+        latent_dim: latent size ``d``.
+        hidden: size of the first layer.
+        channels: of the layers of 7 x 7 and 14 x 14.
+        batch_norm: with batch normalisation, for training.
+    """
+
+    def __init__(
+        self, latent_dim: int, hidden: int = 128, channels: Sequence[int] = (48, 32), batch_norm: bool = False
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        first, second = channels
+
+        def active(norm: nn.Module) -> list[nn.Module]:
+            return [norm, nn.SiLU()] if batch_norm else [nn.SiLU()]
+
+        self.layers = nn.Sequential(
+            nn.Linear(latent_dim, hidden),
+            *active(nn.BatchNorm1d(hidden)),
+            nn.Linear(hidden, 49 * first),
+            *active(nn.BatchNorm1d(49 * first)),
+            nn.Unflatten(1, (first, 7, 7)),
+            nn.ConvTranspose2d(first, second, 4, 2, 1),
+            *active(nn.BatchNorm2d(second)),
+            nn.ConvTranspose2d(second, 1, 4, 2, 1),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Grey values."""
+        return torch.sigmoid(self.layers(z)).squeeze(1)
+
+
+class DigitDiscriminator(nn.Module):
+    """Scores of images: ``(n, 28, 28)`` to ``(n, 1)``; smooth, so that the score can serve as a density too.
+
+    The last layer also sees how much the images of a batch differ (Karras et al. 2018).
+
+    Args:
+        channels: of the layers of 14 x 14, 7 x 7 and 4 x 4.
+    """
+
+    def __init__(self, channels: Sequence[int] = (32, 64, 96)) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for place, (n_in, n_out) in enumerate(pairwise([1, *channels])):
+            kernel = 3 if place == 2 else 4
+            layers += [nn.Conv2d(n_in, n_out, kernel, 2, 1), nn.SiLU()]
+        self.features = nn.Sequential(*layers)
+        self.score = nn.Linear(16 * channels[-1] + 1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores."""
+        features = self.features(images.unsqueeze(1)).flatten(1)
+        spread = features.std(dim=0).mean().expand(len(features), 1)
+        return self.score(torch.cat([features, spread], dim=1))
 
 
 class FaceGenerator(nn.Module):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from geodreg.models.convolutional import FaceGenerator
+from geodreg.models.convolutional import ConvolutionalDigitGenerator, FaceGenerator
 from geodreg.models.judge import Judge
 from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator
 from geodreg.models.store import ModelError, read_card, read_table, read_weights
@@ -18,8 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["TITLES", "TrainedModel", "load_judge", "load_model"]
 
-KINDS = {kind.__name__: kind for kind in (CircleGenerator, DigitGenerator, VAE, FaceGenerator, Judge)}
-TITLES = {"circle-gan": "circle GAN", "mnist-gan": "MNIST GAN", "mnist-vae": "MNIST VAE", "yale-dcgan": "Yale DCGAN"}
+KINDS = {
+    kind.__name__: kind
+    for kind in (CircleGenerator, DigitGenerator, ConvolutionalDigitGenerator, VAE, FaceGenerator, Judge)
+}
+TITLES = {
+    "circle-gan": "circle GAN",
+    "mnist-dcgan": "MNIST DCGAN",
+    "mnist-gan": "MNIST GAN",
+    "mnist-vae": "MNIST VAE",
+    "yale-dcgan": "Yale DCGAN",
+}
 """What the models are called on a page."""
 
 

@@ -9,6 +9,7 @@ MODELS = (
     "mnist-judge",
     "mnist-vae",
     "mnist-gan",
+    "mnist-dcgan",
     "yale-dcgan",
     "lambert-dcgan",
     "lambert-dcgan-linear",

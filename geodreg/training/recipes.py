@@ -21,7 +21,7 @@ from geodreg.paper.metrics import condition_numbers, high_frequency_ratios
 from geodreg.paper.realism import FeatureStatistics, acceptance_table, expected_calibration_error, reliability_table
 from geodreg.training.cards import Order, table_bytes
 from geodreg.training.circle_gan import train_circle_gan
-from geodreg.training.digit_gan import train_digit_gan
+from geodreg.training.digit_gan import train_convolutional_gan, train_digit_gan
 from geodreg.training.face_gan import train_face_gan
 from geodreg.training.judge import train_judge
 from geodreg.training.pictures import sample_grid
@@ -143,6 +143,35 @@ def _mnist_gan(order: Order) -> Path:
         data=_mnist_sums(),
         measures={**_digit_measures(judge, generator(z), test), **_conditions(LatentManifold(generator), z)},
         derived={"samples.png": sample_grid(generator(z[:N_SHOWN]), ink=True)},
+    )
+
+
+def _mnist_dcgan(order: Order) -> Path:
+    from safetensors.torch import save
+
+    settings = order.settings
+    digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
+    generator, run = train_convolutional_gan(settings, digits.images, order.checkpoint)
+    generator.requires_grad_(False)
+    z = _prior_samples(settings.latent_dim, N_SAMPLES, settings.seed)
+    return order.deliver(
+        generator,
+        run,
+        what="Generator of a convolutional GAN on MNIST, with the discriminator it was trained against",
+        architecture={
+            "kind": "ConvolutionalDigitGenerator",
+            "sizes": {
+                "latent_dim": settings.latent_dim,
+                "hidden": settings.hidden,
+                "channels": list(settings.channels),
+            },
+        },
+        data=_mnist_sums(),
+        measures={**_digit_measures(load_judge(), generator(z), test), **_conditions(LatentManifold(generator), z)},
+        derived={
+            "samples.png": sample_grid(generator(z[:N_SHOWN]), ink=True),
+            "discriminator.safetensors": save(dict(run.parts["discriminator"].state_dict())),
+        },
     )
 
 
@@ -272,6 +301,7 @@ RECIPES: dict[str, Recipe] = {
     "mnist-judge": _mnist_judge,
     "mnist-vae": _mnist_vae,
     "mnist-gan": _mnist_gan,
+    "mnist-dcgan": _mnist_dcgan,
     "yale-dcgan": _yale_dcgan,
     "lambert-dcgan": _lambert_dcgan,
     "lambert-dcgan-linear": _lambert_dcgan,

@@ -13,6 +13,7 @@ from geodreg.datasets.yale import check_yale
 __all__ = [
     "SETTINGS",
     "CircleGANSettings",
+    "ConvolutionalGANSettings",
     "DigitGANSettings",
     "FaceGANSettings",
     "GANSettings",
@@ -141,6 +142,30 @@ class DigitGANSettings(GANSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConvolutionalGANSettings(GANSettings):
+    """What decides a training run; see also :class:`GANSettings`.
+
+    Attributes:
+        latent_dim: latent size.
+        hidden: size of the generator's first layer.
+        channels: of its layers of 7 x 7 and 14 x 14.
+        instance_noise: as of :class:`DigitGANSettings`.
+    """
+
+    latent_dim: int = 10
+    hidden: int = 128
+    channels: tuple[int, int] = (48, 32)
+    instance_noise: float = 0.05
+    steps: int = 20_000
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    final_rate: float = 0.1
+    penalty: float = 1.0
+    penalty_every: int = 4
+    averaging: float = 0.999
+
+
+@dataclass(frozen=True, kw_only=True)
 class FaceGANSettings(GANSettings):
     """What decides a training run; see also :class:`GANSettings`.
 
@@ -191,6 +216,7 @@ SETTINGS: dict[str, Any] = {
     "mnist-judge": JudgeSettings(),
     "mnist-vae": VAESettings(),
     "mnist-gan": DigitGANSettings(),
+    "mnist-dcgan": ConvolutionalGANSettings(),
     "yale-dcgan": YaleGANSettings(),
     "lambert-dcgan": LambertGANSettings(shadows=True),
     "lambert-dcgan-linear": LambertGANSettings(shadows=False),
@@ -234,7 +260,7 @@ def check_data(settings: object, root: str | Path | None = None) -> None:
     Raises:
         geodreg.datasets.DataError: if there is no data root, or a file is missing or damaged.
     """
-    if isinstance(settings, VAESettings | DigitGANSettings | JudgeSettings):
+    if isinstance(settings, VAESettings | DigitGANSettings | ConvolutionalGANSettings | JudgeSettings):
         check_mnist(root)
     elif isinstance(settings, YaleGANSettings):
         check_yale(settings.subject, root)
