@@ -7,14 +7,20 @@ from torch import Tensor
 
 from geodreg.datasets.yale import yale_lights
 from geodreg.geometry.manifold import LatentManifold
-from geodreg.models.mlp import DigitGenerator
 from geodreg.models.zoo import TrainedModel, load_judge
 from geodreg.paper.comparison import random_pairs
 
-__all__ = ["choose_endpoints", "choose_lights", "choose_ring_endpoints", "codes_at", "codes_of"]
+__all__ = [
+    "choose_digit_endpoints",
+    "choose_endpoints",
+    "choose_lights",
+    "choose_ring_endpoints",
+    "codes_at",
+    "codes_of",
+]
 
 SAMPLES_A_PAIR = 40  # prior samples for each pair of the circle GAN
-N_CANDIDATES = 1000  # prior samples among which the GAN's ends are chosen, as many as there are codes of the VAE
+N_CANDIDATES = 1000  # prior samples among which a GAN's ends are chosen, as many as there are codes of the VAE
 
 
 def codes_of(model: TrainedModel, file: str) -> Tensor:
@@ -25,8 +31,8 @@ def codes_of(model: TrainedModel, file: str) -> Tensor:
 def choose_endpoints(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tensor, Tensor]:
     """Random pairs of latents of one of the book's models; more pairs with the same seed begin with the same ones.
 
-    On the VAE they are codes of test digits of different classes. On the MNIST GAN, which has no codes, they are prior
-    samples that the judge accepts as digits, of different classes by its judgement. On the faces they are codes of
+    On the VAE they are codes of test digits of different classes. On the GANs of digits, which have no codes, they are
+    prior samples that the judge accepts as digits, of different classes by its judgement. On the faces they are codes of
     images.
 
     Args:
@@ -37,19 +43,50 @@ def choose_endpoints(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tens
     Returns:
         start and end, ``(n_pairs, d)`` each, on the CPU.
     """
-    if "test-codes.csv" in model.card["files"]:
-        z = codes_of(model, "test-codes.csv")
-        labels = torch.tensor(model.table("test-codes.csv")["label"].to_numpy())
-    elif isinstance(model.module, DigitGenerator):
-        z = torch.randn(N_CANDIDATES, model.latent_dim, generator=torch.Generator().manual_seed(seed))
-        device = next(model.generator.parameters()).device
-        judge, images = load_judge(), model.generator(z.to(device)).cpu()
-        accepted = judge.accepts(images)
-        z, labels = z[accepted], judge.classify(images[accepted])
-    else:
+    if "codes.csv" in model.card["files"]:
         z, labels = codes_of(model, "codes.csv"), None
+    else:
+        z, labels = _digit_latents(model, seed)
     start, end = z[random_pairs(z, n_pairs, seed, labels)].unbind(1)
     return start, end
+
+
+def choose_digit_endpoints(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Random pairs of latents of a digit model, in turn of one class and of two.
+
+    They are drawn among the latents that :func:`choose_endpoints` draws among; more pairs with the same seed begin with
+    the same ones.
+
+    Args:
+        model: a digit model.
+        n_pairs: number of pairs.
+        seed: of the choice.
+
+    Returns:
+        start and end, ``(n_pairs, d)`` each, and whether a pair is of two classes, ``(n_pairs,)``.
+    """
+    z, labels = _digit_latents(model, seed)
+    order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed)).tolist()
+    pairs: list[tuple[int, int]] = []
+    while len(pairs) < n_pairs:
+        first, of_two = order.pop(0), len(pairs) % 2 == 1
+        partner = next(i for i in order if bool(labels[i] != labels[first]) is of_two)
+        order.remove(partner)
+        pairs.append((first, partner))
+    start, end = z[torch.tensor(pairs)].unbind(1)
+    return start, end, torch.arange(n_pairs) % 2 == 1
+
+
+def _digit_latents(model: TrainedModel, seed: int) -> tuple[Tensor, Tensor]:
+    """Latents of digits, ``(n, d)``, and their classes: codes of test digits, or prior samples that the judge accepts."""
+    if "test-codes.csv" in model.card["files"]:
+        labels = torch.tensor(model.table("test-codes.csv")["label"].to_numpy())
+        return codes_of(model, "test-codes.csv"), labels
+    z = torch.randn(N_CANDIDATES, model.latent_dim, generator=torch.Generator().manual_seed(seed))
+    device = next(model.generator.parameters()).device
+    judge, images = load_judge(), model.generator(z.to(device)).cpu()
+    accepted = judge.accepts(images)
+    return z[accepted], judge.classify(images[accepted])
 
 
 def choose_ring_endpoints(manifold: LatentManifold, n_pairs: int, seed: int) -> tuple[Tensor, Tensor]:

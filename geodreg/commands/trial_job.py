@@ -1,0 +1,81 @@
+"""The commands behind ``make train`` and ``make claims``: weights kept, one table of one model, all of them put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geodreg.commands.command_group import PlainGroup
+from geodreg.models.store import read_card
+from geodreg.paper.trial.definitions import TrialError, read_definitions
+from geodreg.paper.trial.plan import KEPT_MODELS, TRAINED_MODELS, Job, jobs, limited, out_folder, parts_folder
+from geodreg.workspace.files import has_its_sum, write_sum, write_whole
+
+app = typer.Typer(cls=PlainGroup, no_args_is_help=True, add_completion=False, help="The commands behind `make claims`.")
+
+Pairs = Annotated[int | None, typer.Option(help="Pairs of each model, at most.", min=1)]
+Seeds = Annotated[int | None, typer.Option(help="Training seeds or persons of each model, at most.", min=1)]
+IMAGES = "yale-faces"
+
+
+@app.command("keep")
+def keep_command(model: str, label: str) -> None:
+    """Keep the weights of a training in half precision."""
+    from geodreg.paper.trial.kept import keep_half
+
+    typer.echo(f"Written: {keep_half(model, TRAINED_MODELS / label, KEPT_MODELS / label)}")
+
+
+@app.command("measure")
+def measure_command(table: str, model: str, label: str, out: Path, pairs: Pairs = None) -> None:
+    """Measure one table of one model, and write it to OUT, with its sum beside it."""
+    from geodreg.models.zoo import load_model
+    from geodreg.paper.trial.measures import measure
+    from geodreg.paper.trial.subject import Subject
+
+    definitions, _ = read_definitions()
+    size = limited(definitions.sizes[model], pairs, None)
+    job = Job(table, model, label)
+    trained = None if model == IMAGES else load_model(model, job.models)
+    rows = measure(table, Subject(model, trained, label, size.pairs, size.samples, definitions.settings))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, rows.to_csv(index=False).encode())
+    write_sum(out)
+
+
+@app.command("collect")
+def collect_command(
+    claim: Annotated[int | None, typer.Option(help="Number of a claim; default all of them.")] = None,
+    pairs: Pairs = None,
+    seeds: Seeds = None,
+) -> None:
+    """Put the tables that were measured together, and print what they say."""
+    import pandas as pd
+
+    from geodreg.paper.trial.presentation import told
+    from geodreg.paper.trial.store import write_tables
+
+    definitions, _ = read_definitions()
+    chosen = None if claim is None else definitions.claim(claim)
+    tables: dict[str, list[pd.DataFrame]] = {}
+    sums = {}
+    for job in jobs(definitions, chosen, seeds):
+        file = parts_folder(pairs) / job.file
+        if not has_its_sum(file):
+            raise TrialError(f"{file} is not what its measurement wrote; remove it and call `make claims` again.")
+        tables.setdefault(job.table, []).append(pd.read_csv(file, dtype={"seed": str}))
+        if job.model != IMAGES:
+            sums[f"{job.model} {job.label}"] = read_card(job.model, job.models)["files"]["weights.safetensors"]
+    joined = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
+    options = {"CLAIM": claim, "PAIRS": pairs, "SEEDS": seeds}
+    command = " ".join(["make claims", *(f"{name}={value}" for name, value in options.items() if value is not None)])
+    out = out_folder(claim, pairs, seeds)
+    write_tables(joined, out, command, sums)
+    typer.echo(told(definitions, joined, chosen))
+    typer.echo(f"\nWritten: {out}")
+
+
+if __name__ == "__main__":
+    app()

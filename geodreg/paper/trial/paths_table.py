@@ -1,0 +1,116 @@
+"""The table of paths: baselines, minimisers of the loss and paths of Algorithm 1, each measured and judged alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from geodreg.interpolation.interpolate import interpolate
+from geodreg.interpolation.paths import Paths
+from geodreg.models.zoo import load_judges
+from geodreg.paper.as_printed import AsPrinted, at_budgets
+from geodreg.paper.metrics import excess_length
+from geodreg.paper.printed_algorithm import largest_angle
+from geodreg.paper.trial.subject import DIGITS, RING, Subject
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["loss_name", "paths_table", "printed_name"]
+
+
+def loss_name(mu: float) -> str:
+    """The method's name in the table: of minimisers of the loss with a weight.
+
+    Example:
+        >>> loss_name(0.1)
+        'loss_0_1'
+    """
+    return f"loss_{mu}".replace(".", "_")
+
+
+def printed_name(mu: float, budget: int, grey: int) -> str:
+    """The method's name in the table: of Algorithm 1 with a weight, after a budget of iterations, on a grey scale.
+
+    Example:
+        >>> printed_name(0.003, 300, 2)
+        'printed_0_003_b300_g2'
+    """
+    return f"printed_{mu}_b{budget}_g{grey}".replace(".", "_")
+
+
+def paths_table(subject: Subject) -> pd.DataFrame:
+    """All paths of a model's pairs: a row for each pair and method.
+
+    Columns: ``method``, ``pair``, ``apart`` (of two classes), ``mu``, ``length``, ``chord_length``, ``excess``,
+    ``nll_mean`` (over arc length), ``nll_points`` (over the solver's points), ``nll_max``, ``gap``, ``angle`` (largest
+    between chords, degrees), ``converged``, ``iterations``; on the ring ``radius`` and ``radius_points`` (smallest, along
+    the path and at the points); on digits, for each judge, ``accepted_`` (fraction of the arc length), ``rejected_``
+    (length) and ``worst_`` (largest doubt).
+    """
+    import pandas as pd
+
+    start, end, apart = subject.endpoints()
+    tables = []
+    for method, path in _methods(subject, start, end):
+        profile = path.resample(subject.settings.along)
+        columns = {
+            "apart": apart,
+            "mu": torch.full((len(start),), path.mu),
+            "length": path.length,
+            "chord_length": path.chord_length,
+            "excess": excess_length(profile),
+            "nll_mean": profile.nll.mean(-1),
+            "nll_points": path.nll.mean(-1),
+            "nll_max": profile.nll.amax(-1),
+            "gap": path.gap,
+            "angle": largest_angle(path.x.flatten(2)),
+            "converged": path.converged,
+            "iterations": path.iterations,
+        }
+        if subject.name == RING:
+            columns["radius"] = profile.x.norm(dim=-1).amin(-1)
+            columns["radius_points"] = path.x.norm(dim=-1).amin(-1)
+        if subject.name in DIGITS:
+            columns |= _judged(profile.x, path.length)
+        table = pd.DataFrame({name: values.cpu().numpy() for name, values in columns.items()})
+        table.insert(0, "pair", range(len(table)))
+        table.insert(0, "method", method)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _judged(images: Tensor, length: Tensor) -> dict[str, Tensor]:
+    """What each judge makes of the images along paths, ``(P, n, 28, 28)``, of a length ``(P,)``."""
+    found = {}
+    for name, judge in load_judges().items():
+        doubt = judge.doubt(images).double()
+        accepted = (doubt < 0.0).double().mean(-1)
+        found |= {f"accepted_{name}": accepted, f"rejected_{name}": (1.0 - accepted) * length}
+        found |= {f"worst_{name}": doubt.amax(-1)}
+    return found
+
+
+def _methods(subject: Subject, start: Tensor, end: Tensor) -> Iterator[tuple[str, Paths]]:
+    manifold, settings, n_points = subject.manifold, subject.settings, subject.settings.n_points
+    for baseline in ("straight", "slerp"):
+        yield baseline, interpolate(manifold, start, end, baseline, n_points=n_points)
+    geodesic = path = interpolate(manifold, start, end, "geodesic", n_points=n_points)
+    yield "geodesic", geodesic
+    for mu in settings.loss_weights[subject.name]:  # each weight from the path of the one before, as on the pages
+        init = "graph" if subject.name == RING else path.z
+        path = interpolate(manifold, start, end, mu=mu, n_points=n_points, init=init, geodesic=geodesic)
+        yield loss_name(mu), path
+    printed = settings.printed
+    budgets = printed.budgets[subject.name]
+    for mu in (0.0, *printed.weights[subject.name]):
+        for grey in printed.grey_ranges[subject.name]:
+            if mu == 0.0 and grey != printed.grey_ranges[subject.name][0]:  # without weight it is the same iteration
+                continue
+            setting = AsPrinted(mu=mu, step_share=printed.step_share, grey_range=grey)
+            found = at_budgets(manifold, start, end, setting, budgets, n_points)
+            for budget, each in found.items():
+                yield printed_name(mu, budget, grey), each

@@ -1,0 +1,113 @@
+"""Which tables of which models a claim needs, at which size, and where weights and parts lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from geodreg.paper.trial.definitions import Claim, Definitions, Population
+
+__all__ = ["KEPT_MODELS", "TRAINED_MODELS", "Job", "jobs", "limited", "models_to_train", "out_folder", "parts_folder"]
+
+KEPT_MODELS, TRAINED_MODELS = Path("data/trial/models"), Path("runs/trial/models")
+"""Weights of all seeds in half precision, committed, and where they are trained."""
+
+IMAGES_ONLY = ("yale-faces",)  # no model, the photographs themselves
+DERIVED = {"equal_length": "paths", "equal_density": "paths"}  # tables that are computed from another one
+
+
+@dataclass(frozen=True, order=True)
+class Job:
+    """One table of one model.
+
+    Attributes:
+        table: its name.
+        model: its name.
+        label: training seed or person.
+    """
+
+    table: str
+    model: str
+    label: str
+
+    @property
+    def training(self) -> str:
+        """Options of ``geodreg train`` for it.
+
+        Example:
+            >>> Job("paths", "mnist-vae", "103").training, Job("paths", "yale-dcgan", "yaleB30").training
+            ('--seed 103', '--subject yaleB30')
+        """
+        return f"--{'subject' if self.label.startswith('yale') else 'seed'} {self.label}"
+
+    @property
+    def models(self) -> Path:
+        """Folder of models that holds its weights."""
+        return KEPT_MODELS / self.label
+
+    @property
+    def file(self) -> Path:
+        """Where its rows go, below the folder of all parts."""
+        return Path(self.table, f"{self.model}-{self.label}.csv")
+
+
+def limited(population: Population, pairs: int | None, seeds: int | None) -> Population:
+    """A population cut to a number of pairs (and 100 times as many samples), and of seeds or persons.
+
+    Example:
+        >>> limited(Population(first=100, seeds=5, pairs=40, samples=2000), pairs=8, seeds=2).labels
+        ('100', '101')
+    """
+    cut = population.model_dump()
+    if pairs is not None:
+        cut.update(pairs=min(pairs, population.pairs), samples=min(100 * pairs, population.samples))
+    if seeds is not None and population.seeds is not None:
+        cut.update(seeds=min(seeds, population.seeds))
+    if seeds is not None and population.persons is not None:
+        cut.update(persons=population.persons[:seeds])
+    return Population(**cut)
+
+
+def jobs(definitions: Definitions, claim: Claim | None = None, seeds: int | None = None) -> list[Job]:
+    """What is to be measured for one claim, or for all, each once.
+
+    Args:
+        definitions: the claims.
+        claim: one of them.
+        seeds: training seeds or persons of each model, at most.
+    """
+    found = set()
+    for each in definitions.claims if claim is None else [claim]:
+        for test in each.tests:
+            for model in (*test.models, *([test.versus] if test.versus else [])):
+                labels = limited(definitions.sizes[model], None, seeds).labels
+                found |= {Job(DERIVED.get(test.table, test.table), model, label) for label in labels}
+    return sorted(found)
+
+
+def models_to_train(definitions: Definitions) -> list[Job]:
+    """Every seed and person of every model, once."""
+    return [
+        Job("", model, label)
+        for model, population in definitions.sizes.items()
+        if model not in IMAGES_ONLY
+        for label in population.labels
+    ]
+
+
+def parts_folder(pairs: int | None) -> Path:
+    """Folder of the parts at a size."""
+    return Path("runs/trial", "full" if pairs is None else f"pairs-{pairs}")
+
+
+def out_folder(claim: int | None, pairs: int | None, seeds: int | None) -> Path:
+    """Folder of the tables: the committed ones only if everything is run.
+
+    Example:
+        >>> out_folder(None, None, None).as_posix(), out_folder(6, 8, 1).as_posix()
+        ('data/trial', 'runs/trial/pairs-8/claim-6-seeds-1')
+    """
+    if claim is None and pairs is None and seeds is None:
+        return Path("data/trial")
+    names = ["claims" if claim is None else f"claim-{claim}", *([] if seeds is None else [f"seeds-{seeds}"])]
+    return parts_folder(pairs) / "-".join(names)
