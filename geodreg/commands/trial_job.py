@@ -1,4 +1,4 @@
-"""The commands behind ``make train`` and ``make claims``: weights kept, one table of one model, all of them put together."""
+"""The commands behind ``make train`` and ``make claims``: weights kept, a table of a model, all put together."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ def choose_endpoints(model: TrainedModel, n_pairs: int, seed: int) -> tuple[Tens
     """Random pairs of latents of one of the book's models; more pairs with the same seed begin with the same ones.
 
     On the VAE they are codes of test digits of different classes. On the GANs of digits, which have no codes, they are
-    prior samples that the judge accepts as digits, of different classes by its judgement. On the faces they are codes of
-    images.
+    prior samples that the judge accepts as digits, of different classes by its judgement. On the faces they are codes
+    of images.
 
     Args:
         model: a digit or face model.
@@ -78,7 +78,7 @@ def choose_digit_endpoints(model: TrainedModel, n_pairs: int, seed: int) -> tupl
 
 
 def _digit_latents(model: TrainedModel, seed: int) -> tuple[Tensor, Tensor]:
-    """Latents of digits, ``(n, d)``, and their classes: codes of test digits, or prior samples that the judge accepts."""
+    """Latents of digits, ``(n, d)``, and their classes: codes of test digits, or samples that the judge accepts."""
     if "test-codes.csv" in model.card["files"]:
         labels = torch.tensor(model.table("test-codes.csv")["label"].to_numpy())
         return codes_of(model, "test-codes.csv"), labels

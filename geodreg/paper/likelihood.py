@@ -45,7 +45,7 @@ def bound_of_nll(vae: VAE, images: Tensor, n_samples: int, seed: int) -> Tensor:
 
 
 def pixel_entropy(images: Tensor) -> Tensor:
-    """Sum over pixels of the entropy of a coin with the grey value for its probability, in nats: ``(..., h, w)`` to ``(...)``.
+    """Entropy in nats of coins with the grey values for probabilities, over all pixels: ``(..., h, w)`` to ``(...)``.
 
     It is the least cross-entropy that any generator can have against an image of these grey values.
 

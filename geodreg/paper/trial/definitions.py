@@ -92,7 +92,7 @@ class Settings(_Strict):
         loss_weights: of the density in the printed loss at unit speed, by model.
         points: numbers of points of claim 8.
         bound_samples: of the importance-weighted bound of the likelihood.
-        judges: names of the judges of realism, all of which must agree.
+        judges: of realism, all of which must agree; their models by the names that columns have.
         printed: of Algorithm 1.
     """
 
@@ -103,7 +103,7 @@ class Settings(_Strict):
     loss_weights: dict[str, tuple[float, ...]]
     points: tuple[int, ...]
     bound_samples: int
-    judges: tuple[str, ...]
+    judges: dict[str, str]
     printed: Printed
 
 
@@ -156,7 +156,7 @@ class ClaimTest(_Strict):
 
         Example:
             >>> test = ClaimTest(what="w", table="t", models=("m",), value="x_{judge}", over=("judge",), above=0)
-            >>> judges = Settings.model_construct(judges=("one", "two"))
+            >>> judges = Settings.model_construct(judges={"one": "", "two": ""})
             >>> test.parts(judges, "m")
             {'one': ('x_one', None), 'two': ('x_two', None)}
         """

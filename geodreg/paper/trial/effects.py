@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geodreg.models.zoo import TITLES
-from geodreg.paper.trial.definitions import Claim, ClaimTest, Definitions
+from geodreg.paper.trial.definitions import METHODS, Claim, ClaimTest, Definitions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Effect", "Outcome", "Part", "Verdict", "decide", "effect_of", "holm", "verdict_of", "wide"]
+__all__ = ["Effect", "Outcome", "Part", "Verdict", "decide", "effect_of", "holm", "verdict_of", "verdicts", "wide"]
 
 LEVEL = 0.95
 KEYS = ["seed", "pair"]
@@ -188,9 +188,8 @@ def verdict_of(effects: Sequence[Effect]) -> Verdict:
 
 def verdicts(claim: Claim, effects: Sequence[Effect]) -> dict[str | None, Verdict]:
     """The verdict on each of the paper's two methods, by its name; one alone, under None, if a claim is of neither."""
-    methods = [
-        method for method in ("loss", "algorithm1") if any(t.method == method and t.primary for t in claim.tests)
-    ]
+    decided = {test.method for test in claim.tests if test.primary}
+    methods = [method for method in METHODS if method in decided]
     if not methods:
         return {None: verdict_of(effects)}
     return {m: verdict_of([effect for effect in effects if effect.test.method in (m, None)]) for m in methods}

@@ -1,4 +1,4 @@
-"""Weights of the trial's trainings, kept in half precision, so that the claims can be measured again without training."""
+"""Weights of the trial's trainings, kept in half precision: the claims can be measured again without training."""
 
 from __future__ import annotations
 

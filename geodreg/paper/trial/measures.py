@@ -59,7 +59,8 @@ def _samples(subject: Subject) -> pd.DataFrame:
     if subject.name == RING:
         columns["hole"] = x.norm(dim=-1) < IN_THE_RING
     else:
-        columns |= {f"rejected_{name}": ~judge.accepts(x) for name, judge in load_judges().items()}
+        judges = load_judges()
+        columns |= {f"rejected_{name}": ~judges[judge].accepts(x) for name, judge in settings.judges.items()}
     if isinstance(model.module, VAE):
         columns["bound"] = bound_of_nll(model.module, x, settings.bound_samples, settings.ends_seed).double()
         columns["entropy"] = pixel_entropy(x).double()

@@ -14,6 +14,7 @@ from geodreg.models.zoo import load_judges
 from geodreg.paper.as_printed import AsPrinted, at_budgets
 from geodreg.paper.metrics import excess_length
 from geodreg.paper.printed_algorithm import largest_angle
+from geodreg.paper.trial.definitions import Settings
 from geodreg.paper.trial.subject import DIGITS, RING, Subject
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ def paths_table(subject: Subject) -> pd.DataFrame:
 
     Columns: ``method``, ``pair``, ``apart`` (of two classes), ``mu``, ``length``, ``chord_length``, ``excess``,
     ``nll_mean`` (over arc length), ``nll_points`` (over the solver's points), ``nll_max``, ``gap``, ``angle`` (largest
-    between chords, degrees), ``converged``, ``iterations``; on the ring ``radius`` and ``radius_points`` (smallest, along
-    the path and at the points); on digits, for each judge, ``accepted_`` (fraction of the arc length), ``rejected_``
-    (length) and ``worst_`` (largest doubt).
+    between chords, degrees), ``converged``, ``iterations``; on the ring ``radius`` and ``radius_points`` (smallest,
+    along the path and at the points); on digits, for each judge, ``accepted_`` (fraction of the arc length),
+    ``rejected_`` (length) and ``worst_`` (largest doubt).
     """
     import pandas as pd
 
@@ -75,7 +76,7 @@ def paths_table(subject: Subject) -> pd.DataFrame:
             columns["radius"] = profile.x.norm(dim=-1).amin(-1)
             columns["radius_points"] = path.x.norm(dim=-1).amin(-1)
         if subject.name in DIGITS:
-            columns |= _judged(profile.x, path.length)
+            columns |= _judged(subject.settings, profile.x, path.length)
         table = pd.DataFrame({name: values.cpu().numpy() for name, values in columns.items()})
         table.insert(0, "pair", range(len(table)))
         table.insert(0, "method", method)
@@ -83,11 +84,11 @@ def paths_table(subject: Subject) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _judged(images: Tensor, length: Tensor) -> dict[str, Tensor]:
+def _judged(settings: Settings, images: Tensor, length: Tensor) -> dict[str, Tensor]:
     """What each judge makes of the images along paths, ``(P, n, 28, 28)``, of a length ``(P,)``."""
-    found = {}
-    for name, judge in load_judges().items():
-        doubt = judge.doubt(images).double()
+    found, judges = {}, load_judges()
+    for name, model in settings.judges.items():
+        doubt = judges[model].doubt(images).double()
         accepted = (doubt < 0.0).double().mean(-1)
         found |= {f"accepted_{name}": accepted, f"rejected_{name}": (1.0 - accepted) * length}
         found |= {f"worst_{name}": doubt.amax(-1)}

@@ -1,0 +1,116 @@
+"""What the outcomes say, in sentences that are made of them: none can contradict the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from geodreg.models.zoo import TITLES
+from geodreg.paper.trial.definitions import METHODS, Claim
+from geodreg.paper.trial.effects import Effect, Outcome
+
+__all__ = ["STATEMENTS", "sentence"]
+
+STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
+    (1, 0): ("the latent plane covers the ring's inside", "the latent plane leaves the ring's inside out"),
+    (1, 1): ("the density is lower in the hole", "the density is no lower in the hole"),
+    (1, 2): ("images that judges reject have lower density", "images that judges reject have no lower density"),
+    (2, 0): ("the geodesic goes through the hole", "the geodesic does not go through the hole"),
+    (2, 1): (
+        "the loss's minimiser goes around it with ten times the paper's largest weight",
+        "the loss's minimiser does not go around it, even with ten times the paper's largest weight",
+    ),
+    (2, 2): (
+        "the loss as printed has a minimum within reach",
+        "the loss as printed, without noise, has no minimum within reach",
+    ),
+    (2, 3): ("Algorithm 1 goes around it at 0.1", "Algorithm 1 does not go around it at 0.1"),
+    (3, 0): ("the geodesic is the shortest", "the geodesic is not the shortest"),
+    (4, 0): (
+        "the geodesic is less dense than the straight line",
+        "the geodesic is no less dense than the straight line",
+    ),
+    (5, 0): ("the loss's minimiser is the densest", "the loss's minimiser is not the densest"),
+    (5, 1): ("Algorithm 1's path is the densest", "Algorithm 1's path is not the densest"),
+    (6, 0): (
+        "at equal length less of the loss's minimiser is rejected than of the straight line",
+        "at equal length no less of the loss's minimiser is rejected than of the straight line",
+    ),
+    (6, 1): (
+        "at equal length less of Algorithm 1's path is rejected than of the straight line",
+        "at equal length no less of Algorithm 1's path is rejected than of the straight line",
+    ),
+    (7, 0): ("energy and length have minimisers of one length", "energy and length have minimisers of other lengths"),
+    (8, 0): ("at one fixed step more points break the curve", "at one fixed step more points do not break the curve"),
+    (8, 1): (
+        "they break it at steps below the limit too, so the discretisation does it",
+        "no curve breaks at steps below the limit, so the step does it and not the discretisation",
+    ),
+    (9, 0): (
+        "0.1 in the loss buys density at no more than twice the straight line's length",
+        "0.1 in the loss does not buy density at no more than twice the straight line's length",
+    ),
+    (9, 1): (
+        "0.1 in Algorithm 1 buys density at no more than twice the straight line's length",
+        "0.1 in Algorithm 1 does not buy density at no more than twice the straight line's length",
+    ),
+    (10, 0): (
+        "the loss's minimiser is closer to the segment than the straight line",
+        "the loss's minimiser is no closer to the segment than the straight line",
+    ),
+    (10, 1): (
+        "Algorithm 1's path is closer to the segment than the straight line",
+        "Algorithm 1's path is no closer to the segment than the straight line",
+    ),
+    (11, 0): ("nine components hold most of an image in the mean", "nine components do not hold most of an image"),
+    (11, 1): ("and of the worst image", "nine components do not hold the worst image"),
+    (12, 0): (
+        "the likelihood's bound is lower on images that judges reject",
+        "the likelihood's bound is no lower on images that judges reject",
+    ),
+    (12, 1): (
+        "and still is when the entropy of the pixels is taken off",
+        "when the entropy of the pixels is taken off it is not",
+    ),
+}
+"""For each primary test, by claim and place: what is true if it counts for the claim, and what if against it."""
+
+
+def sentence(claim: Claim, effects: Sequence[Effect], method: str | None = None) -> str:
+    """What the primary tests of a claim came to, in one sentence; by model, where models differ.
+
+    Args:
+        claim: the claim.
+        effects: of all its tests.
+        method: only what is about this one of the paper's two methods, or about none.
+    """
+    parts = []
+    for place, test in enumerate(claim.tests):
+        if not test.primary or (method is not None and test.method not in (method, None)):
+            continue
+        own = [effect for effect in effects if effect.test is test]
+        by_outcome: dict[Outcome, list[str]] = {}
+        for effect in own:
+            by_outcome.setdefault(effect.outcome, []).append(TITLES.get(effect.model, effect.title))
+        yes, no = STATEMENTS[claim.number, place]
+        for outcome, models in by_outcome.items():
+            where = f" ({', '.join(models)})" if len(by_outcome) > 1 or len(models) < len(test.models) else ""
+            parts.append(_said(outcome, yes, no) + where)
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _said(outcome: Outcome, yes: str, no: str) -> str:
+    stem = yes.removeprefix("and ")
+    sayings: Mapping[Outcome, str] = {
+        Outcome.FOR: yes,
+        Outcome.AGAINST: no,
+        Outcome.DEPENDS: f"whether {stem} depends on what the paper does not tell",
+        Outcome.UNDECIDED: f"whether {stem} is not decided",
+        Outcome.NO_DATA: f"whether {stem} was not measured",
+    }
+    return sayings[outcome]
+
+
+def method_name(method: str | None) -> str:
+    """What one of the paper's two methods is called, or nothing."""
+    return "" if method is None else METHODS[method]
