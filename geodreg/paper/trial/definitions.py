@@ -23,6 +23,8 @@ __all__ = [
     "Printed",
     "Settings",
     "TrialError",
+    "loss_name",
+    "printed_name",
     "read_definitions",
     "trial_path",
 ]
@@ -235,6 +237,26 @@ class Definitions(_Strict):
             known = ", ".join(str(claim.number) for claim in self.claims)
             raise TrialError(f"There is no claim {number}; choose one of {known}.")
         return found
+
+
+def loss_name(mu: float) -> str:
+    """The method's name in the table: of minimisers of the loss with a weight.
+
+    Example:
+        >>> loss_name(0.1)
+        'loss_0_1'
+    """
+    return f"loss_{mu}".replace(".", "_")
+
+
+def printed_name(mu: float, budget: int, grey: int) -> str:
+    """The method's name in the table: of Algorithm 1 with a weight, after a budget of iterations, on a grey scale.
+
+    Example:
+        >>> printed_name(0.003, 300, 2)
+        'printed_0_003_b300_g2'
+    """
+    return f"printed_{mu}_b{budget}_g{grey}".replace(".", "_")
 
 
 def trial_path(file: str) -> Path:

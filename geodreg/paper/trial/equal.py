@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geodreg.paper.trial.definitions import Settings
-from geodreg.paper.trial.paths_table import loss_name, printed_name
+from geodreg.paper.trial.definitions import Settings, loss_name, printed_name
 
 if TYPE_CHECKING:
     import pandas as pd

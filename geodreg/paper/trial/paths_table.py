@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,33 +14,13 @@ from geodreg.models.zoo import load_judges
 from geodreg.paper.as_printed import AsPrinted, at_budgets
 from geodreg.paper.metrics import excess_length
 from geodreg.paper.printed_algorithm import largest_angle
-from geodreg.paper.trial.definitions import Settings
+from geodreg.paper.trial.definitions import Settings, loss_name, printed_name
 from geodreg.paper.trial.subject import DIGITS, RING, Subject
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["loss_name", "paths_table", "printed_name"]
-
-
-def loss_name(mu: float) -> str:
-    """The method's name in the table: of minimisers of the loss with a weight.
-
-    Example:
-        >>> loss_name(0.1)
-        'loss_0_1'
-    """
-    return f"loss_{mu}".replace(".", "_")
-
-
-def printed_name(mu: float, budget: int, grey: int) -> str:
-    """The method's name in the table: of Algorithm 1 with a weight, after a budget of iterations, on a grey scale.
-
-    Example:
-        >>> printed_name(0.003, 300, 2)
-        'printed_0_003_b300_g2'
-    """
-    return f"printed_{mu}_b{budget}_g{grey}".replace(".", "_")
+__all__ = ["all_paths", "paths_table", "tabulated"]
 
 
 def paths_table(subject: Subject) -> pd.DataFrame:
@@ -52,15 +32,26 @@ def paths_table(subject: Subject) -> pd.DataFrame:
     along the path and at the points); on digits, for each judge, ``accepted_`` (fraction of the arc length),
     ``rejected_`` (length) and ``worst_`` (largest doubt).
     """
+    start, end, apart = subject.endpoints()
+    return tabulated(subject, apart, all_paths(subject, start, end))
+
+
+def tabulated(subject: Subject, apart: Tensor, paths: Iterable[tuple[str, Paths]]) -> pd.DataFrame:
+    """The table of :func:`paths_table` of some methods.
+
+    Args:
+        subject: the model.
+        apart: whether a pair is of two classes, ``(P,)``.
+        paths: of each method, by name.
+    """
     import pandas as pd
 
-    start, end, apart = subject.endpoints()
     tables = []
-    for method, path in _methods(subject, start, end):
+    for method, path in paths:
         profile = path.resample(subject.settings.along)
         columns = {
             "apart": apart,
-            "mu": torch.full((len(start),), path.mu),
+            "mu": torch.full((len(apart),), path.mu),
             "length": path.length,
             "chord_length": path.chord_length,
             "excess": excess_length(profile),
@@ -95,7 +86,8 @@ def _judged(settings: Settings, images: Tensor, length: Tensor) -> dict[str, Ten
     return found
 
 
-def _methods(subject: Subject, start: Tensor, end: Tensor) -> Iterator[tuple[str, Paths]]:
+def all_paths(subject: Subject, start: Tensor, end: Tensor) -> Iterator[tuple[str, Paths]]:
+    """Paths ``(P,)`` between endpoints ``(P, d)``, method after method, by the names that they have in the table."""
     manifold, settings, n_points = subject.manifold, subject.settings, subject.settings.n_points
     for baseline in ("straight", "slerp"):
         yield baseline, interpolate(manifold, start, end, baseline, n_points=n_points)

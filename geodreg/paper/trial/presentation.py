@@ -109,7 +109,7 @@ def _hangs(effect: Effect) -> str:
 
 
 def rests_on(effects: Sequence[Effect], tables: Mapping[str, pd.DataFrame]) -> str:
-    """Models of the primary tests, with their number of trainings and the fraction of their samples that is accepted."""
+    """Models of the primary tests, with the number of their trainings and the fraction of samples that is accepted."""
     found = {}
     for effect in effects:
         if effect.test.primary and effect.parts:
