@@ -20,10 +20,10 @@ WEIGHT = 0.1  # the largest of the paper's range
 def price_list(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """A row for each model, curve and weight: the mean over seeds of the mean over pairs.
 
-    Columns: ``model``, ``curve`` (``loss``, ``printed_b300_g1`` and so on; ``slerp``), ``method``, ``mu``, ``apart`` (pairs
-    of two classes or of one), ``relative_length``, ``density`` (mean NLL below the straight line's, nats), ``rejected_``
-    and ``worst_`` of each judge (less the straight line's), ``gap``, ``angle``, ``at_rest`` (fraction), ``flattery`` (mean
-    NLL at the solver's points below that along the path, nats).
+    Columns: ``model``, ``curve`` (``loss``, ``printed_b300_g1`` and so on; ``slerp``), ``method``, ``mu``, ``apart``
+    (pairs of two classes or of one), ``relative_length``, ``density`` (mean NLL below the straight line's, nats),
+    ``rejected_`` and ``worst_`` of each judge (less the straight line's), ``gap``, ``angle``, ``at_rest`` (fraction),
+    ``flattery`` (mean NLL at the solver's points below that along the path, nats).
 
     Args:
         table: of paths.
@@ -77,9 +77,9 @@ def price_sentence(prices: pd.DataFrame, settings: Settings, model: str) -> str:
 
     rejected = "more" if low["rejected"] > 0 else "less" if high["rejected"] < 0 else "more or less"
     return (
-        f"On the {TITLES[model]}, Algorithm 1 at {WEIGHT:g} buys {between('density', '.1f')} nats of mean density over the "
-        f"straight line for {between('relative_length', '.1f')} times its length; {rejected} of its length is rejected "
-        f"than of the straight line's ({between('rejected', '+.1f')} grey values, mean of the three judges), neighbouring "
-        f"chords meet at up to {between('angle', '.0f')} degrees, and {between('at_rest', '.0%')} of the paths are at rest; "
-        "the ranges are over numbers of iterations and grey scales, which the paper does not tell."
+        f"On the {TITLES[model]}, Algorithm 1 at {WEIGHT:g} buys {between('density', '.1f')} nats of mean density "
+        f"over the straight line for {between('relative_length', '.1f')} times its length; {rejected} of its length is "
+        f"rejected than of the straight line's ({between('rejected', '+.1f')} grey values, mean of the three judges), "
+        f"neighbouring chords meet at up to {between('angle', '.0f')} degrees, and {between('at_rest', '.0%')} of the "
+        "paths are at rest; the ranges are over numbers of iterations and grey scales, which the paper does not tell."
     )
