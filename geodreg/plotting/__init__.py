@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         plot_points,
         plot_starts,
     )
+    from geodreg.plotting.price import plot_prices, plot_sheet
     from geodreg.plotting.reliability import plot_reliability
     from geodreg.plotting.scenes import plot_rows
     from geodreg.plotting.speed import plot_cost, plot_time_to_gap, plot_trajectories
@@ -50,10 +51,12 @@ __all__ = [
     "plot_nine",
     "plot_plane",
     "plot_points",
+    "plot_prices",
     "plot_references",
     "plot_reliability",
     "plot_rows",
     "plot_sensitivity",
+    "plot_sheet",
     "plot_spectra",
     "plot_starts",
     "plot_steps",
