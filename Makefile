@@ -5,7 +5,8 @@
 # make lab        open them in JupyterLab
 # make serve      serve the built site at http://127.0.0.1:8000
 # make bench      measure speed against other libraries, in an environment of its own, into data/benchmarks; DEVICE=cuda on a graphics card
-# make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=8 SEEDS=1 for one claim at that size; all of it takes about an hour and a half
+# make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=2 SEEDS=1 for one claim at that size; all of it takes about two hours
+# make train      train every model of the verdict anew, from the data sets; what is there already is not trained again
 # make sweep      rerun a page with many values: SWEEP=mu, see sweeps/; what is there already is not run again
 # make audit      look the packages of requirements.txt up among the known vulnerabilities
 # make lock       compile requirements.txt and requirements-bench.txt (needs uv)
@@ -49,7 +50,7 @@ finished = touch $(1); for file in $(2); do if [ "$$file" -nt $(1) ]; then touch
 # A thread a process; tests are dealt out one by one, the slow ones first, so that no process ends long before another.
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --maxschedchunk 1
 
-.PHONY: book test quick bench claims sweep audit notebooks lab serve lock clean
+.PHONY: book test quick bench claims train sweep audit notebooks lab serve lock clean
 
 book: $(READY)
 	$(SNAKEMAKE) site $(if $(SWEEPS),--config 'sweeps=$(patsubst %,sweeps/%.yaml,$(SWEEPS))')
@@ -89,7 +90,10 @@ claims: SIZE = $(foreach name,claim pairs seeds,$(if $($(shell echo $(name) | tr
 claims: $(READY)
 	$(SNAKEMAKE) --snakefile claims.smk --rerun-triggers input \
 	  $(if $(strip $(SIZE)),--config $(SIZE))
-	python -m geodreg.commands.claims_job collect $(addprefix --,$(SIZE))
+	python -m geodreg.commands.trial_job collect $(addprefix --,$(SIZE))
+
+train: $(READY)
+	$(SNAKEMAKE) --snakefile claims.smk --rerun-triggers input kept
 
 sweep: $(READY)
 	python -m geodreg sweep '$(SWEEP)' --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
