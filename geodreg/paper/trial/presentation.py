@@ -73,19 +73,25 @@ def decisive(effects: Sequence[Effect]) -> Effect | None:
     return max(against or own, key=lambda effect: effect.adjusted, default=None)
 
 
-def claims_markdown(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) -> str:
+def claims_markdown(
+    definitions: Definitions, tables: Mapping[str, pd.DataFrame], decided: Mapping[int, Sequence[Effect]]
+) -> str:
     """The claims as a MyST table, a row for each claim and method.
 
-    A row has the sentence, the verdict with its mark, what was found, the number on which that hangs with its plain
-    95 % interval, and what it rests on: trained models, and how many of their samples the first judge accepts.
+    A row has the sentence, the verdict with its mark and what was found, the number on which that hangs with its plain
+    95 % interval, and what it rests on: trained models, and how many of their samples the judges accept.
+
+    Args:
+        definitions: the claims.
+        tables: by name.
+        decided: effects of each claim, from :func:`~geodreg.paper.trial.effects.decide`.
     """
-    everything = decide(definitions, with_derived(definitions, tables))
     lines = [
-        "| | The paper says | Verdict | What was found | The number on which it hangs | Rests on |",
-        "| --: | :-- | :-- | :-- | :-- | :-- |",
+        "| | The paper says | Verdict | The number on which it hangs | Rests on |",
+        "| --: | :-- | :-- | :-- | :-- |",
     ]
     for claim in definitions.claims:
-        effects = everything[claim.number]
+        effects = decided[claim.number]
         for place, (method, verdict) in enumerate(verdicts(claim, effects).items()):
             own = [effect for effect in effects if method is None or effect.test.method in (method, None)]
             hangs = decisive(own)
@@ -93,8 +99,8 @@ def claims_markdown(definitions: Definitions, tables: Mapping[str, pd.DataFrame]
             cells = [
                 f"{{ref}}`{claim.number} <claim-{claim.name}>`" if first else "",
                 f"{claim.sentence} ({claim.source})" if first else "",
-                f"**{MARKS[verdict]} {verdict}**" + (f", {method_name(method)}" if method else ""),
-                sentence(claim, effects, method),
+                f"**{MARKS[verdict]} {verdict}**{f', {method_name(method)}' if method else ''}<br>"
+                + sentence(claim, effects, method),
                 "" if hangs is None else _hangs(hangs),
                 rests_on(own, tables),
             ]
