@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import geodreg
 from geodreg.book.parameters import Parameter, ParameterError, check_kinds, declarations, shortened
 from geodreg.book.values import ANYTHING, Value, ValueRefusedError
-from geodreg.paper.labels import NAMES
+from geodreg.paper.labels import UNSOLVED, names_of
 from geodreg.workspace.devices import find_device
 from geodreg.workspace.files import write_whole
 from geodreg.workspace.revision import revision
@@ -205,9 +205,9 @@ def verdicts(rows: Sequence[tuple[str, str, bool]]) -> Markdown:
 
 def show_statuses(table: pd.DataFrame) -> Markdown:
     """Why the solves of a summary stopped, as a table: method, reason, number of pairs."""
-    solved = table[table["method"] != "straight"]
+    solved = table[~table["method"].isin(UNSOLVED)]
     counts = solved.groupby(["method", "status"]).size().reset_index(name="pairs")
-    counts["method"] = counts["method"].map(NAMES)
+    counts["method"] = counts["method"].map(names_of(table["method"]))
     return show_table(counts.rename(columns={"method": "Method", "status": "Why it stopped", "pairs": "Pairs"}))
 
 

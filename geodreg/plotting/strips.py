@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from geodreg.interpolation.paths import Paths
-from geodreg.paper.labels import NAMES
+from geodreg.paper.labels import names_of
 from geodreg.plotting.style import HATCHES, METHOD_STYLE
 
 __all__ = ["plot_interpolations", "plot_nine", "plot_strips"]
@@ -75,6 +75,7 @@ def plot_strips(
     """
     n_pairs = max(map(len, images.values()))
     shown = [[method for method in images if pair < len(images[method])] for pair in range(n_pairs)]
+    names = names_of(images)
     heights = [len(methods) for methods in shown]
     n = max(strips.shape[1] for strips in images.values())
     figure, grid = plt.subplots(
@@ -89,7 +90,9 @@ def plot_strips(
             picture, cmap=plt.get_cmap(cmap).with_extremes(bad="white"), vmin=0.0, vmax=1.0, interpolation="none"
         )
         height = len(picture) / len(methods)
-        axes.set_yticks([(place + 0.5) * height for place in range(len(methods))], [NAMES[name] for name in methods])
+        axes.set_yticks(
+            [(place + 0.5) * height for place in range(len(methods))], [names[method] for method in methods]
+        )
         for place, (label, method) in enumerate(zip(axes.get_yticklabels(), methods, strict=True)):
             label.set_color(METHOD_STYLE[method]["color"])
             if notes is not None:
@@ -108,7 +111,7 @@ def _plot_panel(
     bars, strips, curves = panel.subplot_mosaic(
         [["bars", "strips"], ["bars", "nll"]], width_ratios=[1, 4.2], height_ratios=[1.55, 1]
     ).values()
-    rows = []
+    rows, names = [], names_of(paths)
     for place, (method, of_all_pairs) in enumerate(paths.items()):
         path, color = of_all_pairs[pair], METHOD_STYLE[method]["color"]
         length = path.length.item()
@@ -116,11 +119,11 @@ def _plot_panel(
         bars.text(place, length, f"{length:.1f}", ha="center", va="bottom", fontsize="xx-small" if compact else "small")
         rows.append(_strip(path.resample(n_images).x))
         position = torch.linspace(0, 1, 200)
-        curves.plot(position, path.resample(200).nll.cpu(), label=NAMES[method], **METHOD_STYLE[method])
+        curves.plot(position, path.resample(200).nll.cpu(), label=names[method], **METHOD_STYLE[method])
     if compact:
         bars.set_xticks([])
     else:
-        bars.set_xticks(range(len(paths)), [NAMES[method] for method in paths], rotation=60, ha="right")
+        bars.set_xticks(range(len(paths)), [names[method] for method in paths], rotation=60, ha="right")
     bars.set_ylabel("length in data space")
     bars.margins(y=0.1)
     picture = np.concatenate(rows)
@@ -129,7 +132,7 @@ def _plot_panel(
         picture, cmap=plt.get_cmap(cmap).with_extremes(bad="white"), vmin=low, vmax=1.0, interpolation="nearest"
     )
     height = len(picture) / len(paths)
-    strips.set_yticks([(place + 0.5) * height for place in range(len(paths))], [NAMES[method] for method in paths])
+    strips.set_yticks([(place + 0.5) * height for place in range(len(paths))], [names[method] for method in paths])
     for label, method in zip(strips.get_yticklabels(), paths, strict=True):
         label.set_color(METHOD_STYLE[method]["color"])
     strips.set_xticks([])
