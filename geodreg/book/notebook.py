@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
     from matplotlib.figure import Figure
 
+    from geodreg.paper.as_printed import AsPrinted
+
 __all__ = [
     "ParameterError",
     "begin",
@@ -218,6 +220,7 @@ def describe_variant(
     solver: str,
     start: str = "straight",
     precision: str = "single",
+    algorithm1: AsPrinted | None = None,
 ) -> Markdown:
     """Which of the possible objectives and solvers a page uses, as a paragraph, and as a record for the site.
 
@@ -228,6 +231,7 @@ def describe_variant(
         solver: name of it.
         start: name of the start.
         precision: single or double.
+        algorithm1: what the paper's algorithm ran with, if it stands beside.
     """
     from IPython.display import Markdown
     from myst_nb import glue
@@ -236,7 +240,9 @@ def describe_variant(
     weight = ", ".join(f"{value:g} ({model})" if model else f"{value:g}" for model, value in weights.items())
     loss = LOSSES.get(solver, "loss as printed")
     row = {"Minimised": loss, "Weight": weight, "Noise": f"{noise:g}", "Points": n_points, "Start": start}
-    glue(VARIANT, json.dumps({**row, "Solver": f"{solver}, {precision} precision"}), display=False)
+    beside, said = _beside(algorithm1)
+    row = {**row, "Solver": f"{solver}, {precision} precision", "Beside it": beside}
+    glue(VARIANT, json.dumps(row), display=False)
     density = (
         "the paper's density (noise 0)"
         if noise == 0
@@ -247,5 +253,18 @@ def describe_variant(
         f"The objective is the {loss}: the chord energy plus the density term with weight {weight}, with {density}, on "
         f"the interval of unit speed, from the {start} start, solved by `{solver}` in {precision} precision with "
         f"{n_points} points. The paper's weights, 0.003 to 0.1, are weights in its Algorithm 1, and the same number in "
-        "the loss does something else ({ref}`algorithm1`); {ref}`variants` has all figures together."
+        f"the loss does something else ({{ref}}`algorithm1`); {{ref}}`variants` has all figures together.{said}"
+    )
+
+
+def _beside(setting: AsPrinted | None) -> tuple[str, str]:
+    """What the paper's algorithm ran with, as a cell of a table and as a sentence; two empty ones where it did not."""
+    if setting is None:
+        return "", ""
+    step = f"a step of {setting.step_share:g} of the start line's limit of stability"
+    grey = "" if setting.grey_range == 1.0 else f", for a grey scale of width {setting.grey_range:g}"
+    cell = f"Algorithm 1 at {setting.mu:g}, {setting.budget} iterations"
+    return cell, (
+        f" Beside it stands Algorithm 1 as printed, with weight {setting.mu:g} in its own sense{grey}, from the "
+        f"straight line, after at most {setting.budget} iterations with {step}."
     )
