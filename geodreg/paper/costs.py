@@ -50,4 +50,5 @@ def cost_table(table: pd.DataFrame) -> pd.DataFrame:
     """
     columns = {name: LABELS[name] for name in COLUMNS if name in table}
     columns["nll_mean"] = f"{LABELS['nll_mean']} along the path"
-    return medians(table, columns).rename(columns={"converged": LABELS["at_rest"]})
+    rounded = table.assign(angle=table["angle"].round(1))  # a tenth of a degree is nothing
+    return medians(rounded, columns).rename(columns={"converged": LABELS["at_rest"]})

@@ -104,10 +104,11 @@ def plot_plane(
     plot_grid(axes[0, 1], manifold, extent)
     plot_density(axes[1, 0], manifold, extent)
     plot_curves(axes[1, 0], paths, pair, in_latent=True)
-    axes[1, 0].set_title("(c) density over the latent plane")
+    axes[1, 0].set(title="(c) density over the latent plane", xlim=(-extent, extent), ylim=(-extent, extent))
     plot_points(axes[1, 1], data, "(d) interpolations", BACKGROUND)
     plot_curves(axes[1, 1], paths, pair)
-    axes[1, 1].legend(loc="upper right", fontsize="x-small")
+    handles, labels = axes[1, 1].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], frameon=False, ncols=len(paths), loc="outside lower center")
     for axis in axes.flat[[0, 1, 3]]:
         axis.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
     return figure
