@@ -69,6 +69,7 @@ FACES = "--steps 2 --set channels=[4,4,4,4]"
 SHORT = {
     "circle-gan": "--steps 2",
     "mnist-judge": "--steps 2 --set width=2",
+    "mnist-judge-sharp": "--steps 2 --set width=2",
     "mnist-vae": "--epochs 1 --set batch_size=5000 --set hidden=[8]",
     "mnist-gan": "--steps 2 --set hidden=[8]",
     "yale-dcgan": FACES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,9 @@ N_BINS = 10
 QUERIES_AT_ONCE = 512  # images whose distances to all real ones are held at once
 
 
-def acceptance_table(judge: Judge, digits: Digits, seed: int) -> pd.DataFrame:
+def acceptance_table(
+    judge: Judge, digits: Digits, seed: int, seen: Collection[str] = frozenset(SEEN_FAKES)
+) -> pd.DataFrame:
     """Share of images that the judge accepts, for digits as they are and for each kind of fake made of them.
 
     Columns: ``kind``, ``group`` (``real``, ``seen in training``, ``unseen``), ``images``, ``accepted``; and
@@ -40,13 +43,15 @@ def acceptance_table(judge: Judge, digits: Digits, seed: int) -> pd.DataFrame:
         judge: the judge.
         digits: images that it was not trained on.
         seed: of the fakes.
+        seen: the kinds that its reject class was trained on.
     """
     import pandas as pd
 
     chance = torch.Generator().manual_seed(seed)
     rows = [("digits", "real", digits.images)]
-    for group, fakes in (("seen in training", SEEN_FAKES), ("unseen", UNSEEN_FAKES)):
-        rows += [(name, group, fake(digits.images, digits.labels, chance)) for name, fake in fakes.items()]
+    for name, fake in {**SEEN_FAKES, **UNSEEN_FAKES}.items():
+        group = "seen in training" if name in seen else "unseen"
+        rows.append((name, group, fake(digits.images, digits.labels, chance)))
     table = pd.DataFrame(
         [(name, group, len(images), judge.accepts(images).double().mean().item()) for name, group, images in rows],
         columns=["kind", "group", "images", "accepted"],
@@ -55,7 +60,9 @@ def acceptance_table(judge: Judge, digits: Digits, seed: int) -> pd.DataFrame:
     return table
 
 
-def reliability_table(judge: Judge, digits: Digits, seed: int) -> pd.DataFrame:
+def reliability_table(
+    judge: Judge, digits: Digits, seed: int, seen: Collection[str] = frozenset(SEEN_FAKES)
+) -> pd.DataFrame:
     """How often the judge is right where it says how sure it is, over digits and as many seen fakes.
 
     Columns: ``confidence`` (mean probability of the class it names, the reject class among them), ``correct`` (share),
@@ -65,15 +72,16 @@ def reliability_table(judge: Judge, digits: Digits, seed: int) -> pd.DataFrame:
         judge: the judge.
         digits: images that it was not trained on.
         seed: of the fakes.
+        seen: the kinds that its reject class was trained on.
     """
     import pandas as pd
 
-    chance = torch.Generator().manual_seed(seed)
-    share = len(digits.images) // len(SEEN_FAKES)
+    chance, kinds = torch.Generator().manual_seed(seed), [fake for name, fake in SEEN_FAKES.items() if name in seen]
+    share = len(digits.images) // len(kinds)
     fakes = torch.cat(
         [
             fake(digits.images[i * share : (i + 1) * share], digits.labels[i * share : (i + 1) * share], chance)
-            for i, fake in enumerate(SEEN_FAKES.values())
+            for i, fake in enumerate(kinds)
         ]
     )
     target = torch.cat([digits.labels, torch.full((len(fakes),), REJECT)])

@@ -7,6 +7,7 @@ __all__ = ["MODELS"]
 MODELS = (
     "circle-gan",
     "mnist-judge",
+    "mnist-judge-sharp",
     "mnist-vae",
     "mnist-gan",
     "yale-dcgan",

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from geodreg.datasets.fakes import SEEN_FAKES, UNSEEN_FAKES, seen_fakes
 from geodreg.datasets.lambert import face
 from geodreg.datasets.mnist import CHECKSUMS, Digits, read_mnist
 from geodreg.datasets.yale import Faces, read_yale, yale_checksums, yale_lights
@@ -150,18 +151,22 @@ def _mnist_judge(order: Order) -> Path:
     settings = order.settings
     digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
     judge, run = train_judge(settings, digits.images, digits.labels, order.checkpoint)
-    acceptance = acceptance_table(judge, test, settings.seed)
-    reliability = reliability_table(judge, test, settings.seed)
+    seen = seen_fakes(blurred=settings.blurred)
+    acceptance = acceptance_table(judge, test, settings.seed, seen)
+    reliability = reliability_table(judge, test, settings.seed, seen)
+    unseen = acceptance.loc[acceptance["group"] == "unseen"].set_index("kind")["accepted"]
     return order.deliver(
         judge,
         run,
-        what="Judge of realism: a classifier of digits with a reject class",
+        what="Judge of realism: a classifier of digits with a reject class"
+        + ("" if settings.blurred else ", to which no blurred digit was shown as a fake"),
         architecture={"kind": "Judge", "sizes": {"width": settings.width}},
         data=_mnist_sums(),
         measures={
             "test accuracy": float(acceptance["accuracy"].iloc[0]),
             "real test digits accepted": float(acceptance["accepted"].iloc[0]),
-            "unseen fakes accepted, worst kind": float(acceptance["accepted"][acceptance["group"] == "unseen"].max()),
+            "unseen fakes accepted, worst kind": unseen[list(UNSEEN_FAKES)].max().item(),
+            **{f"{kind} digits accepted": unseen[kind].item() for kind in SEEN_FAKES if kind not in seen},
             "expected calibration error": expected_calibration_error(reliability),
         },
         derived={
@@ -270,6 +275,7 @@ Recipe = Callable[[Order], Path]
 RECIPES: dict[str, Recipe] = {
     "circle-gan": _circle_gan,
     "mnist-judge": _mnist_judge,
+    "mnist-judge-sharp": _mnist_judge,
     "mnist-vae": _mnist_vae,
     "mnist-gan": _mnist_gan,
     "yale-dcgan": _yale_dcgan,

@@ -75,6 +75,7 @@ class JudgeSettings:
         steps: number of updates.
         batch_size: real digits in each update.
         fakes_per_kind: fakes of each seen kind in each update.
+        blurred: whether digits under a wide blur are one of these kinds.
         learning_rate: the highest of the one-cycle schedule.
         weight_decay: of AdamW.
         held_out: training digits kept back for calibration.
@@ -86,6 +87,7 @@ class JudgeSettings:
     steps: int = 4500
     batch_size: int = 128
     fakes_per_kind: int = 12
+    blurred: bool = True
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     held_out: int = 5000
@@ -189,6 +191,7 @@ class LambertGANSettings(FaceGANSettings):
 SETTINGS: dict[str, Any] = {
     "circle-gan": CircleGANSettings(),
     "mnist-judge": JudgeSettings(),
+    "mnist-judge-sharp": JudgeSettings(seed=1, blurred=False),
     "mnist-vae": VAESettings(),
     "mnist-gan": DigitGANSettings(),
     "yale-dcgan": YaleGANSettings(),
