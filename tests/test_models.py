@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from geodreg import LatentManifold
 from geodreg.commands.cli import app
 from geodreg.datasets import read_mnist, read_yale
-from geodreg.models import VAE, ModelError, load_judge, load_model, model_folder, read_card
+from geodreg.models import JUDGES, VAE, ModelError, load_judge, load_model, model_folder, read_card
 from geodreg.models.store import write_model
 from geodreg.paper.endpoints import choose_endpoints, codes_of
 from geodreg.paper.folds import folded_share
@@ -21,7 +21,7 @@ from geodreg.training import recipes
 from geodreg.training.vae import negative_elbo
 from tests.needs import needs_mnist, needs_yale
 
-GENERATORS = [name for name in recipes.RECIPES if name != "mnist-judge"]
+GENERATORS = [name for name in recipes.RECIPES if name not in JUDGES]
 
 
 @pytest.mark.parametrize("name", GENERATORS)

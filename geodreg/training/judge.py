@@ -14,6 +14,7 @@ from geodreg.datasets.fakes import Fake, seen_fakes
 from geodreg.models.judge import REJECT, Judge
 from geodreg.training.augmentation import move
 from geodreg.training.loop import Run, Stateful
+from geodreg.training.schedule import one_cycle
 from geodreg.training.settings import JudgeSettings
 
 __all__ = ["train_judge"]
@@ -40,7 +41,7 @@ def train_judge(
         x.split([len(images) - settings.held_out, settings.held_out]) for x in (images, labels)
     )
     optimiser = torch.optim.AdamW(judge.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.1)
+    schedule = one_cycle(optimiser, settings.learning_rate, settings.steps)
     chance, kinds = torch.Generator().manual_seed(settings.seed), seen_fakes(blurred=settings.blurred)
     parts: dict[str, Stateful] = {"judge": judge, "optimiser": optimiser, "schedule": schedule}
     run = Run("judge, steps", asdict(settings), parts, chance, checkpoint)

@@ -8,6 +8,7 @@ MODELS = (
     "circle-gan",
     "mnist-judge",
     "mnist-judge-sharp",
+    "mnist-neighbours",
     "mnist-vae",
     "mnist-gan",
     "yale-dcgan",

@@ -19,18 +19,26 @@ from geodreg.models.mlp import VAE, DigitGenerator
 from geodreg.models.zoo import load_judge
 from geodreg.paper.folds import folded_share
 from geodreg.paper.metrics import condition_numbers, high_frequency_ratios
-from geodreg.paper.realism import FeatureStatistics, acceptance_table, expected_calibration_error, reliability_table
+from geodreg.paper.realism import (
+    FeatureStatistics,
+    acceptance_table,
+    expected_calibration_error,
+    reliability_table,
+    separation,
+)
 from geodreg.training.cards import Order, table_bytes
 from geodreg.training.circle_gan import train_circle_gan
 from geodreg.training.digit_gan import train_digit_gan
 from geodreg.training.face_gan import train_face_gan
 from geodreg.training.judge import train_judge
+from geodreg.training.neighbours import train_neighbours
 from geodreg.training.pictures import sample_grid
 from geodreg.training.settings import changed_settings
 from geodreg.training.vae import negative_elbo, train_vae
 
 __all__ = ["RECIPES", "encode", "ordered", "train"]
 
+SEPARATION = "held-out training digits told from the classifiers' fakes, mean AUC"
 N_CODES = 1000  # test digits whose codes are kept with the VAE
 N_SAMPLES, N_SHOWN = 10_000, 64  # prior samples for the measures, and in the grid
 
@@ -177,6 +185,30 @@ def _mnist_judge(order: Order) -> Path:
     )
 
 
+def _mnist_neighbours(order: Order) -> Path:
+    settings = order.settings
+    digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
+    judge, run = train_neighbours(settings, digits.images, order.checkpoint)
+    held_out = Digits(digits.images[-settings.held_out :], digits.labels[-settings.held_out :])
+    acceptance = acceptance_table(judge, test, settings.seed, seen=())
+    accepted = acceptance.set_index("kind")["accepted"]
+    sizes = {"width": settings.width, "size": settings.size, "neighbours": settings.neighbours}
+    return order.deliver(
+        judge,
+        run,
+        what="Judge of realism: distance to the nearest real digits, in features trained without labels and fakes",
+        architecture={"kind": "NeighbourJudge", "sizes": {**sizes, "n_reference": settings.reference}},
+        data=_mnist_sums(),
+        measures={
+            SEPARATION: separation(judge, held_out, settings.seed).mean(),
+            "real test digits accepted": accepted["digits"].item(),
+            "unseen fakes accepted, worst kind": accepted[list(UNSEEN_FAKES)].max().item(),
+            "seen fakes of the classifiers accepted, worst kind": accepted[list(SEEN_FAKES)].max().item(),
+        },
+        derived={"acceptance.csv": table_bytes(acceptance)},
+    )
+
+
 def _yale_dcgan(order: Order) -> Path:
     subject = order.settings.subject
     faces = read_yale(subject, order.root)
@@ -276,6 +308,7 @@ RECIPES: dict[str, Recipe] = {
     "circle-gan": _circle_gan,
     "mnist-judge": _mnist_judge,
     "mnist-judge-sharp": _mnist_judge,
+    "mnist-neighbours": _mnist_neighbours,
     "mnist-vae": _mnist_vae,
     "mnist-gan": _mnist_gan,
     "yale-dcgan": _yale_dcgan,
