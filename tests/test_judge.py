@@ -300,13 +300,13 @@ def test_separation_is_the_share_of_pairs_in_their_order() -> None:
 
     def inked(gain: float) -> Fake:
         def made(images: torch.Tensor, labels: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
-            return gain * images.flip(0)
+            return gain * images
 
         return made
 
     kinds = {"same": inked(1.0), "inked": inked(4.0), "some": inked(1.3)}
     found = separation(Ink(), Digits(images, labels), 0, kinds)
-    ink, more = images.mean((-1, -2)), 1.3 * images.mean((-1, -2))
+    ink, more = (Ink().doubt(gain * images) for gain in (1.0, 1.3))
     share = ((more[:, None] > ink).double() + 0.5 * (more[:, None] == ink).double()).mean().item()
     assert found.to_dict() == {"same": 0.5, "inked": 1.0, "some": pytest.approx(share)}
     assert separation(Faint(), Digits(images, labels), 0, kinds)["inked"] == 0.0
