@@ -56,7 +56,7 @@ CHEAP: Mapping[str, Mapping[str, str]] = {
     "claims": {"n_live": "1"},
     "limits": {"noises": "[0.1]"},
     "speed": {"gap": "0.5"},
-    "judge": {},
+    "judge": {"n_samples": "100"},
     "faces": {"tolerance": "0.1"},
     **{
         page: {"n_pairs": "1", "n_points": "3"}
@@ -69,6 +69,8 @@ FACES = "--steps 2 --set channels=[4,4,4,4]"
 SHORT = {
     "circle-gan": "--steps 2",
     "mnist-judge": "--steps 2 --set width=2",
+    "mnist-judge-sharp": "--steps 2 --set width=2",
+    "mnist-neighbours": "--steps 2 --set width=2 --set reference=100",
     "mnist-vae": "--epochs 1 --set batch_size=5000 --set hidden=[8]",
     "mnist-gan": "--steps 2 --set hidden=[8]",
     "yale-dcgan": FACES,

@@ -305,7 +305,9 @@ def test_bound_of_a_vae_that_knows_nothing_is_the_cross_entropy() -> None:
     assert torch.allclose(bound_of_nll(vae, images, 7, seed=0), exact, rtol=1e-5)
     entropy = pixel_entropy(grey)  # a row is an image of one line
     assert entropy.shape == ()
-    assert torch.allclose(pixel_entropy(grey.unflatten(-1, (28, 28)))[0], pixel_entropy(grey[0].unflatten(-1, (28, 28))))
+    assert torch.allclose(
+        pixel_entropy(grey.unflatten(-1, (28, 28)))[0], pixel_entropy(grey[0].unflatten(-1, (28, 28)))
+    )
 
 
 def test_more_samples_tighten_the_bound() -> None:
