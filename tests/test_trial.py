@@ -1,4 +1,4 @@
-"""The trial of the claims: definitions, effects, Holm's step-down, sentences made of outcomes, comparisons at equal length."""
+"""The trial of the claims: definitions, effects, Holm's step-down, sentences of outcomes, equal lengths."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GAN = "mnist-gan"
 
 def paths_table(shift: float, n_seeds: int = 5, n_pairs: int = 6, spread: float = 0.01) -> pd.DataFrame:
     """Three methods whose values differ by ``shift`` and a little that depends on seed and pair."""
-    chance = np.random.default_rng(0)
+    chance = np.random.default_rng(2)
     rows = [
         (GAN, str(seed), pair, method, base + (shift * share) + chance.normal(0, spread))
         for seed in range(n_seeds)
@@ -54,7 +54,7 @@ def difference(**changes: object) -> ClaimTest:
 
 
 def measured(better: float) -> dict[str, pd.DataFrame]:
-    """Tables of all models in which both methods are better than the straight line by so much, in all that is compared."""
+    """Tables of all models in which both methods are better than the straight line by so much, whatever is compared."""
     chance, rows = np.random.default_rng(1), []
     for model, size in DEFINITIONS.sizes.items():
         if model == "yale-faces":
@@ -223,7 +223,7 @@ def test_holm_is_between_nothing_and_bonferroni() -> None:
     p = list(chance.uniform(0.0, 0.05, 7))
     adjusted = holm(p)
     assert all(one <= two <= min(1.0, len(p) * one) + 1e-15 for one, two in zip(p, adjusted, strict=True))
-    assert np.argsort(adjusted, kind="stable").tolist() == np.argsort(p, kind="stable").tolist()
+    assert np.all(np.diff(np.array(adjusted)[np.argsort(p)]) >= 0.0)
     assert min(adjusted) == pytest.approx(7 * min(p))
 
 
@@ -288,9 +288,9 @@ def test_prices_are_against_the_straight_line_of_the_same_pair() -> None:
     assert loss["density"].to_numpy() == pytest.approx([1.0, 1.0], abs=0.01)
     assert loss["rejected_judge"].to_numpy() == pytest.approx([-1.0, -1.0], abs=0.01)
     assert sorted(loss["apart"]) == [False, True]
-    assert "less of its length is rejected" in price_sentence(prices, SETTINGS, GAN)
+    assert "Of its own length less is rejected" in price_sentence(prices, SETTINGS, GAN)
     worse = price_list(measured(-1.0)["paths"], SETTINGS)
-    assert "more of its length is rejected" in price_sentence(worse, SETTINGS, GAN)
+    assert "Of its own length more is rejected" in price_sentence(worse, SETTINGS, GAN)
 
 
 def test_bound_of_a_vae_that_knows_nothing_is_the_cross_entropy() -> None:
