@@ -175,7 +175,7 @@ def test_a_rerun_that_fails_keeps_the_earlier_one(tmp_path: Path, sweep_in: Comm
 
 @pytest.mark.slow
 def test_a_summary_becomes_a_chapter_of_the_book(tmp_path: Path, sweep_in: Command) -> None:
-    project = make_project(tmp_path, SWEEP.replace("[1.0, 2.0, 3.0]", "[2.0]"), BARE)
+    project = make_project(tmp_path, SWEEP.replace("[1.0, 2.0, 3.0]", "[2.0]"))
     for name in ("_config.yml", "vendor"):
         (project / name).unlink(missing_ok=True)
         (project / name).symlink_to(ROOT / name)
