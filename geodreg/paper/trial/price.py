@@ -81,8 +81,9 @@ def price_sentence(prices: pd.DataFrame, settings: Settings, model: str) -> str:
     rejected = "more" if low["rejected"] > 0 else "less" if high["rejected"] < 0 else "about as much"
     return (
         f"On the {TITLES[model]}, Algorithm 1 at {WEIGHT:g} buys {between('density', '.1f')} nats of mean density "
-        f"over the straight line for {between('relative_length', '.1f')} times its length. Of its own length {rejected} "
-        f"is rejected ({between('rejected', '+.1f')} grey values against the straight line's, mean of the three judges), "
-        f"neighbouring chords meet at up to {between('angle', '.0f')} degrees, and {between('at_rest', '.0%')} of the "
-        "paths are at rest. The ranges are over numbers of iterations and grey scales, which the paper does not tell."
+        f"over the straight line for {between('relative_length', '.1f')} times its length. Of its own length "
+        f"{rejected} is rejected ({between('rejected', '+.1f')} grey values against the straight line's, mean of the "
+        f"three judges), neighbouring chords meet at up to {between('angle', '.0f')} degrees, and "
+        f"{between('at_rest', '.0%')} of the paths are at rest. The ranges are over numbers of iterations and grey "
+        "scales, which the paper does not tell."
     )
