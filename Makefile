@@ -1,5 +1,5 @@
 # make book       set up .venv if needed, execute the notebooks that need it, build the site; SWEEPS="mu seed" adds sweeps that were run
-# make test       lint, types, doctests and tests, in the same environment
+# make test       lint, then types, direction of imports, doctests and tests, in the same environment
 # make quick      the tests that are not marked slow, for a first answer within a minute and a half
 # make notebooks  write notebooks/*.ipynb beside the text sources, for plain papermill
 # make lab        open them in JupyterLab
@@ -24,6 +24,7 @@ endif
 
 PYTHON ?= python3
 CORES  ?= $(shell env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || sysctl -n hw.ncpu)
+MEMORY_MB ?= $(shell awk '/^MemTotal/ {print int($$2 / 1024)}' /proc/meminfo 2>/dev/null || expr $$(sysctl -n hw.memsize) / 1048576)
 VENV   := .venv
 READY  := $(VENV)/.ready
 BENCH  := .venv-bench
@@ -47,8 +48,12 @@ SNAKEMAKE = python -m geodreg.workspace.locks _build "a build" python -m snakema
 # A mark that is newer than what it depends on, even if that is dated in the future, as after a clock was set back.
 finished = touch $(1); for file in $(2); do if [ "$$file" -nt $(1) ]; then touch -r "$$file" $(1); fi; done
 
-# A thread a process; tests are dealt out one by one, the slow ones first, so that no process ends long before another.
-PYTEST = OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --maxschedchunk 1
+# A thread a process; tests are dealt out one by one, the slow ones first, so that no process ends long before another. Slow tests
+# wait for what they start: half as many processes again as cores have the cores at work. A process takes up to 2.2 GB with what it
+# starts, so there are no more of them than the memory holds at 2,500 MB each.
+PYTEST = OMP_NUM_THREADS=1 python -m pytest --maxschedchunk 1 -n $(call fitting,$(1))
+fitting = $(shell most=$$(($(MEMORY_MB) / 2500)); wanted=$$(($(1))); if [ $$wanted -gt $$most ]; then wanted=$$most; fi; \
+  if [ $$wanted -lt 1 ]; then wanted=1; fi; echo $$wanted)
 
 .PHONY: book test quick bench claims train sweep audit notebooks lab serve lock clean
 
@@ -59,12 +64,10 @@ book: $(READY)
 test: $(READY)
 	python -m ruff check .
 	python -m ruff format --check .
-	python -m mypy
-	python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
-	$(PYTEST)
+	$(call PYTEST,($(CORES) * 3 + 1) / 2)
 
 quick: $(READY)
-	$(PYTEST) -m "not slow"
+	$(call PYTEST,$(CORES)) -m "not slow"
 
 # The same threads for everybody. SciPy's own BLAS gets one, or its threads and PyTorch's fight and SciPy loses most.
 # BENCH_SIZE=small only shows that all of it runs; BENCH_OUT names another folder for the tables. Those of one run are of one commit:

@@ -13,6 +13,8 @@ import pytest
 Command = Callable[..., tuple[int, str]]
 Once = Callable[[str, Callable[[Path], str]], str]
 
+ROOT = Path(__file__).parent.parent
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests first: a worker that met one last would keep the others waiting."""
@@ -44,6 +46,22 @@ def forked_kernels() -> Iterator[None]:
 
     with forked_kernels():
         yield
+
+
+@pytest.fixture
+def held_out(once: Once, forked_kernels: None) -> Path:
+    """Where a page on another person's face was run, which has trained the model of that person; made once."""
+    from geodreg.book.execution import run_page  # the library's own tests run where there is no Jupyter
+    from tests.needs import DATA
+
+    def made(folder: Path) -> str:
+        parameters = {"subject": "yaleB20", "retrain": True, "steps": 5, "n_pairs": 2, "n_points": 9}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GEODREG_DATA", str(DATA))
+            run_page(ROOT / "notebooks" / "fig4-yale.md", folder / "out.ipynb", parameters)
+        return str(folder)
+
+    return Path(once("held-out", made))
 
 
 @pytest.fixture

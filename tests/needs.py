@@ -6,13 +6,14 @@ import torch
 from geodreg.datasets import find_data_root
 from geodreg.models.face_dcgan import WEIGHTS, face_dcgan_folder
 
-__all__ = ["needs_cuda", "needs_faces", "needs_mnist", "needs_yale"]
+__all__ = ["DATA", "needs_cuda", "needs_faces", "needs_mnist", "needs_yale"]
 
-_root = find_data_root()
+DATA = find_data_root()
+"""The data root of the machine, as it is before a test takes it away."""
 
 
 def _needs(folder: str, data: str) -> pytest.MarkDecorator:
-    missing = _root is None or not (_root / folder).is_dir()
+    missing = DATA is None or not (DATA / folder).is_dir()
     return pytest.mark.skipif(missing, reason=f"needs {data}: set GEODREG_DATA")
 
 

@@ -332,6 +332,7 @@ def test_a_parameter_has_the_declared_type_or_is_refused_by_its_name(page: str, 
         ["--points", "2"], ["--points", "100000000"],
         ["--images", "1"], ["--images", "100000000"], ["--pair", "0"], ["--pair", "100000000"], ["--device", "toaster"],
         ["--out", "strip.bmp"], ["--from", "nothing.png"], ["--model", "circle-gan"], ["--model", "mnist-judge"],
+        ["--model", "mnist-neighbours"],
     ],
     ids=" ".join,
 )  # fmt: skip

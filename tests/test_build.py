@@ -17,9 +17,9 @@ DATA = ["data/models", "data/benchmarks", "data/claims", "data/faces"]
 PARTS = ["Snakefile", "_config.yml", "book", "notebooks", "geodreg", *DATA, "vendor"]
 GENERATED = shutil.ignore_patterns("figures", "_generated", "*.ipynb", "__pycache__")
 
-DIGITS = {"fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig4-lambert", "weight", "speed", "claims"}
+DIGITS = {"fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig4-lambert", "judge", "weight", "speed", "claims"}
 FACES = {"fig3", "fig3-yale", "fig4-yale", "fig4-lambert", "weight"}
-BEHIND = {"judge", "algorithm1", "limits"}
+BEHIND = {"algorithm1", "limits"}
 ALL = DIGITS | FACES | {"fig1-mismatch", "fig2-circle", "speed", "extending", "faces", "site"} | BEHIND
 
 
@@ -30,6 +30,7 @@ CHANGES: list[tuple[list[str], set[str]]] = [
     (["notebooks/fig2-circle.md"], {"fig2-circle", "site"}),
     (["data/models/mnist-vae/card.json"], DIGITS - {"fig3-mnist-gan"} | {"site"}),
     (["data/models/mnist-judge/weights.safetensors"], DIGITS - {"speed"} | BEHIND | {"site"}),
+    (["data/models/mnist-neighbours/weights.safetensors"], {"judge", "site"}),
     (["data/models/yale-dcgan/codes.csv"], FACES | {"site"}),
     (["data/models/lambert-dcgan/card.json"], {"fig4-lambert", "site"}),
     (["data/models/circle-gan/weights.safetensors"], {"fig1-mismatch", "claims", "limits", "extending", "site"}),

@@ -52,7 +52,7 @@ def shown(notebook: Path) -> list[Any]:
 
 @pytest.mark.slow
 def test_a_build_that_is_killed_in_a_notebook_is_finished_by_the_next_one(tmp_path: Path) -> None:
-    undisturbed, disturbed = (make_project(tmp_path / name) for name in ("one", "other"))
+    undisturbed, disturbed = (make_project(tmp_path / name, page=BARE) for name in ("one", "other"))
     code, output = call(undisturbed, *BUILD, SMALL)
     assert code == 0, output
     held = hold(disturbed / NOTEBOOK.parent)

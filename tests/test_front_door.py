@@ -31,6 +31,8 @@ REFUSALS = [  # each needs no model
     ["train", "mnist-judge", "--data-root", "."], ["train", "yale-dcgan", "--data-root", "."],
     ["train", "yale-dcgan", "--subject", "nobody"], [*PICTURE, "nothing", "--pair", "1"], [*PICTURE, "mnist-gan"],
     [*PICTURE, "circle-gan", "--pair", "1"], [*PICTURE, "mnist-judge", "--pair", "1"],
+    [*PICTURE, "mnist-neighbours", "--pair", "1"], ["train", "mnist-neighbours", "--data-root", "."],
+    ["train", "mnist-neighbours", "--set", "neighbours=0"], ["train", "mnist-judge-sharp", "--set", "blurred=perhaps"],
     [*PICTURE, "mnist-gan", "--pair", "0"], [*PICTURE, "mnist-gan", "--pair", "1", "--device", "tpu"],
     [*PICTURE, "mnist-gan", "--pair", "1", "--out", "strip.bmp"],
     [*PICTURE, "mnist-gan", "--from", "sweeps/odd.yaml", "--to", "sweeps/odd.yaml"],

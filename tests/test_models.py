@@ -12,16 +12,19 @@ from typer.testing import CliRunner
 from geodreg import LatentManifold
 from geodreg.commands.cli import app
 from geodreg.datasets import read_mnist, read_yale
-from geodreg.models import VAE, ModelError, load_judge, load_model, model_folder, read_card
+from geodreg.models import JUDGES, VAE, ModelError, load_judge, load_model, model_folder, read_card
 from geodreg.models.store import write_model
 from geodreg.paper.endpoints import choose_endpoints, codes_of
 from geodreg.paper.folds import folded_share
 from geodreg.paper.metrics import condition_numbers, high_frequency_ratios
 from geodreg.training import recipes
+from geodreg.training.names import MODELS
+from geodreg.training.settings import SETTINGS
 from geodreg.training.vae import negative_elbo
 from tests.needs import needs_mnist, needs_yale
+from tests.projects import ROOT
 
-GENERATORS = [name for name in recipes.RECIPES if name != "mnist-judge"]
+GENERATORS = [name for name in recipes.RECIPES if name not in JUDGES]
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -106,6 +109,16 @@ def test_vae_on_the_real_test_digits_is_as_its_card_says() -> None:
     elbo = negative_elbo(model.module, test.images, model.card["seed"])
     assert elbo == pytest.approx(model.card["measures"]["test negative ELBO, grey values, nats"], abs=0.01)
     assert elbo < 104
+
+
+def test_every_list_of_the_models_has_each_of_them_in_one_order() -> None:
+    names = list(MODELS)
+    assert names == list(recipes.RECIPES) == list(SETTINGS)
+    assert set(names) == {folder.parent.name for folder in (ROOT / "data" / "models").glob("*/card.json")}
+    trained = re.findall(r"^geodreg train (\S+)", (ROOT / "book" / "rerun.md").read_text(), re.MULTILINE)
+    assert trained[: len(names)] == names
+    (line,) = (line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("geodreg train "))
+    assert set(re.findall(r"[a-z]+(?:-[a-z]+)+", line)) == set(names)
 
 
 def test_unknown_recipe_is_refused(tmp_path: Path) -> None:

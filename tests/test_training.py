@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,16 @@ from geodreg.training.face_gan import train_face_gan
 from geodreg.training.folding import fold_batch_norms
 from geodreg.training.judge import train_judge
 from geodreg.training.loop import Run
-from geodreg.training.settings import CircleGANSettings, DigitGANSettings, FaceGANSettings, JudgeSettings, VAESettings
+from geodreg.training.neighbours import contrast, train_neighbours
+from geodreg.training.schedule import one_cycle
+from geodreg.training.settings import (
+    CircleGANSettings,
+    DigitGANSettings,
+    FaceGANSettings,
+    JudgeSettings,
+    NeighbourSettings,
+    VAESettings,
+)
 from geodreg.training.vae import train_vae
 from geodreg.workspace.files import FileError
 from tests.conftest import Command
@@ -70,11 +80,17 @@ def train_small(kind: str, checkpoint: Path | None = None) -> tuple[torch.nn.Mod
     if kind == "judge":
         settings = JudgeSettings(steps=4, width=2, batch_size=8, fakes_per_kind=2, held_out=100)
         return train_judge(settings, digits, labels, checkpoint)
+    if kind in ("contrastive", "denoising"):
+        objective: Any = kind
+        few = NeighbourSettings(
+            steps=4, width=2, size=4, batch_size=8, reference=100, held_out=100, objective=objective
+        )
+        return train_neighbours(few, digits, checkpoint)
     faces = torch.rand(8, 64, 64, generator=chance)
     return train_face_gan(FaceGANSettings(steps=4, channels=(4, 4, 4, 4), batch_size=4), faces, -1.0, 1.0, checkpoint)
 
 
-@pytest.mark.parametrize("kind", ["digit GAN", "face GAN", "judge"])
+@pytest.mark.parametrize("kind", ["digit GAN", "face GAN", "judge", "contrastive", "denoising"])
 def test_other_runs_that_stop_on_the_way_end_as_undisturbed_ones(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +112,31 @@ def test_other_runs_that_stop_on_the_way_end_as_undisturbed_ones(
     resumed, resumed_run = train_small(kind, checkpoint)
     assert same(undisturbed, resumed)
     assert resumed_run.curve == run.curve
+
+
+def test_the_contrast_is_the_mean_surprise_at_the_partner_among_all_others() -> None:
+    chance = torch.Generator().manual_seed(0)
+    one, other = torch.nn.functional.normalize(torch.randn(2, 5, 3, generator=chance), dim=-1)
+    both = [*one, *other]
+    surprises = []
+    for i, feature in enumerate(both):
+        weights = [(feature @ another / 0.3).exp() for j, another in enumerate(both) if j != i]
+        surprises.append(-((feature @ both[(i + 5) % 10] / 0.3).exp() / sum(weights)).log())
+    assert contrast(one, other, 0.3).item() == pytest.approx(torch.stack(surprises).mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9, 10, 11, 100])
+def test_the_rate_goes_through_one_cycle_whatever_the_number_of_updates(steps: int) -> None:
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.5)
+    schedule, rates = one_cycle(optimiser, 0.5, steps), []
+    for _ in range(steps):
+        rates.append(schedule.get_last_lr()[0])
+        optimiser.step()
+        schedule.step()
+    assert max(rates) <= 0.5 + 1e-12
+    assert rates[-1] == pytest.approx(min(rates))
+    if steps == 100:
+        assert rates.index(max(rates)) == 9
 
 
 @pytest.mark.parametrize("kind", [DigitGenerator, FaceGenerator])

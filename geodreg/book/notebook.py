@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import geodreg
 from geodreg.book.parameters import Parameter, ParameterError, check_kinds, declarations, shortened
 from geodreg.book.values import ANYTHING, Value, ValueRefusedError
-from geodreg.paper.labels import NAMES
+from geodreg.paper.labels import UNSOLVED, names_of
 from geodreg.workspace.devices import find_device
 from geodreg.workspace.files import write_whole
 from geodreg.workspace.revision import revision
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Markdown
     from matplotlib.figure import Figure
+
+    from geodreg.paper.as_printed import AsPrinted
 
 __all__ = [
     "ParameterError",
@@ -205,9 +207,9 @@ def verdicts(rows: Sequence[tuple[str, str, bool]]) -> Markdown:
 
 def show_statuses(table: pd.DataFrame) -> Markdown:
     """Why the solves of a summary stopped, as a table: method, reason, number of pairs."""
-    solved = table[table["method"] != "straight"]
+    solved = table[~table["method"].isin(UNSOLVED)]
     counts = solved.groupby(["method", "status"]).size().reset_index(name="pairs")
-    counts["method"] = counts["method"].map(NAMES)
+    counts["method"] = counts["method"].map(names_of(table["method"]))
     return show_table(counts.rename(columns={"method": "Method", "status": "Why it stopped", "pairs": "Pairs"}))
 
 
@@ -218,6 +220,7 @@ def describe_variant(
     solver: str,
     start: str = "straight",
     precision: str = "single",
+    algorithm1: AsPrinted | None = None,
 ) -> Markdown:
     """Which of the possible objectives and solvers a page uses, as a paragraph, and as a record for the site.
 
@@ -228,6 +231,7 @@ def describe_variant(
         solver: name of it.
         start: name of the start.
         precision: single or double.
+        algorithm1: what the paper's algorithm ran with, if it stands beside.
     """
     from IPython.display import Markdown
     from myst_nb import glue
@@ -236,7 +240,9 @@ def describe_variant(
     weight = ", ".join(f"{value:g} ({model})" if model else f"{value:g}" for model, value in weights.items())
     loss = LOSSES.get(solver, "loss as printed")
     row = {"Minimised": loss, "Weight": weight, "Noise": f"{noise:g}", "Points": n_points, "Start": start}
-    glue(VARIANT, json.dumps({**row, "Solver": f"{solver}, {precision} precision"}), display=False)
+    beside, said = _beside(algorithm1)
+    row = {**row, "Solver": f"{solver}, {precision} precision", "Beside it": beside}
+    glue(VARIANT, json.dumps(row), display=False)
     density = (
         "the paper's density (noise 0)"
         if noise == 0
@@ -247,5 +253,18 @@ def describe_variant(
         f"The objective is the {loss}: the chord energy plus the density term with weight {weight}, with {density}, on "
         f"the interval of unit speed, from the {start} start, solved by `{solver}` in {precision} precision with "
         f"{n_points} points. The paper's weights, 0.003 to 0.1, are weights in its Algorithm 1, and the same number in "
-        "the loss does something else ({ref}`algorithm1`); {ref}`variants` has all figures together."
+        f"the loss does something else ({{ref}}`algorithm1`); {{ref}}`variants` has all figures together.{said}"
+    )
+
+
+def _beside(setting: AsPrinted | None) -> tuple[str, str]:
+    """What the paper's algorithm ran with, as a cell of a table and as a sentence; two empty ones where it did not."""
+    if setting is None:
+        return "", ""
+    step = f"a step of {setting.step_share:g} of the start line's limit of stability"
+    grey = "" if setting.grey_range == 1.0 else f", for a grey scale of width {setting.grey_range:g}"
+    cell = f"Algorithm 1 at {setting.mu:g}, {setting.budget} iterations"
+    return cell, (
+        f" Beside it stands Algorithm 1 as printed, with weight {setting.mu:g} in its own sense{grey}, from the "
+        f"straight line, after at most {setting.budget} iterations with {step}."
     )

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["interpolate_command"]
 
 FORMATS = (".png", ".svg", ".pdf")
-IMAGELESS = {"CircleGenerator": "makes points of the plane, no images", "Judge": "is a judge, no generator"}
+IMAGELESS = {
+    "CircleGenerator": "makes points of the plane, no images",
+    "Judge": "is a judge, no generator",
+    "NeighbourJudge": "is a judge, no generator",
+}
 
 
 class InterpolationError(PlainError):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, grid_sample
 
-__all__ = ["SEEN_FAKES", "UNSEEN_FAKES", "Fake"]
+__all__ = ["SEEN_FAKES", "UNSEEN_FAKES", "Fake", "seen_fakes"]
 
 LEAST_CHANGE = 4.5  # data units; two images of one digit by different hands are about ten apart
 
@@ -165,7 +165,7 @@ SEEN_FAKES: dict[str, Fake] = {
     "swirled": swirled,
     "faded": faded,
 }
-"""Kinds that the judge's reject class is trained on."""
+"""Kinds that a judge's reject class may be trained on."""
 
 UNSEEN_FAKES: dict[str, Fake] = {
     "halves": halves,
@@ -174,4 +174,9 @@ UNSEEN_FAKES: dict[str, Fake] = {
     "mean of three": mean_of_three,
     "torn rows": torn_rows,
 }
-"""Kinds that it is only tested on."""
+"""Kinds that every judge is only tested on."""
+
+
+def seen_fakes(*, blurred: bool) -> dict[str, Fake]:
+    """The seen kinds, all of them or all but the blurred one, which is the only one that blurs."""
+    return {name: fake for name, fake in SEEN_FAKES.items() if blurred or name != "blurred"}

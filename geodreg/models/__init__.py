@@ -10,14 +10,16 @@ from geodreg.workspace.lazy import lazily
 if TYPE_CHECKING:
     from geodreg.models.convolutional import FaceDiscriminator, FaceGenerator
     from geodreg.models.face_dcgan import FaceDCGAN, load_face_dcgan
-    from geodreg.models.judge import REJECT, Judge
+    from geodreg.models.judge import REJECT, Judge, RealismJudge
     from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator, perceptron
+    from geodreg.models.neighbours import NeighbourJudge
     from geodreg.models.store import ModelError, model_folder, model_path, read_card, read_table
-    from geodreg.models.zoo import TrainedModel, load_judge, load_model
+    from geodreg.models.zoo import JUDGES, TrainedModel, load_judge, load_judges, load_model
 else:
     __getattr__, __dir__ = lazily(__name__, __file__)
 
 __all__ = [
+    "JUDGES",
     "REJECT",
     "VAE",
     "CircleGenerator",
@@ -27,9 +29,12 @@ __all__ = [
     "FaceGenerator",
     "Judge",
     "ModelError",
+    "NeighbourJudge",
+    "RealismJudge",
     "TrainedModel",
     "load_face_dcgan",
     "load_judge",
+    "load_judges",
     "load_model",
     "model_folder",
     "model_path",

@@ -1,16 +1,30 @@
-"""The judge of realism: a digit classifier with a reject class, calibrated."""
+"""What a judge of realism does, and the first kind of judge: a digit classifier with a reject class, calibrated."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["REJECT", "Judge"]
+__all__ = ["REJECT", "Judge", "RealismJudge"]
 
 REJECT = 10
 """Index of the class of everything that is no digit."""
 
 IMAGES_AT_ONCE = 1000
+
+
+class RealismJudge(Protocol):
+    """What every judge of realism can be asked, whatever it goes by."""
+
+    def doubt(self, images: Tensor) -> Tensor:
+        """How little images look like digits, below zero where accepted: ``(..., 28, 28)`` to ``(...)``."""
+        ...
+
+    def accepts(self, images: Tensor) -> Tensor:
+        """Whether images pass as digits: ``(..., 28, 28)`` to ``(...)``."""
+        ...
 
 
 class Judge(nn.Module):
@@ -57,17 +71,29 @@ class Judge(nn.Module):
         """Logits of ten digits and the reject class: ``(..., 28, 28)`` to ``(..., 11)``."""
         return self.classifier(self.embed(images))
 
-    @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
         """Calibrated probabilities: ``(..., 28, 28)`` to ``(..., 11)``."""
-        parts = images.reshape(-1, 28, 28).split(IMAGES_AT_ONCE)
-        logits = torch.cat([self(part) for part in parts]).reshape(*images.shape[:-2], -1)
-        return torch.softmax(logits / self.temperature, dim=-1)
+        return torch.softmax(self._calibrated(images), dim=-1)
 
     def classify(self, images: Tensor) -> Tensor:
         """The most probable digit, whether accepted or not: ``(..., 28, 28)`` to ``(...)``."""
         return self.probabilities(images)[..., :REJECT].argmax(-1)
 
+    def doubt(self, images: Tensor) -> Tensor:
+        """Log-odds of the reject class less those at the threshold, of the logits: ``(..., 28, 28)`` to ``(...)``.
+
+        A probability near one cannot be told from one in single precision; its logits can.
+        """
+        logits = self._calibrated(images)
+        log_odds = logits[..., REJECT] - logits[..., :REJECT].logsumexp(-1)
+        return log_odds - torch.logit(self.threshold)
+
     def accepts(self, images: Tensor) -> Tensor:
         """Whether images pass as digits: ``(..., 28, 28)`` to ``(...)``."""
-        return self.probabilities(images)[..., REJECT] < self.threshold
+        return self.doubt(images) < 0
+
+    @torch.no_grad()
+    def _calibrated(self, images: Tensor) -> Tensor:
+        parts = images.reshape(-1, 28, 28).split(IMAGES_AT_ONCE)
+        logits = torch.cat([self(part) for part in parts]).reshape(*images.shape[:-2], -1)
+        return logits / self.temperature

@@ -11,16 +11,25 @@ from torch import nn
 from geodreg.models.convolutional import ConvolutionalDigitGenerator, FaceGenerator
 from geodreg.models.judge import Judge
 from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator
+from geodreg.models.neighbours import NeighbourJudge
 from geodreg.models.store import ModelError, read_card, read_table, read_weights
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TITLES", "TrainedModel", "load_judge", "load_model"]
+__all__ = ["JUDGES", "TITLES", "TrainedModel", "load_judge", "load_judges", "load_model"]
 
 KINDS = {
     kind.__name__: kind
-    for kind in (CircleGenerator, DigitGenerator, ConvolutionalDigitGenerator, VAE, FaceGenerator, Judge)
+    for kind in (
+        CircleGenerator,
+        DigitGenerator,
+        ConvolutionalDigitGenerator,
+        VAE,
+        FaceGenerator,
+        Judge,
+        NeighbourJudge,
+    )
 }
 TITLES = {
     "circle-gan": "circle GAN",
@@ -30,6 +39,8 @@ TITLES = {
     "yale-dcgan": "Yale DCGAN",
 }
 """What the models are called on a page."""
+JUDGES = ("mnist-judge", "mnist-judge-sharp", "mnist-neighbours")
+"""The judges of realism, the first one first."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +83,16 @@ def load_model(name: str, models: Path | None = None) -> TrainedModel:
         2
     """
     module, card = _load(name, models)
-    if isinstance(module, Judge):
-        raise ModelError(f"{name} is a judge, no generator; load it with load_judge.")
+    if isinstance(module, Judge | NeighbourJudge):
+        door = "load_judge" if isinstance(module, Judge) else "load_judges"
+        raise ModelError(f"{name} is a judge, no generator; load it with {door}.")
     generator = module.generator if isinstance(module, VAE) else module
     latent_dim: int = generator.latent_dim  # type: ignore[assignment]
     return TrainedModel(name, module, generator, latent_dim, card, models)
 
 
 def load_judge(name: str = "mnist-judge", models: Path | None = None) -> Judge:
-    """The judge of realism, its weights checked against the model card.
+    """A judge of realism that is a classifier, the book's main one by default, checked against its model card.
 
     Args:
         name: of the model.
@@ -90,9 +102,35 @@ def load_judge(name: str = "mnist-judge", models: Path | None = None) -> Judge:
         geodreg.models.ModelError: if it is not found, or damaged, or no judge.
     """
     module, _ = _load(name, models)
+    if isinstance(module, NeighbourJudge):
+        raise ModelError(f"{name} is a judge that is no classifier; load it with load_judges.")
     if not isinstance(module, Judge):
         raise ModelError(f"{name} is no judge but a generator; load it with load_model.")
     return module
+
+
+def load_judges(models: Path | None = None) -> dict[str, Judge | NeighbourJudge]:
+    """All judges of realism by name, in the order of :data:`JUDGES`, checked against their model cards.
+
+    Each is a :class:`~geodreg.models.judge.RealismJudge`.
+
+    Args:
+        models: folder of models; default the usual search.
+
+    Raises:
+        geodreg.models.ModelError: if one is not found, or damaged, or no judge.
+
+    Example:
+        >>> list(load_judges())
+        ['mnist-judge', 'mnist-judge-sharp', 'mnist-neighbours']
+    """
+    judges: dict[str, Judge | NeighbourJudge] = {}
+    for name in JUDGES:
+        module, _ = _load(name, models)
+        if not isinstance(module, Judge | NeighbourJudge):
+            raise ModelError(f"{name} is no judge but a generator; retrain it with `geodreg train {name}`.")
+        judges[name] = module
+    return judges
 
 
 def _load(name: str, models: Path | None) -> tuple[nn.Module, dict[str, Any]]:

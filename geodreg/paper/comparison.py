@@ -1,4 +1,4 @@
-"""The three methods of the paper side by side."""
+"""The three methods of the paper side by side, and what they are compared with."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ from torch import Tensor
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import Settings, interpolate
 from geodreg.interpolation.paths import Paths, Profile
-from geodreg.paper.labels import LABELS, NAMES
+from geodreg.paper.as_printed import AsPrinted, as_printed
+from geodreg.paper.labels import LABELS, NAMES, UNSOLVED, names_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LABELS", "NAMES", "compare", "medians", "paired_differences", "random_pairs", "summarise", "tabulate_paths"]
+__all__ = [
+    "LABELS",
+    "NAMES",
+    "compare",
+    "medians",
+    "names_of",
+    "paired_differences",
+    "random_pairs",
+    "summarise",
+    "tabulate_paths",
+]
 
 
 def compare(
@@ -25,6 +36,7 @@ def compare(
     start: Tensor,
     end: Tensor,
     with_slerp: bool = False,
+    with_algorithm1: AsPrinted | None = None,
     **settings: Unpack[Settings],
 ) -> dict[str, Paths]:
     """Paths between the same ends by each of the paper's three methods, with the same settings.
@@ -34,11 +46,13 @@ def compare(
         start: latents ``(..., d)``.
         end: latents ``(..., d)``.
         with_slerp: whether spherical interpolation is compared too.
+        with_algorithm1: weight and settings of the paper's algorithm as printed, if it is compared too. It begins with
+            the straight line, and takes nothing else from the settings but the number of points.
         settings: as for :func:`~geodreg.interpolate`.
 
     Returns:
-        the paths by method, in the order of the paper's strips: ``"geodreg"``, ``"geodesic"``, ``"straight"``, and
-        ``"slerp"`` if it is asked for.
+        the paths by method, in the order of the paper's strips: ``"geodreg"``, ``"geodesic"``, ``"straight"``, and then
+        ``"algorithm1"`` and ``"slerp"`` if they are asked for.
     """
     geodesic = interpolate(manifold, start, end, "geodesic", **settings)
     straight = interpolate(manifold, start, end, "straight", **settings)
@@ -46,7 +60,12 @@ def compare(
     known = geodesic if usual and settings.get("n_points") != "auto" else None
     regularised = interpolate(manifold, start, end, "geodreg", **settings, geodesic=known)
     paths = {"geodreg": regularised, "geodesic": geodesic, "straight": straight}
-    return {**paths, "slerp": interpolate(manifold, start, end, "slerp", **settings)} if with_slerp else paths
+    if with_algorithm1 is not None:
+        n_points = regularised.z.shape[regularised.status.ndim]
+        paths["algorithm1"] = as_printed(manifold, start, end, with_algorithm1, n_points)
+    if with_slerp:
+        paths["slerp"] = interpolate(manifold, start, end, "slerp", **settings)
+    return paths
 
 
 def summarise(
@@ -96,8 +115,9 @@ def medians(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     grouped = table.groupby("method")
     rows = grouped[list(columns)].median().rename(columns=dict(columns))
     rows["converged"] = grouped["converged"].mean().map("{:.0%}".format)
-    rows.loc[rows.index.isin(["straight", "slerp"]), "converged"] = "(not solved)"
-    return rows.loc[[method for method in NAMES if method in rows.index]].rename(index=NAMES).reset_index()
+    rows.loc[rows.index.isin(UNSOLVED), "converged"] = "(not solved)"
+    names = names_of(rows.index)
+    return rows.loc[list(names)].rename(index=names).reset_index()
 
 
 def paired_differences(table: pd.DataFrame, column: str, method: str, other: str, seed: int = 0) -> dict[str, float]:

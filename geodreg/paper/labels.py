@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
-__all__ = ["LABELS", "NAMES"]
+from collections.abc import Iterable
 
-NAMES = {"geodreg": "GeodReg", "geodesic": "Geod", "straight": "StraightZ", "slerp": "Slerp"}
-"""The paper's names of its methods, in its order, and of one that it does not have."""
+__all__ = ["LABELS", "NAMES", "UNSOLVED", "names_of"]
+
+NAMES = {
+    "geodreg": "GeodReg",
+    "geodesic": "Geod",
+    "straight": "StraightZ",
+    "algorithm1": "GeodReg, Algorithm 1",
+    "slerp": "Slerp",
+}
+"""The paper's names of its methods, in its order, and of one that it does not have.
+
+``"geodreg"`` is the minimiser of the printed loss, ``"algorithm1"`` what the printed iteration gives.
+"""
+
+UNSOLVED = ("straight", "slerp")
+"""Methods that draw a curve and leave it."""
+
+
+def names_of(methods: Iterable[str]) -> dict[str, str]:
+    """What methods are called beside each other, in the order of :data:`NAMES`; others have no name.
+
+    Where both are shown, what the paper calls GeodReg is two things, and each is named for what it is.
+
+    Example:
+        >>> names_of(["straight", "geodreg"])
+        {'geodreg': 'GeodReg', 'straight': 'StraightZ'}
+        >>> names_of(["algorithm1", "geodreg"])
+        {'geodreg': 'GeodReg, loss', 'algorithm1': 'GeodReg, Algorithm 1'}
+    """
+    present = set(methods)
+    both = {"geodreg", "algorithm1"} <= present
+    names = {method: name for method, name in NAMES.items() if method in present}
+    return {**names, "geodreg": f"{NAMES['geodreg']}, loss"} if both else names
+
 
 LABELS = {
     "length": "length",
@@ -17,5 +49,9 @@ LABELS = {
     "distance": "distance from the line",
     "accepted": "accepted by the judge",
     "condition": "condition number",
+    "rejected": "rejected length",
+    "angle": "largest angle between chords (degrees)",
+    "nll_points": "mean NLL at the points",
+    "at_rest": "at rest",
 }
 """What columns of a summary are called in a table that is read."""

@@ -50,7 +50,7 @@ def pixel_entropy(images: Tensor) -> Tensor:
     It is the least cross-entropy that any generator can have against an image of these grey values.
 
     Example:
-        >>> pixel_entropy(torch.tensor([[0.0, 1.0], [0.5, 0.5]])).item() / math.log(2.0)
+        >>> round(pixel_entropy(torch.tensor([[0.0, 1.0], [0.5, 0.5]])).item() / math.log(2.0), 6)
         2.0
     """
     inside = images.clamp(0.0, 1.0)

@@ -12,9 +12,8 @@ from torch.nn.functional import normalize
 
 from geodreg.geometry.curve import chord_length, chord_norms
 from geodreg.geometry.manifold import LatentManifold
-from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.paths import Paths
-from geodreg.solvers import Algorithm1
+from geodreg.paper.as_printed import AsPrinted, as_printed, at_budgets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +117,7 @@ def course(manifold: LatentManifold, start: Tensor, end: Tensor, mu: float, iter
         start: ``(P, d)``.
         end: ``(P, d)``.
         mu: weight of the density, in the algorithm's sense; zero for the plain geodesic.
-        iterations: at which to look, increasing.
+        iterations: at which to look.
 
     Returns:
         a row for each look and pair: ``iteration``, ``pair``, ``gap`` (longest chord over mean chord), ``length`` of
@@ -127,33 +126,27 @@ def course(manifold: LatentManifold, start: Tensor, end: Tensor, mu: float, iter
     """
     import pandas as pd
 
-    method = "geodreg" if mu > 0.0 else "geodesic"
-    rows = []
-    for pair in range(len(start)):
-        ends = start[pair], end[pair]
-        path, done = interpolate(manifold, *ends, "straight"), 0
-        eta = path.chord_length.item() / (4 * (path.z.shape[0] - 1))
-        for iteration in iterations:
-            solver = Algorithm1(eta=eta, max_iterations=iteration - done)
-            path = interpolate(manifold, *ends, method, mu=mu, solver=solver, init=path.z)
-            along = path.resample(100).nll.mean().item()
-            numbers = path.gap.item(), path.length.item(), path.nll.mean().item(), along
-            rows.append((iteration, pair, *numbers, str(path.status)))
-            done = iteration
-    columns = ["iteration", "pair", "gap", "length", "nll_points", "nll_path", "status"]
-    return pd.DataFrame(rows, columns=columns)
+    tables = []
+    for iteration, path in at_budgets(manifold, start, end, AsPrinted(mu=mu), iterations).items():
+        along = path.resample(100).nll.mean(-1)
+        columns = {"gap": path.gap, "length": path.length, "nll_points": path.nll.mean(-1), "nll_path": along}
+        table = pd.DataFrame({name: values.cpu().numpy() for name, values in columns.items()})
+        table.insert(0, "pair", range(len(table)))
+        table.insert(0, "iteration", iteration)
+        tables.append(table.assign(status=path.status.astype(str)))
+    return pd.concat(tables, ignore_index=True)
 
 
 def step_sweep(
     manifold: LatentManifold, start: Tensor, end: Tensor, shares: Sequence[float], iterations: int, n_points: int = 35
 ) -> pd.DataFrame:
-    """Algorithm 1 without density at several steps, as shares of the limit of stability in flat space.
+    """Algorithm 1 without density at several steps, as fractions of the limit that the start curve's chords set.
 
     Args:
         manifold: the model.
         start: ``(P, d)``.
         end: ``(P, d)``.
-        shares: of half of the start curve's mean chord.
+        shares: the steps, as fractions of :func:`~geodreg.solvers.algorithm1.step_limit`.
         iterations: limit.
         n_points: points of a path.
 
@@ -164,8 +157,7 @@ def step_sweep(
 
     tables = []
     for share in shares:
-        solver = Algorithm1(share=share, max_iterations=iterations)
-        path = interpolate(manifold, start, end, "geodesic", n_points=n_points, solver=solver)
+        path = as_printed(manifold, start, end, AsPrinted(0.0, iterations, share), n_points)
         angle = largest_angle(path.x.flatten(2))
         tables.append(pd.DataFrame({"share": share, "pair": range(len(angle)), "angle": angle.numpy()}))
     return pd.concat(tables, ignore_index=True)

@@ -1,16 +1,17 @@
-"""What the judge of realism makes of real digits and of fakes, and how far its probabilities can be trusted."""
+"""What judges of realism make of real digits and of fakes, and how far the probabilities of one can be trusted."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from geodreg.datasets.fakes import SEEN_FAKES, UNSEEN_FAKES
+from geodreg.datasets.fakes import SEEN_FAKES, UNSEEN_FAKES, Fake
 from geodreg.datasets.mnist import Digits
-from geodreg.models.judge import REJECT, Judge
+from geodreg.models.judge import REJECT, Judge, RealismJudge
 from geodreg.models.store import model_path
 
 if TYPE_CHECKING:
@@ -20,42 +21,95 @@ __all__ = [
     "FeatureStatistics",
     "acceptance_table",
     "accepted_share",
+    "agreement_table",
     "expected_calibration_error",
     "frechet_distance",
     "nearest_distance",
     "reliability_table",
+    "separation",
 ]
 
 N_BINS = 10
 QUERIES_AT_ONCE = 512  # images whose distances to all real ones are held at once
 
 
-def acceptance_table(judge: Judge, digits: Digits, seed: int) -> pd.DataFrame:
-    """Share of images that the judge accepts, for digits as they are and for each kind of fake made of them.
+def acceptance_table(
+    judge: RealismJudge, digits: Digits, seed: int, seen: Collection[str] = frozenset(SEEN_FAKES)
+) -> pd.DataFrame:
+    """Share of images that a judge accepts, for digits as they are and for each kind of fake made of them.
 
     Columns: ``kind``, ``group`` (``real``, ``seen in training``, ``unseen``), ``images``, ``accepted``; and
-    ``accuracy``, the share of digits whose class the judge names, for the first row.
+    ``accuracy``, the share of digits whose class the judge names, for the first row, if it names classes.
 
     Args:
         judge: the judge.
         digits: images that it was not trained on.
         seed: of the fakes.
+        seen: the kinds that it was trained on.
     """
     import pandas as pd
 
     chance = torch.Generator().manual_seed(seed)
     rows = [("digits", "real", digits.images)]
-    for group, fakes in (("seen in training", SEEN_FAKES), ("unseen", UNSEEN_FAKES)):
-        rows += [(name, group, fake(digits.images, digits.labels, chance)) for name, fake in fakes.items()]
+    for name, fake in {**SEEN_FAKES, **UNSEEN_FAKES}.items():
+        group = "seen in training" if name in seen else "unseen"
+        rows.append((name, group, fake(digits.images, digits.labels, chance)))
     table = pd.DataFrame(
         [(name, group, len(images), judge.accepts(images).double().mean().item()) for name, group, images in rows],
         columns=["kind", "group", "images", "accepted"],
     )
-    table["accuracy"] = pd.Series([(judge.classify(digits.images) == digits.labels).double().mean().item()])
+    if isinstance(judge, Judge):
+        table["accuracy"] = pd.Series([(judge.classify(digits.images) == digits.labels).double().mean().item()])
     return table
 
 
-def reliability_table(judge: Judge, digits: Digits, seed: int) -> pd.DataFrame:
+def separation(judge: RealismJudge, digits: Digits, seed: int, kinds: Mapping[str, Fake] = SEEN_FAKES) -> pd.Series:
+    """How well a judge's doubt tells digits from fakes made of them, whatever its threshold: the area under the ROC.
+
+    It is the share of pairs of a digit and a fake of which the fake is doubted more; ``auc`` by kind.
+
+    Args:
+        judge: the judge.
+        digits: images that it was not trained on.
+        seed: of the fakes.
+        kinds: of fakes.
+    """
+    import pandas as pd
+    from scipy.stats import mannwhitneyu
+
+    chance, real = torch.Generator().manual_seed(seed), judge.doubt(digits.images).double().numpy()
+    pairs = len(real) ** 2
+    found = {}
+    for kind, fake in kinds.items():
+        doubted = judge.doubt(fake(digits.images, digits.labels, chance)).double().numpy()
+        found[kind] = float(mannwhitneyu(doubted, real).statistic / pairs)
+    return pd.Series(found, name="auc").rename_axis("kind")
+
+
+def agreement_table(judges: Mapping[str, RealismJudge], samples: Mapping[str, Tensor]) -> pd.DataFrame:
+    """What several judges make of the same images.
+
+    Columns: ``images``, a key of the samples; a column for each judge, the share that it accepts; ``all accept`` and
+    ``all agree``, the shares of images that all of them accept, and of which all say the same.
+
+    Args:
+        judges: by name.
+        samples: images ``(n, 28, 28)`` by what made them.
+    """
+    import pandas as pd
+
+    rows = []
+    for name, images in samples.items():
+        accepted = torch.stack([judge.accepts(images) for judge in judges.values()])
+        each = dict(zip(judges, accepted.double().mean(1).tolist(), strict=True))
+        agree = (accepted == accepted[0]).all(0).double().mean().item()
+        rows.append({"images": name, **each, "all accept": accepted.all(0).double().mean().item(), "all agree": agree})
+    return pd.DataFrame(rows)
+
+
+def reliability_table(
+    judge: Judge, digits: Digits, seed: int, seen: Collection[str] = frozenset(SEEN_FAKES)
+) -> pd.DataFrame:
     """How often the judge is right where it says how sure it is, over digits and as many seen fakes.
 
     Columns: ``confidence`` (mean probability of the class it names, the reject class among them), ``correct`` (share),
@@ -65,15 +119,16 @@ def reliability_table(judge: Judge, digits: Digits, seed: int) -> pd.DataFrame:
         judge: the judge.
         digits: images that it was not trained on.
         seed: of the fakes.
+        seen: the kinds that its reject class was trained on.
     """
     import pandas as pd
 
-    chance = torch.Generator().manual_seed(seed)
-    share = len(digits.images) // len(SEEN_FAKES)
+    chance, kinds = torch.Generator().manual_seed(seed), [fake for name, fake in SEEN_FAKES.items() if name in seen]
+    share = len(digits.images) // len(kinds)
     fakes = torch.cat(
         [
             fake(digits.images[i * share : (i + 1) * share], digits.labels[i * share : (i + 1) * share], chance)
-            for i, fake in enumerate(SEEN_FAKES.values())
+            for i, fake in enumerate(kinds)
         ]
     )
     target = torch.cat([digits.labels, torch.full((len(fakes),), REJECT)])
@@ -147,6 +202,6 @@ def nearest_distance(points: Tensor, known: Tensor) -> Tensor:
     return torch.cat([torch.cdist(part, known).amin(-1) for part in rows]).reshape(points.shape[:-1])
 
 
-def accepted_share(judge: Judge, images: Tensor) -> Tensor:
+def accepted_share(judge: RealismJudge, images: Tensor) -> Tensor:
     """Share of images that the judge accepts along paths: ``(..., n, 28, 28)`` to ``(...)``."""
     return judge.accepts(images).double().mean(-1)

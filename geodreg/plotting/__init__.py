@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         plot_starts,
     )
     from geodreg.plotting.price import plot_prices, plot_sheet
-    from geodreg.plotting.reliability import plot_reliability
+    from geodreg.plotting.reliability import plot_judges, plot_reliability
     from geodreg.plotting.scenes import plot_rows
     from geodreg.plotting.speed import plot_cost, plot_time_to_gap, plot_trajectories
     from geodreg.plotting.straightness import plot_excess, plot_references, plot_spectra, plot_straightness
@@ -47,6 +47,7 @@ __all__ = [
     "plot_fold",
     "plot_grid",
     "plot_interpolations",
+    "plot_judges",
     "plot_mismatch",
     "plot_nine",
     "plot_plane",

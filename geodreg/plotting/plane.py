@@ -18,7 +18,7 @@ from torch import Tensor
 from geodreg.geometry.curve import along, chord_norms, equal_length_positions
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.paths import Paths
-from geodreg.paper.labels import NAMES
+from geodreg.paper.labels import names_of
 from geodreg.plotting.style import BACKGROUND, DATA_COLOR, METHOD_STYLE, MODEL_COLOR
 
 __all__ = [
@@ -76,10 +76,11 @@ def plot_density(axes: Axes, manifold: LatentManifold, extent: float, n: int = 2
 
 def plot_curves(axes: Axes, paths: Mapping[str, Paths], pair: int, in_latent: bool = False, n: int = 300) -> None:
     """Paths of each method between one pair of ends, in a latent plane or in a data plane."""
-    for method in list(paths)[::-1]:  # the straight line below the others
+    names = names_of(paths)
+    for method in list(paths)[::-1]:  # the straight line below the paper's others
         profile = paths[method].resample(n)
         points = (profile.z if in_latent else profile.x)[pair]
-        line = axes.plot(*points.T.numpy(), label=NAMES[method], **METHOD_STYLE[method])[0]
+        line = axes.plot(*points.T.numpy(), label=names[method], **METHOD_STYLE[method])[0]
         line.set_path_effects([Stroke(linewidth=3.2, foreground="white", alpha=0.5), Normal()])
     axes.plot(*points[[0, -1]].T.numpy(), "o", color="black", markersize=4)
     axes.set_aspect("equal")
@@ -103,10 +104,11 @@ def plot_plane(
     plot_grid(axes[0, 1], manifold, extent)
     plot_density(axes[1, 0], manifold, extent)
     plot_curves(axes[1, 0], paths, pair, in_latent=True)
-    axes[1, 0].set_title("(c) density over the latent plane")
+    axes[1, 0].set(title="(c) density over the latent plane", xlim=(-extent, extent), ylim=(-extent, extent))
     plot_points(axes[1, 1], data, "(d) interpolations", BACKGROUND)
     plot_curves(axes[1, 1], paths, pair)
-    axes[1, 1].legend(loc="upper right", fontsize="x-small")
+    handles, labels = axes[1, 1].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], frameon=False, ncols=len(paths), loc="outside lower center")
     for axis in axes.flat[[0, 1, 3]]:
         axis.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
     return figure
@@ -154,8 +156,9 @@ def animate_solution(
     plot_density(latent, manifold, extent)
     plot_points(plane, data, "", BACKGROUND)
     plane.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
+    names = names_of(stages[0])
     lines = {
-        method: [axes.plot([], [], label=NAMES[method], **METHOD_STYLE[method])[0] for axes in (latent, plane)]
+        method: [axes.plot([], [], label=names[method], **METHOD_STYLE[method])[0] for axes in (latent, plane)]
         for method in list(stages[0])[::-1]
     }
     plane.legend(loc="upper right", fontsize="x-small")
@@ -190,9 +193,10 @@ def plot_mismatch(manifold: LatentManifold, points: Tensor, paths: Mapping[str, 
     axes.plot_surface(*grid, color=MODEL_COLOR, alpha=0.16, linewidth=0, rstride=3, cstride=6)
     axes.plot_wireframe(*grid, color=MODEL_COLOR, alpha=0.4, linewidth=0.5, rstride=6, cstride=6)
     axes.scatter(*points.T, s=5, color="#5a5a5a", alpha=0.6, depthshade=False, rasterized=True)
+    names = names_of(paths)
     for method, path in paths.items():
         curve = path.resample(200).x + torch.tensor([0.0, 0.0, 0.03])
-        axes.plot(*curve.T, label=NAMES[method], **{**METHOD_STYLE[method], "linewidth": 3})
+        axes.plot(*curve.T, label=names[method], **{**METHOD_STYLE[method], "linewidth": 3})
     axes.scatter(*path.x[[0, -1]].T, s=40, color="black", depthshade=False)
     figure.legend(frameon=False, loc="upper right", handlelength=4)
     axes.view_init(elev=58, azim=-78)

@@ -1,4 +1,4 @@
-"""Whether probabilities can be trusted."""
+"""Whether judges and their probabilities can be trusted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,38 @@ from geodreg.plotting.style import MODEL_COLOR
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["plot_reliability"]
+__all__ = ["plot_judges", "plot_reliability"]
+
+MARKERS = ("o", "s", "D", "^", "v")
+COLORS = (MODEL_COLOR, "#16858c", "#b5542a")
+APART = 0.22  # rows from one judge's points to the next one's
+
+
+def plot_judges(table: pd.DataFrame) -> Figure:
+    """Shares of images accepted, a row for each kind of image, a colour and marker for each judge.
+
+    Full markers are of real digits and of kinds that the judge was trained on, empty ones of kinds new to it.
+
+    Args:
+        table: columns ``judge``, ``kind``, ``group`` and ``accepted``, as of
+            :func:`geodreg.paper.realism.acceptance_table`; every judge with the same kinds.
+    """
+    kinds, judges = list(dict.fromkeys(table["kind"])), list(dict.fromkeys(table["judge"]))
+    figure, axes = plt.subplots(figsize=(6.4, 0.34 * len(kinds) + 1.2), layout="constrained")
+    for i, (judge, rows) in enumerate(table.groupby("judge", sort=False)):
+        y = rows["kind"].map(kinds.index) + APART * (i - (len(judges) - 1) / 2)
+        color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
+        new = rows["group"] == "unseen"
+        axes.scatter([], [], color=color, marker=marker, label=judge)
+        axes.scatter(rows["accepted"][~new], y[~new], s=26, color=color, marker=marker, zorder=3)
+        axes.scatter(rows["accepted"][new], y[new], s=26, edgecolors=color, facecolors="none", marker=marker, zorder=3)
+    for row in range(len(kinds) - 1):
+        axes.axhline(row + 0.5, color="grey", linewidth=0.4, alpha=0.6)
+    axes.set_yticks(range(len(kinds)), kinds)
+    axes.tick_params(axis="y", length=0)
+    axes.set(xlabel="share accepted", xlim=(-0.02, 1.02), ylim=(len(kinds) - 0.5, -0.5))
+    figure.legend(loc="outside upper center", ncols=len(judges), frameon=False)
+    return figure
 
 
 def plot_reliability(table: pd.DataFrame) -> Figure:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_excess", "plot_references", "plot_spectra", "plot_straightness"]
 
-MARKERS = {"geodreg": "^", "geodesic": "o", "straight": "s", "slerp": "D"}
+MARKERS = {"geodreg": "^", "geodesic": "o", "straight": "s", "algorithm1": "v", "slerp": "D"}
 
 
 def plot_straightness(paths: Mapping[str, Paths], n: int = 100) -> Figure:

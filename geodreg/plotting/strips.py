@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,11 +13,12 @@ from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from geodreg.interpolation.paths import Paths
-from geodreg.paper.labels import NAMES
+from geodreg.paper.labels import names_of
 from geodreg.plotting.style import HATCHES, METHOD_STYLE
 
 __all__ = ["plot_interpolations", "plot_nine", "plot_strips"]
 
+N_PAPER = 3  # strips of a panel in the paper; more make it higher
 LEVELS = 63  # above zero, of each colour in strips; more are not seen, and make a file half as large again
 
 
@@ -31,11 +33,14 @@ def plot_interpolations(
         n_images: images of a strip, evenly spaced by arc length.
         cmap: ``"gray_r"`` for ink on paper, ``"gray"`` for light.
     """
-    figure = plt.figure(figsize=(9.0, 3.9 * len(pairs)), layout="constrained")
+    height = 3.9 + 0.7 * max(0, len(paths) - N_PAPER)
+    figure = plt.figure(figsize=(9.0, height * len(pairs)), layout="constrained")
     panels = figure.subfigures(len(pairs), 1, squeeze=False, hspace=0.06)[:, 0]
     for panel, pair in zip(panels, pairs, strict=True):
         curves = _plot_panel(panel, paths, pair, n_images, cmap)
-        curves.legend(frameon=False, ncols=len(paths), loc="upper center", bbox_to_anchor=(0.5, 1.22), fontsize="small")
+        curves.legend(
+            frameon=False, ncols=len(paths), loc="upper center", bbox_to_anchor=(0.47, 1.24), fontsize="small"
+        )
     return figure
 
 
@@ -47,7 +52,9 @@ def plot_nine(models: Mapping[str, tuple[Mapping[str, Paths], str]], n_pairs: in
         n_pairs: panels of each model.
         n_images: images of a strip.
     """
-    figure = plt.figure(figsize=(4.6 * len(models), 3.1 * n_pairs), layout="constrained")
+    n_methods = max(len(paths) for paths, _ in models.values())
+    height = 3.1 + 0.55 * max(0, n_methods - N_PAPER)
+    figure = plt.figure(figsize=(4.6 * len(models), height * n_pairs), layout="constrained")
     panels = figure.subfigures(n_pairs, len(models), squeeze=False, wspace=0.04, hspace=0.05)
     for column, (title, (paths, cmap)) in zip(panels.T, models.items(), strict=True):
         for pair, panel in enumerate(column):
@@ -75,6 +82,7 @@ def plot_strips(
     """
     n_pairs = max(map(len, images.values()))
     shown = [[method for method in images if pair < len(images[method])] for pair in range(n_pairs)]
+    names = names_of(images)
     heights = [len(methods) for methods in shown]
     n = max(strips.shape[1] for strips in images.values())
     figure, grid = plt.subplots(
@@ -89,7 +97,9 @@ def plot_strips(
             picture, cmap=plt.get_cmap(cmap).with_extremes(bad="white"), vmin=0.0, vmax=1.0, interpolation="none"
         )
         height = len(picture) / len(methods)
-        axes.set_yticks([(place + 0.5) * height for place in range(len(methods))], [NAMES[name] for name in methods])
+        axes.set_yticks(
+            [(place + 0.5) * height for place in range(len(methods))], [names[method] for method in methods]
+        )
         for place, (label, method) in enumerate(zip(axes.get_yticklabels(), methods, strict=True)):
             label.set_color(METHOD_STYLE[method]["color"])
             if notes is not None:
@@ -105,35 +115,45 @@ def _plot_panel(
     panel: SubFigure, paths: Mapping[str, Paths], pair: int, n_images: int, cmap: str, compact: bool = False
 ) -> Axes:
     """Draw one panel; a compact one leaves the names of the bars to the legend."""
+    is_crowded = len(paths) > N_PAPER
     bars, strips, curves = panel.subplot_mosaic(
-        [["bars", "strips"], ["bars", "nll"]], width_ratios=[1, 4.2], height_ratios=[1.55, 1]
+        [["bars", "strips"], ["bars", "nll"]],
+        width_ratios=[1.3 if is_crowded else 1.0, 4.2],
+        height_ratios=[1.55 * max(1.0, len(paths) / N_PAPER), 1],
     ).values()
-    rows = []
+    rows, names = [], names_of(paths)
+    broken = [names[method].replace(", ", ",\n") for method in paths]  # where there is little room
+    note: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": "xx-small" if compact else "small"}
+    note |= {"rotation": 90} if compact and is_crowded else {}
     for place, (method, of_all_pairs) in enumerate(paths.items()):
         path, color = of_all_pairs[pair], METHOD_STYLE[method]["color"]
         length = path.length.item()
         bars.bar(place, length, color="white", edgecolor=color, hatch=HATCHES[method], linewidth=1.5)
-        bars.text(place, length, f"{length:.1f}", ha="center", va="bottom", fontsize="xx-small" if compact else "small")
+        bars.text(place, length, f"{length:.1f}", **note)
         rows.append(_strip(path.resample(n_images).x))
         position = torch.linspace(0, 1, 200)
-        curves.plot(position, path.resample(200).nll.cpu(), label=NAMES[method], **METHOD_STYLE[method])
+        curves.plot(position, path.resample(200).nll.cpu(), label=names[method], **METHOD_STYLE[method])
     if compact:
         bars.set_xticks([])
+    elif is_crowded:
+        bars.set_xticks(range(len(paths)), broken, rotation=90)
     else:
-        bars.set_xticks(range(len(paths)), [NAMES[method] for method in paths], rotation=60, ha="right")
+        bars.set_xticks(range(len(paths)), broken, rotation=60, ha="right")
     bars.set_ylabel("length in data space")
-    bars.margins(y=0.1)
+    bars.margins(y=0.2 if "rotation" in note else 0.1)
     picture = np.concatenate(rows)
     low = min(0.0, float(np.nanmin(picture)))
     strips.imshow(
         picture, cmap=plt.get_cmap(cmap).with_extremes(bad="white"), vmin=low, vmax=1.0, interpolation="nearest"
     )
     height = len(picture) / len(paths)
-    strips.set_yticks([(place + 0.5) * height for place in range(len(paths))], [NAMES[method] for method in paths])
+    strips.set_yticks([(place + 0.5) * height for place in range(len(paths))], broken)
     for label, method in zip(strips.get_yticklabels(), paths, strict=True):
         label.set_color(METHOD_STYLE[method]["color"])
     strips.set_xticks([])
     strips.tick_params(length=0)
+    if is_crowded:
+        strips.tick_params(labelsize="small")
     strips.spines[:].set_visible(False)
     curves.set_xlabel("share of the path's length")
     curves.set_ylabel("NLL (nats)")

@@ -62,7 +62,7 @@ def plot_trade(numbers: pd.DataFrame) -> Figure:
     """
     figure, axes = plt.subplots(figsize=(6.0, 3.3), layout="constrained")
     known = numbers.set_index(["method", "pair"])
-    for method, marker in zip(NAMES, "o^sD", strict=True):
+    for method, marker in zip(NAMES, "o^svD", strict=True):
         if method in known.index:
             rows = known.loc[method]
             longer = 100 * (rows["length"] / known["length"]["geodesic"] - 1)

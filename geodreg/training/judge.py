@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from geodreg.datasets.fakes import SEEN_FAKES
+from geodreg.datasets.fakes import Fake, seen_fakes
 from geodreg.models.judge import REJECT, Judge
 from geodreg.training.augmentation import move
 from geodreg.training.loop import Run, Stateful
+from geodreg.training.schedule import one_cycle
 from geodreg.training.settings import JudgeSettings
 
 __all__ = ["train_judge"]
@@ -39,13 +41,13 @@ def train_judge(
         x.split([len(images) - settings.held_out, settings.held_out]) for x in (images, labels)
     )
     optimiser = torch.optim.AdamW(judge.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.1)
-    chance = torch.Generator().manual_seed(settings.seed)
+    schedule = one_cycle(optimiser, settings.learning_rate, settings.steps)
+    chance, kinds = torch.Generator().manual_seed(settings.seed), seen_fakes(blurred=settings.blurred)
     parts: dict[str, Stateful] = {"judge": judge, "optimiser": optimiser, "schedule": schedule}
     run = Run("judge, steps", asdict(settings), parts, chance, checkpoint)
     for step in run.steps(settings.steps, save_every=500):
         pick = torch.randint(len(images), (settings.batch_size,), generator=chance)
-        fakes = _fakes(images, labels, settings.fakes_per_kind, chance)
+        fakes = _fakes(kinds, images, labels, settings.fakes_per_kind, chance)
         target = torch.cat([labels[pick], torch.full((len(fakes),), REJECT)])
         loss = cross_entropy(judge(_move_some(torch.cat([images[pick], fakes]), chance)), target)
         optimiser.zero_grad()
@@ -55,7 +57,7 @@ def train_judge(
         if step % 100 == 0:
             run.record(step=step, loss=loss.item())
     judge.eval()
-    _calibrate(judge, held_images, held_labels, settings.accepted, chance)
+    _calibrate(judge, kinds, held_images, held_labels, settings.accepted, chance)
     return judge, run
 
 
@@ -68,24 +70,26 @@ def _move_some(images: Tensor, chance: torch.Generator) -> Tensor:
     return torch.where(torch.rand(len(images), 1, 1, generator=chance) < 0.5, moved, images)
 
 
-def _fakes(images: Tensor, labels: Tensor, n: int, chance: torch.Generator) -> Tensor:
-    """Fakes of all seen kinds, ``n`` of each, made of random digits."""
+def _fakes(kinds: Mapping[str, Fake], images: Tensor, labels: Tensor, n: int, chance: torch.Generator) -> Tensor:
+    """Fakes of all kinds, ``n`` of each, made of random digits."""
     made = []
-    for fake in SEEN_FAKES.values():
+    for fake in kinds.values():
         pick = torch.randint(len(images), (n,), generator=chance)
         made.append(fake(images[pick], labels[pick], chance))
     return torch.cat(made)
 
 
 @torch.no_grad()
-def _calibrate(judge: Judge, images: Tensor, labels: Tensor, accepted: float, chance: torch.Generator) -> None:
+def _calibrate(
+    judge: Judge, kinds: Mapping[str, Fake], images: Tensor, labels: Tensor, accepted: float, chance: torch.Generator
+) -> None:
     """Set temperature and threshold of a trained judge on digits it has not seen, and as many fakes made of them.
 
     The temperature minimises the cross-entropy (Guo et al. 2017); the threshold accepts the given share of the digits.
     """
     from scipy.optimize import minimize_scalar
 
-    fakes = _fakes(images, labels, len(images) // len(SEEN_FAKES), chance)
+    fakes = _fakes(kinds, images, labels, len(images) // len(kinds), chance)
     logits = torch.cat([judge(part) for part in torch.cat([images, fakes]).split(1000)])
     target = torch.cat([labels, torch.full((len(fakes),), REJECT)])
     found = minimize_scalar(

@@ -7,6 +7,8 @@ __all__ = ["MODELS"]
 MODELS = (
     "circle-gan",
     "mnist-judge",
+    "mnist-judge-sharp",
+    "mnist-neighbours",
     "mnist-vae",
     "mnist-gan",
     "mnist-dcgan",

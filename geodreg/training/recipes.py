@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from geodreg.datasets.fakes import SEEN_FAKES, UNSEEN_FAKES, seen_fakes
 from geodreg.datasets.lambert import face
 from geodreg.datasets.mnist import CHECKSUMS, Digits, read_mnist
 from geodreg.datasets.yale import Faces, read_yale, yale_checksums, yale_lights
@@ -18,18 +19,26 @@ from geodreg.models.mlp import VAE, DigitGenerator
 from geodreg.models.zoo import load_judge
 from geodreg.paper.folds import folded_share
 from geodreg.paper.metrics import condition_numbers, high_frequency_ratios
-from geodreg.paper.realism import FeatureStatistics, acceptance_table, expected_calibration_error, reliability_table
+from geodreg.paper.realism import (
+    FeatureStatistics,
+    acceptance_table,
+    expected_calibration_error,
+    reliability_table,
+    separation,
+)
 from geodreg.training.cards import Order, table_bytes
 from geodreg.training.circle_gan import train_circle_gan
 from geodreg.training.digit_gan import train_convolutional_gan, train_digit_gan
 from geodreg.training.face_gan import train_face_gan
 from geodreg.training.judge import train_judge
+from geodreg.training.neighbours import train_neighbours
 from geodreg.training.pictures import sample_grid
 from geodreg.training.settings import changed_settings
 from geodreg.training.vae import negative_elbo, train_vae
 
 __all__ = ["RECIPES", "encode", "ordered", "train"]
 
+SEPARATION = "held-out training digits told from the classifiers' fakes, mean AUC"
 N_CODES = 1000  # test digits whose codes are kept with the VAE
 N_SAMPLES, N_SHOWN = 10_000, 64  # prior samples for the measures, and in the grid
 
@@ -179,18 +188,22 @@ def _mnist_judge(order: Order) -> Path:
     settings = order.settings
     digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
     judge, run = train_judge(settings, digits.images, digits.labels, order.checkpoint)
-    acceptance = acceptance_table(judge, test, settings.seed)
-    reliability = reliability_table(judge, test, settings.seed)
+    seen = seen_fakes(blurred=settings.blurred)
+    acceptance = acceptance_table(judge, test, settings.seed, seen)
+    reliability = reliability_table(judge, test, settings.seed, seen)
+    unseen = acceptance.loc[acceptance["group"] == "unseen"].set_index("kind")["accepted"]
     return order.deliver(
         judge,
         run,
-        what="Judge of realism: a classifier of digits with a reject class",
+        what="Judge of realism: a classifier of digits with a reject class"
+        + ("" if settings.blurred else ", to which no blurred digit was shown as a fake"),
         architecture={"kind": "Judge", "sizes": {"width": settings.width}},
         data=_mnist_sums(),
         measures={
             "test accuracy": float(acceptance["accuracy"].iloc[0]),
             "real test digits accepted": float(acceptance["accepted"].iloc[0]),
-            "unseen fakes accepted, worst kind": float(acceptance["accepted"][acceptance["group"] == "unseen"].max()),
+            "unseen fakes accepted, worst kind": unseen[list(UNSEEN_FAKES)].max().item(),
+            **{f"{kind} digits accepted": unseen[kind].item() for kind in SEEN_FAKES if kind not in seen},
             "expected calibration error": expected_calibration_error(reliability),
         },
         derived={
@@ -198,6 +211,30 @@ def _mnist_judge(order: Order) -> Path:
             "reliability.csv": table_bytes(reliability),
             "test-features.safetensors": FeatureStatistics.of(judge, test.images).to_bytes(),
         },
+    )
+
+
+def _mnist_neighbours(order: Order) -> Path:
+    settings = order.settings
+    digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
+    judge, run = train_neighbours(settings, digits.images, order.checkpoint)
+    held_out = Digits(digits.images[-settings.held_out :], digits.labels[-settings.held_out :])
+    acceptance = acceptance_table(judge, test, settings.seed, seen=())
+    accepted = acceptance.set_index("kind")["accepted"]
+    sizes = {"width": settings.width, "size": settings.size, "neighbours": settings.neighbours}
+    return order.deliver(
+        judge,
+        run,
+        what="Judge of realism: distance to the nearest real digits, in features trained without labels and fakes",
+        architecture={"kind": "NeighbourJudge", "sizes": {**sizes, "n_reference": settings.reference}},
+        data=_mnist_sums(),
+        measures={
+            SEPARATION: separation(judge, held_out, settings.seed).mean(),
+            "real test digits accepted": accepted["digits"].item(),
+            "unseen fakes accepted, worst kind": accepted[list(UNSEEN_FAKES)].max().item(),
+            "seen fakes of the classifiers accepted, worst kind": accepted[list(SEEN_FAKES)].max().item(),
+        },
+        derived={"acceptance.csv": table_bytes(acceptance)},
     )
 
 
@@ -299,6 +336,8 @@ Recipe = Callable[[Order], Path]
 RECIPES: dict[str, Recipe] = {
     "circle-gan": _circle_gan,
     "mnist-judge": _mnist_judge,
+    "mnist-judge-sharp": _mnist_judge,
+    "mnist-neighbours": _mnist_neighbours,
     "mnist-vae": _mnist_vae,
     "mnist-gan": _mnist_gan,
     "mnist-dcgan": _mnist_dcgan,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from geodreg.datasets.mnist import check_mnist
 from geodreg.datasets.yale import check_yale
@@ -19,11 +21,19 @@ __all__ = [
     "GANSettings",
     "JudgeSettings",
     "LambertGANSettings",
+    "NeighbourSettings",
     "VAESettings",
     "YaleGANSettings",
     "changed_settings",
     "check_data",
 ]
+
+
+Count = Annotated[int, Field(ge=1)]
+Batch = Annotated[int, Field(ge=2)]  # batch normalisation has no spread of one
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SomeDigits = Annotated[int, Field(ge=100, le=30_000)]  # two such parts of the 60,000 training digits do not overlap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +86,7 @@ class JudgeSettings:
         steps: number of updates.
         batch_size: real digits in each update.
         fakes_per_kind: fakes of each seen kind in each update.
+        blurred: whether digits under a wide blur are one of these kinds.
         learning_rate: the highest of the one-cycle schedule.
         weight_decay: of AdamW.
         held_out: training digits kept back for calibration.
@@ -83,14 +94,58 @@ class JudgeSettings:
     """
 
     seed: int = 0
-    width: int = 32
-    steps: int = 4500
-    batch_size: int = 128
-    fakes_per_kind: int = 12
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
-    held_out: int = 5000
-    accepted: float = 0.965
+    width: Count = 32
+    steps: Count = 4500
+    batch_size: Batch = 128
+    fakes_per_kind: Count = 12
+    blurred: bool = True
+    learning_rate: Positive = 3e-3
+    weight_decay: NotNegative = 1e-2
+    held_out: SomeDigits = 5000
+    accepted: Annotated[float, Field(gt=0, lt=1)] = 0.965
+
+
+@dataclass(frozen=True)
+class NeighbourSettings:
+    """What decides a training run; the same settings give the same weights on the same machine.
+
+    Attributes:
+        seed: of the weights, the batches, the moves and the choice of reference images.
+        objective: what the features are trained for; see :func:`geodreg.training.neighbours.train_neighbours`.
+        width: channels of the first layer.
+        size: number of features.
+        steps: number of updates.
+        batch_size: digits in each update.
+        temperature: of the contrast; a low one pushes near digits apart as well.
+        noise: standard deviation of the noise that is to be removed, in grey values.
+        angle: standard deviation of the moves' angle, in radians.
+        scale: of their factor about one.
+        shift: of their shift, as a share of half the image.
+        learning_rate: the highest of the one-cycle schedule.
+        weight_decay: of AdamW.
+        neighbours: number of nearest reference images whose distances are averaged.
+        reference: training digits whose features are kept.
+        held_out: training digits kept back for the threshold.
+        accepted: share of the held-out digits that the threshold accepts.
+    """
+
+    seed: int = 2
+    objective: Literal["contrastive", "denoising"] = "contrastive"
+    width: Count = 16
+    size: Count = 32
+    steps: Count = 3000
+    batch_size: Batch = 256
+    temperature: Positive = 0.2
+    noise: NotNegative = 0.3
+    angle: NotNegative = 0.2
+    scale: NotNegative = 0.1
+    shift: NotNegative = 0.1
+    learning_rate: Positive = 3e-3
+    weight_decay: NotNegative = 1e-2
+    neighbours: Annotated[int, Field(ge=1, le=100)] = 5
+    reference: SomeDigits = 10_000
+    held_out: SomeDigits = 5000
+    accepted: Annotated[float, Field(gt=0, lt=1)] = 0.965
 
 
 @dataclass(frozen=True)
@@ -214,6 +269,8 @@ class LambertGANSettings(FaceGANSettings):
 SETTINGS: dict[str, Any] = {
     "circle-gan": CircleGANSettings(),
     "mnist-judge": JudgeSettings(),
+    "mnist-judge-sharp": JudgeSettings(seed=1, blurred=False),
+    "mnist-neighbours": NeighbourSettings(),
     "mnist-vae": VAESettings(),
     "mnist-gan": DigitGANSettings(),
     "mnist-dcgan": ConvolutionalGANSettings(),
@@ -260,7 +317,8 @@ def check_data(settings: object, root: str | Path | None = None) -> None:
     Raises:
         geodreg.datasets.DataError: if there is no data root, or a file is missing or damaged.
     """
-    if isinstance(settings, VAESettings | DigitGANSettings | ConvolutionalGANSettings | JudgeSettings):
+    of_digits = VAESettings | DigitGANSettings | ConvolutionalGANSettings | JudgeSettings | NeighbourSettings
+    if isinstance(settings, of_digits):
         check_mnist(root)
     elif isinstance(settings, YaleGANSettings):
         check_yale(settings.subject, root)

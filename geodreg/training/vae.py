@@ -10,6 +10,7 @@ from torch import Tensor
 
 from geodreg.models.mlp import VAE
 from geodreg.training.loop import Run, Stateful
+from geodreg.training.schedule import one_cycle
 from geodreg.training.settings import VAESettings
 
 __all__ = ["negative_elbo", "train_vae"]
@@ -34,9 +35,7 @@ def train_vae(settings: VAESettings, train: Tensor, test: Tensor, checkpoint: Pa
     chance = torch.Generator().manual_seed(settings.seed)
     n_batches = len(train) // settings.batch_size
     optimiser = torch.optim.AdamW(vae.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=n_batches * settings.epochs, pct_start=0.1
-    )
+    schedule = one_cycle(optimiser, settings.learning_rate, n_batches * settings.epochs)
     parts: dict[str, Stateful] = {"vae": vae, "optimiser": optimiser, "schedule": schedule}
     run = Run("VAE, epochs", asdict(settings), parts, chance, checkpoint)
     for epoch in run.steps(settings.epochs, save_every=1):

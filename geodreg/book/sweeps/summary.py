@@ -9,7 +9,7 @@ from geodreg.book.sweeps.columns import check_columns
 from geodreg.book.sweeps.definition import RESULTS, Results, Run, Sweep, SweepError, file_name
 from geodreg.book.sweeps.results import Ending, as_cell, as_numbers, column_of, ending_of, page_of, read_results
 from geodreg.book.values import Value
-from geodreg.paper.labels import LABELS, NAMES
+from geodreg.paper.labels import LABELS, names_of
 from geodreg.workspace.files import write_whole
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def medians(results: pd.DataFrame, parameters: list[str], wanted: Results) -> st
     keys = [*parameters, *([wanted.by] if wanted.by else [])]
     table = results.groupby(keys, sort=False, dropna=False)[list(wanted.columns)].median().reset_index()
     if wanted.by:
-        table[wanted.by] = table[wanted.by].replace(NAMES)
+        table[wanted.by] = table[wanted.by].replace(names_of(table[wanted.by]))
     for name in parameters:
         table[name] = table[name].map(_in_a_table)
     return str(table.rename(columns=LABELS).astype(object).to_markdown(index=False, floatfmt=".4g"))
@@ -156,8 +156,9 @@ def plot_results(results: pd.DataFrame, parameters: list[str], column: str, by: 
     palette = None
     if by is not None:
         is_method = set(data[by]) <= set(METHOD_STYLE)
-        palette = {NAMES[name]: style["color"] for name, style in METHOD_STYLE.items()} if is_method else None
-        data = data.assign(**{by: data[by].replace(NAMES)})
+        names = names_of(data[by])
+        palette = {name: METHOD_STYLE[method]["color"] for method, name in names.items()} if is_method else None
+        data = data.assign(**{by: data[by].replace(names)})
     # Each value at its own place, whatever their spacing: what is swept is often spread over decades.
     grid = sns.catplot(
         data, x=parameters[0], y=column, hue=by, col=parameters[1] if len(parameters) > 1 else None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -195,14 +196,35 @@ def verdicts(claim: Claim, effects: Sequence[Effect]) -> dict[str | None, Verdic
     return {m: verdict_of([effect for effect in effects if effect.test.method in (m, None)]) for m in methods}
 
 
-def wide(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each pair, with columns ``value_method``; a table without methods as it is."""
+def wide(table: pd.DataFrame, wanted: Set[str] | None = None) -> pd.DataFrame:
+    """A row for each pair, with columns ``value_method``; a table without methods as it is.
+
+    Args:
+        table: of one model.
+        wanted: columns of the result; default all that there can be.
+    """
     if "method" not in table:
         return table
     values = [name for name in table.select_dtypes(["number", "bool"]).columns if name not in KEYS]
+    if wanted is not None:
+        methods = [method for method in table["method"].unique() if any(name.endswith(f"_{method}") for name in wanted)]
+        values = [name for name in values if any(f"{name}_{method}" in wanted for method in methods)]
+        table = table[table["method"].isin(methods)]
+    if not values:
+        return table[KEYS].drop_duplicates()
     pivoted = table.pivot_table(index=KEYS, columns="method", values=values, sort=False)
     pivoted.columns = ["_".join(names) for names in pivoted.columns.to_flat_index()]
     return pivoted.reset_index()
+
+
+def _names(expression: str) -> set[str]:
+    """The names in an expression over columns.
+
+    Example:
+        >>> sorted(_names("(length_one <= 1.5 * length_two) & x"))
+        ['length_one', 'length_two', 'x']
+    """
+    return set(re.findall(r"\b[A-Za-z_]\w*", expression))
 
 
 def _with_outcome(effect: Effect, p: float) -> Effect:
@@ -275,7 +297,7 @@ def _by_seed(
 
     if table is None or not (table["model"] == model).any():
         return {}, 0.0
-    rows = wide(table[table["model"] == model])
+    rows = wide(table[table["model"] == model], _names(value) | _names(positive or ""))
     try:
         values = pd.Series(rows.eval(value, engine="python"), rows.index, float)
     except UndefinedVariableError:  # a column that needs data which were not at hand

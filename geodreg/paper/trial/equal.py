@@ -51,16 +51,18 @@ def equal(table: pd.DataFrame, settings: Settings, quantity: str) -> pd.DataFram
     import pandas as pd
 
     values = [name for name in table.select_dtypes("number").columns if name != "pair"]
+    place = values.index(quantity)
     found = []
     for (model, seed, pair), own in table.groupby(["model", "seed", "pair"], sort=False):
-        rows = own.set_index("method")[values].astype(float)
-        target = float(rows.loc[BASELINE, quantity])
+        rows = dict(zip(own["method"], own[values].to_numpy(float), strict=True))
+        target = rows[BASELINE][place]
         keys = {"model": model, "seed": seed, "pair": pair}
-        found.append({**keys, "method": BASELINE, "reached": True, **rows.loc[BASELINE]})
+        found.append({**keys, "method": BASELINE, "reached": True, **dict(zip(values, rows[BASELINE], strict=True))})
         for name, along in curves(settings, str(model)).items():
-            curve = rows.loc[along]
-            cut, reached = _cut(curve[quantity].to_numpy(), target)
-            found.append({**keys, "method": name, "reached": reached, **_at(curve, cut)})
+            curve = np.stack([rows[method] for method in along])
+            cut, reached = _cut(curve[:, place], target)
+            at = _at(curve, cut)
+            found.append({**keys, "method": name, "reached": reached, **dict(zip(values, at, strict=True))})
     return pd.DataFrame(found)
 
 
@@ -81,10 +83,8 @@ def _cut(values: np.ndarray, target: float) -> tuple[float, bool]:
     return (float(len(values) - 1) if at_end else 0.0), bool(signs[-1] == 0.0)
 
 
-def _at(curve: pd.DataFrame, cut: float) -> dict[str, float]:
-    """All columns at a position between two rows, linearly."""
+def _at(curve: np.ndarray, cut: float) -> np.ndarray:
+    """All columns at a position between two rows, linearly: ``(n, m)`` to ``(m,)``."""
     low = min(int(cut), len(curve) - 1)
     high = min(low + 1, len(curve) - 1)
-    share = cut - low
-    mixed = (1.0 - share) * curve.iloc[low] + share * curve.iloc[high]
-    return {str(name): float(value) for name, value in mixed.items()}
+    return (1.0 - (cut - low)) * curve[low] + (cut - low) * curve[high]

@@ -51,7 +51,7 @@ def tabulated(subject: Subject, apart: Tensor, paths: Iterable[tuple[str, Paths]
         profile = path.resample(subject.settings.along)
         columns = {
             "apart": apart,
-            "mu": torch.full((len(apart),), path.mu),
+            "mu": torch.full((len(apart),), path.mu, dtype=torch.float64),
             "length": path.length,
             "chord_length": path.chord_length,
             "excess": excess_length(profile),

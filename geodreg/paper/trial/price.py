@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from geodreg.models.zoo import TITLES
 from geodreg.paper.trial.definitions import Settings
 from geodreg.paper.trial.equal import curves
@@ -67,7 +69,8 @@ def price_sentence(prices: pd.DataFrame, settings: Settings, model: str) -> str:
         settings: of the trial.
         model: its name.
     """
-    own = prices[(prices["model"] == model) & prices["curve"].str.startswith("printed") & (prices["mu"] == WEIGHT)]
+    own = prices[(prices["model"] == model) & prices["curve"].str.startswith("printed")]
+    own = own[np.isclose(own["mu"], WEIGHT)]
     each = own.groupby("method")[["density", "relative_length", "gap", "angle", "at_rest"]].mean()
     each["rejected"] = own.groupby("method")[[f"rejected_{judge}" for judge in settings.judges]].mean().mean(axis=1)
     low, high = each.min(), each.max()
@@ -75,11 +78,12 @@ def price_sentence(prices: pd.DataFrame, settings: Settings, model: str) -> str:
     def between(name: str, form: str) -> str:
         return f"{low[name]:{form}} to {high[name]:{form}}"
 
-    rejected = "more" if low["rejected"] > 0 else "less" if high["rejected"] < 0 else "more or less"
+    rejected = "more" if low["rejected"] > 0 else "less" if high["rejected"] < 0 else "about as much"
     return (
         f"On the {TITLES[model]}, Algorithm 1 at {WEIGHT:g} buys {between('density', '.1f')} nats of mean density "
-        f"over the straight line for {between('relative_length', '.1f')} times its length; {rejected} of its length is "
-        f"rejected than of the straight line's ({between('rejected', '+.1f')} grey values, mean of the three judges), "
-        f"neighbouring chords meet at up to {between('angle', '.0f')} degrees, and {between('at_rest', '.0%')} of the "
-        "paths are at rest; the ranges are over numbers of iterations and grey scales, which the paper does not tell."
+        f"over the straight line for {between('relative_length', '.1f')} times its length. Of its own length "
+        f"{rejected} is rejected ({between('rejected', '+.1f')} grey values against the straight line's, mean of the "
+        f"three judges), neighbouring chords meet at up to {between('angle', '.0f')} degrees, and "
+        f"{between('at_rest', '.0%')} of the paths are at rest. The ranges are over numbers of iterations and grey "
+        "scales, which the paper does not tell."
     )

@@ -1,0 +1,370 @@
+"""The trial of the claims: definitions, effects, Holm's step-down, sentences of outcomes, equal lengths."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import t as student
+from scipy.stats import ttest_1samp
+from torch.nn.functional import binary_cross_entropy
+
+from geodreg.models import load_model
+from geodreg.models.mlp import VAE
+from geodreg.models.store import read_card
+from geodreg.paper.endpoints import choose_digit_endpoints
+from geodreg.paper.likelihood import bound_of_nll, pixel_entropy
+from geodreg.paper.trial.definitions import METHODS, ClaimTest, Settings, TrialError, read_definitions
+from geodreg.paper.trial.effects import Outcome, Verdict, decide, effect_of, holm, verdict_of, verdicts, wide
+from geodreg.paper.trial.equal import curves, equal
+from geodreg.paper.trial.kept import keep_half
+from geodreg.paper.trial.plan import jobs, limited, models_to_train
+from geodreg.paper.trial.presentation import claim_markdown, claims_markdown, effects_table, told, with_derived
+from geodreg.paper.trial.price import price_list, price_sentence
+from geodreg.paper.trial.reading import STATEMENTS, sentence
+
+ROOT = Path(__file__).parent.parent
+DEFINITIONS, _ = read_definitions()
+SETTINGS = DEFINITIONS.settings
+GAN = "mnist-gan"
+
+
+def paths_table(shift: float, n_seeds: int = 5, n_pairs: int = 6, spread: float = 0.01) -> pd.DataFrame:
+    """Three methods whose values differ by ``shift`` and a little that depends on seed and pair."""
+    chance = np.random.default_rng(2)
+    rows = [
+        (GAN, str(seed), pair, method, base + (shift * share) + chance.normal(0, spread))
+        for seed in range(n_seeds)
+        for pair, base in enumerate(chance.normal(size=n_pairs))
+        for method, share in (("one", 1.0), ("other", -1.0), ("straight", 0.0))
+    ]
+    return pd.DataFrame(rows, columns=["model", "seed", "pair", "method", "length"])
+
+
+def difference(**changes: object) -> ClaimTest:
+    bound = {} if "below" in changes else {"above": 0.0}
+    options = {"what": "d", "table": "paths", "models": (GAN,), "value": "length_one - length_straight"}
+    return ClaimTest(**{**options, **bound, **changes})  # type: ignore[arg-type]
+
+
+def measured(better: float) -> dict[str, pd.DataFrame]:
+    """Tables of all models in which both methods are better than the straight line by so much, whatever is compared."""
+    chance, rows = np.random.default_rng(1), []
+    for model, size in DEFINITIONS.sizes.items():
+        if model == "yale-faces":
+            continue
+        for along in curves(SETTINGS, model).values():
+            for step, method in enumerate(along):
+                rows += [
+                    {"model": model, "seed": seed, "pair": pair, "method": method, "step": step}
+                    for seed in size.labels[:6]
+                    for pair in range(2)
+                ]
+        rows += [
+            {"model": model, "seed": seed, "pair": pair, "method": method, "step": 0}
+            for method in ("straight", "slerp")
+            for seed in size.labels[:6]
+            for pair in range(2)
+        ]
+    table = pd.DataFrame(rows).drop_duplicates(["model", "seed", "pair", "method"], ignore_index=True)
+    noise = chance.normal(0.0, 1e-3, len(table))
+    baseline = table["method"].isin(["straight", "slerp"])
+    regular = ~baseline & (table["method"] != "geodesic")
+    table["apart"] = table["pair"] % 2 == 1
+    table["mu"] = table["method"].str.extract(r"(?:loss|printed)_(\d+_\d+)")[0].str.replace("_", ".").astype(float)
+    table["length"] = 10.0 + table["step"].where(~baseline, 1.5) + noise
+    table["nll_mean"] = 5.0 - better * regular + noise
+    table["nll_points"], table["gap"], table["angle"], table["converged"] = table["nll_mean"], 1.0, 90.0, True
+    table["excess"] = 1.0 - better * regular + noise
+    table["radius"] = 0.5 + 0.2 * better * regular - 0.1 * (table["method"] == "geodesic") + 0.01 * noise
+    table["radius_points"] = table["radius"]
+    for judge in SETTINGS.judges:
+        table[f"rejected_{judge}"] = 3.0 - better * regular + noise
+        table[f"worst_{judge}"] = 1.0 - better * regular + noise
+        table[f"accepted_{judge}"] = 0.5 + 0.1 * better * regular + noise
+    return {"paths": table.drop(columns="step")}
+
+
+def test_every_test_can_be_made_and_every_claim_is_decided_by_one() -> None:
+    assert [claim.number for claim in DEFINITIONS.claims] == list(range(1, 13))
+    primary = set()
+    for claim in DEFINITIONS.claims:
+        for place, test in enumerate(claim.tests):
+            assert set(test.models) <= set(DEFINITIONS.sizes)
+            for model in test.models:
+                for value, positive in test.parts(SETTINGS, model).values():
+                    assert "{" not in value + (positive or "")
+            if test.primary:
+                primary.add((claim.number, place))
+    assert set(STATEMENTS) == primary
+    assert {job.model for job in jobs(DEFINITIONS)} == set(DEFINITIONS.sizes)
+
+
+def test_no_seed_person_or_pair_had_been_looked_at_before() -> None:
+    for model, pilots in DEFINITIONS.pilots.items():
+        assert not set(pilots) & set(DEFINITIONS.sizes[model].labels), model
+    assert SETTINGS.ends_seed not in DEFINITIONS.pilot_ends
+    assert not set(DEFINITIONS.pilots["yale-dcgan"]) & set(DEFINITIONS.sizes["yale-faces"].labels)
+    for name in DEFINITIONS.pilots:  # those that the figures show are among them
+        card = read_card(name)["settings"]
+        assert str(card.get("subject", card["seed"])) in DEFINITIONS.pilots[name]
+
+
+def test_there_are_as_many_trainings_as_a_verdict_needs() -> None:
+    counts = {model: len(size.labels) for model, size in DEFINITIONS.sizes.items()}
+    assert counts["mnist-gan"] >= 10
+    assert counts["mnist-vae"] >= 10
+    assert counts["mnist-dcgan"] >= 5
+    assert counts["yale-dcgan"] >= 10
+    assert len(models_to_train(DEFINITIONS)) == sum(counts.values()) - counts["yale-faces"]
+    printed = SETTINGS.printed
+    for model in printed.weights:
+        assert len(printed.budgets[model]) >= 3
+        assert model == "circle-gan" or set(printed.grey_ranges[model]) == {1, 2}
+        assert {min(printed.weights[model]), max(printed.weights[model])} == {0.003, 0.1}  # the paper's range
+
+
+def test_fewer_pairs_and_seeds() -> None:
+    few = limited(DEFINITIONS.sizes[GAN], pairs=2, seeds=1)
+    assert (few.pairs, few.samples, len(few.labels)) == (2, 200, 1)
+    assert {job.label for job in jobs(DEFINITIONS, DEFINITIONS.claim(5), seeds=1)} >= {few.labels[0]}
+    with pytest.raises(TrialError, match="There is no claim 99"):
+        DEFINITIONS.claim(99)
+
+
+def test_interval_is_that_of_the_seeds_means() -> None:
+    table = paths_table(0.5)
+    (part,) = effect_of(DEFINITIONS, difference(), GAN, {"paths": table}).parts
+    by_hand = wide(table).assign(d=lambda t: t["length_one"] - t["length_straight"]).groupby("seed")["d"].mean()
+    test = ttest_1samp(by_hand, 0.0, alternative="greater")
+    interval = ttest_1samp(by_hand, 0.0).confidence_interval(0.95)
+    assert part.value == pytest.approx(by_hand.mean())
+    assert part.interval == pytest.approx((interval.low, interval.high))
+    assert part.p_for == pytest.approx(test.pvalue)
+    assert part.p_for + part.p_against == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("shift", "changes", "outcome"),
+    [
+        (0.5, {}, Outcome.FOR),
+        (-0.5, {}, Outcome.AGAINST),
+        (0.0, {}, Outcome.UNDECIDED),
+        (-0.5, {"below": 0.0}, Outcome.FOR),
+        (0.5, {"below": 0.0}, Outcome.AGAINST),
+        (0.5, {"table": "other"}, Outcome.NO_DATA),
+        (0.5, {"value": "missing_one"}, Outcome.NO_DATA),
+    ],
+)
+def test_outcome_follows_the_interval(shift: float, changes: dict[str, object], outcome: Outcome) -> None:
+    tables = {"paths": paths_table(shift)}
+    assert effect_of(DEFINITIONS, difference(**changes), GAN, tables).outcome is outcome
+
+
+def test_one_seed_decides_nothing() -> None:
+    effect = effect_of(DEFINITIONS, difference(), GAN, {"paths": paths_table(0.5, n_seeds=1)})
+    assert effect.outcome is Outcome.UNDECIDED
+    assert effect.p == 1.0
+
+
+def test_all_parts_must_count_for_a_claim() -> None:
+    table = paths_table(0.5).rename(columns={"length": "seen_judge"})
+    table["seen_sharp"], table["seen_neighbours"] = table["seen_judge"], table["seen_judge"]
+    test = difference(value="seen_{judge}_one - seen_{judge}_straight", over=("judge",))
+    agreed = effect_of(DEFINITIONS, test, GAN, {"paths": table})
+    assert [part.name for part in agreed.parts] == list(SETTINGS.judges)
+    assert agreed.outcome is Outcome.FOR
+    table["seen_sharp"] *= -1.0
+    split = effect_of(DEFINITIONS, test, GAN, {"paths": table})
+    assert split.outcome is Outcome.UNDECIDED  # judges who disagree
+    assert split.p_for == max(part.p_for for part in split.parts)
+    assert split.decisive.name == "sharp"
+
+
+def test_what_turns_with_the_number_of_iterations_depends_on_what_is_not_told() -> None:
+    table = paths_table(0.5)
+    budgets = SETTINGS.printed.budgets[GAN]
+    names = {"one": f"printed_b{budgets[0]}", "other": f"printed_b{budgets[1]}"}
+    more = table[table["method"] == "one"].assign(method=f"printed_b{budgets[2]}")
+    table = pd.concat([table.replace({"method": names}), more], ignore_index=True)
+    test = difference(value="length_printed_b{budget} - length_straight", over=("budget",))
+    assert effect_of(DEFINITIONS, test, GAN, {"paths": table}).outcome is Outcome.DEPENDS
+
+
+def test_a_fraction_of_pairs_is_never_certain() -> None:
+    test = difference(value="length_one > length_straight", above=0.5)
+    (part,) = effect_of(DEFINITIONS, test, GAN, {"paths": paths_table(0.5)}).parts
+    n_pairs, n_seeds = 30, 5
+    smoothed = (n_pairs + 1) / (n_pairs + 2)
+    error = math.sqrt(smoothed * (1 - smoothed) / n_pairs)
+    assert part.value == 1.0
+    assert part.p_for == pytest.approx(student.sf(0.5 / error, n_seeds - 1))
+    assert part.interval == pytest.approx((1.0 - error * student.ppf(0.975, n_seeds - 1), 1.0))
+
+
+def test_area_under_the_curve_and_the_difference_of_two_models() -> None:
+    rows = [(seed, nll, hole) for seed in "01234" for nll, hole in ((1.0, 0), (2.0, 1), (3.0, 0), (4.0, 1))]
+    table = pd.DataFrame(rows, columns=["seed", "nll", "hole"]).assign(model=GAN)
+    area = difference(table="samples", value="nll", positive="hole", statistic="auc")
+    assert effect_of(DEFINITIONS, area, GAN, {"samples": table}).parts[0].value == pytest.approx(0.75)
+    both = pd.concat([table, table.assign(model="mnist-vae", nll=-table["nll"])], ignore_index=True)
+    versus = difference(table="samples", value="nll", positive="hole", statistic="auc", versus="mnist-vae")
+    assert effect_of(DEFINITIONS, versus, GAN, {"samples": both}).parts[0].value == pytest.approx(0.5)
+
+
+def test_holm_is_between_nothing_and_bonferroni() -> None:
+    chance = np.random.default_rng(0)
+    p = list(chance.uniform(0.0, 0.05, 7))
+    adjusted = holm(p)
+    assert all(one <= two <= min(1.0, len(p) * one) + 1e-15 for one, two in zip(p, adjusted, strict=True))
+    assert np.all(np.diff(np.array(adjusted)[np.argsort(p)]) >= 0.0)
+    assert min(adjusted) == pytest.approx(7 * min(p))
+
+
+def test_verdict_of_outcomes() -> None:
+    tables = {"paths": paths_table(0.5)}
+
+    def one(**changes: object) -> object:
+        return effect_of(DEFINITIONS, difference(primary=True, **changes), GAN, tables)
+
+    good, bad = one(), one(below=0.0)
+    unsure = effect_of(DEFINITIONS, difference(primary=True), GAN, {"paths": paths_table(0.0)})
+    beside = effect_of(DEFINITIONS, difference(below=0.0), GAN, tables)  # not primary
+    assert verdict_of([good, beside]) is Verdict.HOLDS  # type: ignore[list-item]
+    assert verdict_of([good, bad]) is verdict_of([good, unsure]) is Verdict.MIXED  # type: ignore[list-item]
+    assert verdict_of([bad]) is Verdict.FAILS  # type: ignore[list-item]
+    assert verdict_of([unsure]) is verdict_of([]) is Verdict.UNTESTED
+
+
+@pytest.mark.parametrize(("better", "outcome"), [(1.0, Outcome.FOR), (-1.0, Outcome.AGAINST)])
+def test_sentences_turn_with_the_outcomes(better: float, outcome: Outcome) -> None:
+    tables = with_derived(DEFINITIONS, measured(better))
+    decided = decide(DEFINITIONS, tables)
+    for number in (5, 6, 10):
+        claim = DEFINITIONS.claim(number)
+        assert {effect.outcome for effect in decided[number] if effect.test.primary} == {outcome}
+        for place, test in enumerate(claim.tests):
+            if test.primary:
+                yes, no = STATEMENTS[number, place]
+                said = sentence(claim, decided[number], test.method).lower()
+                assert (yes if better > 0 else no).lower() in said
+                assert (no if better > 0 else yes).lower() not in said
+        words = verdicts(claim, decided[number])
+        assert set(words) == set(METHODS)
+        assert set(words.values()) == {Verdict.HOLDS if better > 0 else Verdict.FAILS}
+        assert claim.counts_for in claim_markdown(claim, decided[number])
+        assert len(effects_table(decided[number])) == sum(len(test.models) for test in claim.tests)
+    page = claims_markdown(DEFINITIONS, tables, decided)
+    assert page.count("{ref}") == len(DEFINITIONS.claims)
+    assert str(Verdict.HOLDS if better > 0 else Verdict.FAILS).upper() in told(DEFINITIONS, tables)
+
+
+def test_at_equal_length_a_curve_is_cut_between_two_weights() -> None:
+    table = measured(0.0)["paths"]
+    own = table[(table["model"] == GAN) & (table["seed"] == "100") & (table["pair"] == 0)].copy()
+    along = curves(SETTINGS, GAN)["loss"]
+    for step, method in enumerate(along):
+        own.loc[own["method"] == method, ["length", "rejected_judge"]] = 8.0 + 2.0 * step, 5.0 - step
+    own.loc[own["method"] == "straight", "length"] = 11.0  # half of the way from the second to the third
+    found = equal(own, SETTINGS, "length").set_index("method")
+    assert found.loc["loss", "rejected_judge"] == pytest.approx(3.5)
+    assert found.loc["loss", "length"] == pytest.approx(11.0)
+    assert found.loc["loss", "reached"]
+    own.loc[own["method"] == "straight", "length"] = 100.0
+    far = equal(own, SETTINGS, "length").set_index("method")
+    assert far.loc["loss", "rejected_judge"] == pytest.approx(5.0 - (len(along) - 1))
+    assert not far.loc["loss", "reached"]
+
+
+def test_prices_are_against_the_straight_line_of_the_same_pair() -> None:
+    prices = price_list(measured(1.0)["paths"], SETTINGS)
+    loss = prices[(prices["model"] == GAN) & (prices["method"] == "loss_1_0")]
+    assert loss["density"].to_numpy() == pytest.approx([1.0, 1.0], abs=0.01)
+    assert loss["rejected_judge"].to_numpy() == pytest.approx([-1.0, -1.0], abs=0.01)
+    assert sorted(loss["apart"]) == [False, True]
+    assert "Of its own length less is rejected" in price_sentence(prices, SETTINGS, GAN)
+    worse = price_list(measured(-1.0)["paths"], SETTINGS)
+    assert "Of its own length more is rejected" in price_sentence(worse, SETTINGS, GAN)
+
+
+def test_bound_of_a_vae_that_knows_nothing_is_the_cross_entropy() -> None:
+    torch.manual_seed(0)
+    vae = VAE(2, (8,))
+    for parameter in vae.parameters():
+        torch.nn.init.zeros_(parameter)
+    torch.nn.init.normal_(vae.generator.layers[-1].bias)
+    images = torch.rand(5, 28, 28)
+    grey = torch.sigmoid(vae.generator.layers[-1].bias).expand(5, -1).detach()
+    exact = binary_cross_entropy(grey, images.flatten(1), reduction="none").sum(-1)
+    assert torch.allclose(bound_of_nll(vae, images, 7, seed=0), exact, rtol=1e-5)
+    entropy = pixel_entropy(grey)  # a row is an image of one line
+    assert entropy.shape == ()
+    assert torch.allclose(
+        pixel_entropy(grey.unflatten(-1, (28, 28)))[0], pixel_entropy(grey[0].unflatten(-1, (28, 28)))
+    )
+
+
+def test_more_samples_tighten_the_bound() -> None:
+    vae = load_model("mnist-vae").module
+    images = load_model("mnist-vae").generator(torch.randn(40, 8, generator=torch.Generator().manual_seed(3)))
+    few, many = (bound_of_nll(vae, images, n, seed=0).mean() for n in (1, 64))
+    assert many < few - 1.0
+    assert (bound_of_nll(vae, images, 64, seed=0) > pixel_entropy(images) - 1e-3).double().mean() > 0.9
+
+
+def test_weights_are_kept_in_half_precision(tmp_path: Path) -> None:
+    whole = Path(ROOT / "data" / "models")
+    folder = keep_half("mnist-vae", whole, tmp_path)
+    kept, full = load_model("mnist-vae", tmp_path), load_model("mnist-vae", whole)
+    z = torch.randn(20, 8, generator=torch.Generator().manual_seed(0))
+    assert next(kept.generator.parameters()).dtype == torch.float32
+    assert (kept.generator(z) - full.generator(z)).abs().max() < 5e-3
+    card = json.loads((folder / "card.json").read_text())
+    assert card["precision"] == "float16"
+    assert card["full"] == read_card("mnist-vae", whole)["files"]
+    size = (folder / "weights.safetensors").stat().st_size
+    assert size < 0.51 * (whole / "mnist-vae" / "weights.safetensors").stat().st_size
+
+
+@pytest.mark.parametrize("name", ["mnist-gan", "mnist-vae"])
+def test_digit_pairs_are_in_turn_of_one_class_and_of_two(name: str) -> None:
+    model = load_model(name)
+    start, end, apart = choose_digit_endpoints(model, 6, seed=77)
+    fewer, _, _ = choose_digit_endpoints(model, 3, seed=77)
+    assert apart.tolist() == [False, True] * 3
+    assert torch.equal(start[:3], fewer)
+    assert len(torch.cat([start, end]).unique(dim=0)) == 12
+
+
+def test_definitions_that_make_no_sense_are_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "claims.yaml").write_text(json.dumps({"claims": []}))
+    monkeypatch.setenv("GEODREG_TRIAL", str(tmp_path))
+    with pytest.raises(TrialError, match="makes no sense"):
+        read_definitions()
+    monkeypatch.setenv("GEODREG_TRIAL", str(tmp_path / "nowhere"))
+    with pytest.raises(TrialError, match="make claims"):
+        read_definitions()
+    with pytest.raises(ValueError, match="one bound"):
+        difference(above=0.0, below=0.0)
+    assert isinstance(SETTINGS, Settings)
+
+
+def test_definitions_came_before_the_tables() -> None:
+    def last_commit(file: str) -> str:
+        command = ["git", "log", "-1", "--format=%H", "--", f"data/trial/{file}"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+    defined, measured_at = last_commit("claims.yaml"), last_commit("provenance.json")
+    if not defined or not measured_at:
+        pytest.skip("needs the repository's history, and tables")
+    order = ["git", "merge-base", "--is-ancestor", defined, measured_at]
+    assert defined != measured_at
+    assert subprocess.run(order, cwd=ROOT, check=False).returncode == 0
