@@ -9,7 +9,7 @@ from geodreg.paper.trial.definitions import Claim, Definitions, Population
 
 __all__ = ["KEPT_MODELS", "TRAINED_MODELS", "Job", "jobs", "limited", "models_to_train", "out_folder", "parts_folder"]
 
-KEPT_MODELS, TRAINED_MODELS = Path("data/trial/models"), Path("runs/trial/models")
+KEPT_MODELS, TRAINED_MODELS = Path("data/trainings"), Path("runs/trial/models")
 """Weights of all seeds in half precision, committed, and where they are trained."""
 
 IMAGES_ONLY = ("yale-faces",)  # no model, the photographs themselves
