@@ -13,7 +13,7 @@ from geodreg.workspace.files import write_sum
 from tests.conftest import Once
 
 ROOT = Path(__file__).parent.parent
-DATA = ["data/models", "data/benchmarks", "data/claims", "data/faces"]
+DATA = ["data/models", "data/benchmarks", "data/claims", "data/trial", "data/trainings", "data/faces"]
 PARTS = ["Snakefile", "_config.yml", "book", "notebooks", "geodreg", *DATA, "vendor"]
 GENERATED = shutil.ignore_patterns("figures", "_generated", "*.ipynb", "__pycache__")
 
