@@ -23,9 +23,9 @@ def train_neighbours(
 ) -> tuple[NeighbourJudge, Run]:
     """Train features on digits ``(n, 28, 28)``, keep those of some of them, and set the threshold on digits held out.
 
-    With ``"contrastive"``, two random moves of one digit, more or less in focus, are to have features close to each other
-    and far from those of the other digits of the batch (Chen et al. 2020). With ``"denoising"``, a decoder makes a digit without noise of the
-    features of the digit under noise (Vincent et al. 2008).
+    With ``"contrastive"``, two random moves of one digit, more or less in focus, are to have features close to each
+    other and far from those of the other digits of the batch (Chen et al. 2020). With ``"denoising"``, a decoder makes
+    a digit without noise of the features of the digit under noise (Vincent et al. 2008).
 
     Args:
         settings: what decides the run.
