@@ -7,7 +7,7 @@ import torch
 from geodreg import LatentManifold
 from geodreg.paper.comparison import paired_differences
 from geodreg.paper.figure_claims import figure_3_claims, figure_4_claims
-from geodreg.paper.weight import choose_weight, compare_weights
+from geodreg.paper.weight import choose_weight, compare_weights, rule_is_met, told_choice
 from tests.generators import latents, random_decoder
 
 
@@ -53,6 +53,17 @@ def test_the_smallest_sufficient_weight_is_chosen_or_else_the_largest() -> None:
     assert choose_weight(weights, share=0.9) == 0.03
     assert choose_weight(weights, share=0.95) == 0.1
     assert choose_weight(weights.assign(denser=0.1), share=0.9) == 0.1
+    assert rule_is_met(weights, share=0.9)
+    assert not rule_is_met(weights.assign(denser=0.1), share=0.9)
+
+
+def test_a_rule_that_no_weight_meets_is_said_not_to_be_met() -> None:
+    weights = pd.DataFrame({"mu": [0.01, 0.03, 0.1], "denser": [0.5, 0.9, 1.0]})
+    both = told_choice({"one": weights, "other": weights.assign(denser=[0.1, 0.2, 0.4])}, share=0.9)
+    assert "met on the one at 0.03." in both
+    assert "**not met** on the other, where 40% of the pairs are denser at most: there 0.1 is taken" in both
+    assert "not met" not in told_choice({"one": weights}, share=0.9)
+    assert told_choice({"other": weights.assign(denser=0.0)}, share=0.9).startswith("It is **not met**")
 
 
 def test_larger_weights_make_paths_denser_and_longer() -> None:

@@ -21,7 +21,7 @@ DATA = ("mnist", "yale")
 app = typer.Typer(cls=PlainGroup, no_args_is_help=True, add_completion=True)
 data = typer.Typer(no_args_is_help=True, help="The public data sets.")
 app.add_typer(data, name="data")
-app.command("interpolate", epilog="Example: geodreg interpolate --model mnist-gan --pair 3 --mu 0.03 --out strip.png")(
+app.command("interpolate", epilog="Example: geodreg interpolate --model mnist-gan --pair 3 --mu 0.1 --out strip.png")(
     interpolate_command
 )
 app.command("run", cls=ParametersCommand, epilog="Example: geodreg run fig3-mnist-gan -p mu 0.1 -p n_pairs 4")(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from torch import Tensor
@@ -15,7 +15,7 @@ from geodreg.paper.comparison import summarise
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PAPER_WEIGHTS", "choose_weight", "compare_weights"]
+__all__ = ["PAPER_WEIGHTS", "choose_weight", "compare_weights", "rule_is_met", "told_choice"]
 
 PAPER_WEIGHTS = (0.003, 0.01, 0.03, 0.1)
 """The numbers of the paper's range, in steps of about a factor of three; there in Algorithm 1, here in the loss."""
@@ -77,3 +77,37 @@ def choose_weight(table: pd.DataFrame, share: float = 0.9) -> float:
     """
     enough = table.loc[table["denser"] >= share, "mu"]
     return float(enough.min() if len(enough) else table["mu"].max())
+
+
+def rule_is_met(table: pd.DataFrame, share: float = 0.9) -> bool:
+    """Whether any weight of a table suffices, so that :func:`choose_weight` has not merely taken the largest.
+
+    Args:
+        table: from :func:`compare_weights`.
+        share: of the pairs.
+    """
+    return bool((table["denser"] >= share).any())
+
+
+def told_choice(tables: Mapping[str, pd.DataFrame], share: float) -> str:
+    """Where the rule is met, and where the largest weight was taken for want of one that suffices, in sentences.
+
+    Args:
+        tables: from :func:`compare_weights`, by the name of the model.
+        share: of the pairs.
+    """
+    met = {name: choose_weight(table, share) for name, table in tables.items() if rule_is_met(table, share)}
+    others = {name: table for name, table in tables.items() if name not in met}
+    said = []
+    if met:
+        said.append("The rule is met on " + ", ".join(f"the {name} at {mu:g}" for name, mu in met.items()) + ".")
+    if others:
+        most = ", ".join(
+            f"the {name}, where {table['denser'].max():.0%} of the pairs are denser at most"
+            for name, table in others.items()
+        )
+        largest = max(float(table["mu"].max()) for table in others.values())
+        said.append(
+            f"It is **not met** on {most}: there {largest:g} is taken for no better reason than that it is the largest."
+        )
+    return " ".join(said)
