@@ -9,6 +9,11 @@ PARTS = parts_folder(pairs)
 JOBS = jobs(definitions, None if claim is None else definitions.claim(claim), seeds)
 
 
+def weights(wildcards):
+    job = Job(wildcards.table, wildcards.model, wildcards.label)
+    return [] if job.model == "yale-faces" else [job.models(definitions) / job.model / "card.json"]
+
+
 rule parts:
     input:
         [PARTS / job.file for job in JOBS],
@@ -21,9 +26,7 @@ rule kept:
 
 rule measure:
     input:
-        lambda wildcards: (
-            [] if wildcards.model == "yale-faces" else [KEPT_MODELS / wildcards.label / wildcards.model / "card.json"]
-        ),
+        weights,
     output:
         f"{PARTS}/{{table}}/{{model}}-{{label}}.csv",
     wildcard_constraints:
@@ -53,7 +56,7 @@ rule train:
     output:
         f"{TRAINED_MODELS}/{{label}}/{{model}}/card.json",
     params:
-        which=lambda wildcards: Job("", wildcards.model, wildcards.label).training,
+        which=lambda wildcards: Job("", wildcards.model, wildcards.label).training(definitions),
     threads: 1
     priority: 1
     message:

@@ -24,7 +24,7 @@ from geodreg.paper.trial.definitions import METHODS, ClaimTest, Settings, TrialE
 from geodreg.paper.trial.effects import Outcome, Verdict, decide, effect_of, holm, verdict_of, verdicts, wide
 from geodreg.paper.trial.equal import curves, equal
 from geodreg.paper.trial.kept import keep_half
-from geodreg.paper.trial.plan import jobs, limited, models_to_train
+from geodreg.paper.trial.plan import Job, jobs, limited, models_to_train
 from geodreg.paper.trial.presentation import claim_markdown, claims_markdown, effects_table, told, with_derived
 from geodreg.paper.trial.price import price_list, price_sentence
 from geodreg.paper.trial.reading import STATEMENTS, sentence
@@ -122,12 +122,25 @@ def test_there_are_as_many_trainings_as_a_verdict_needs() -> None:
     assert counts["mnist-vae"] >= 10
     assert counts["mnist-dcgan"] >= 5
     assert counts["yale-dcgan"] >= 10
-    assert len(models_to_train(DEFINITIONS)) == sum(counts.values()) - counts["yale-faces"]
+    trained = models_to_train(DEFINITIONS)
+    varied = [job for job in trained if "=" in job.label]
+    assert len(trained) - len(varied) == sum(counts.values()) - counts["yale-faces"]
     printed = SETTINGS.printed
     for model in printed.weights:
         assert len(printed.budgets[model]) >= 3
         assert model == "circle-gan" or set(printed.grey_ranges[model]) == {1, 2}
         assert {min(printed.weights[model]), max(printed.weights[model])} == {0.003, 0.1}  # the paper's range
+
+
+def test_other_settings_are_of_the_first_training() -> None:
+    by_training = Job("variations", "mnist-vae", "latent_dim=4")
+    assert by_training.training(DEFINITIONS) == "--seed 100 --set latent_dim=4"
+    assert by_training.models(DEFINITIONS).name == "latent_dim=4"
+    by_noise = Job("variations", GAN, "noise=0.3")
+    assert by_noise.models(DEFINITIONS).name == DEFINITIONS.sizes[GAN].labels[0]
+    assert by_noise.settings(SETTINGS).noise[GAN] == 0.3
+    assert Job("paths", "yale-dcgan", "yaleB30").training(DEFINITIONS) == "--subject yaleB30"
+    assert not any(job.label.startswith("noise=") for job in models_to_train(DEFINITIONS))
 
 
 def test_fewer_pairs_and_seeds() -> None:

@@ -38,8 +38,9 @@ def measure_command(table: str, model: str, label: str, out: Path, pairs: Pairs 
     definitions, _ = read_definitions()
     size = limited(definitions.sizes[model], pairs, None)
     job = Job(table, model, label)
-    trained = None if model == IMAGES else load_model(model, job.models)
-    rows = measure(table, Subject(model, trained, label, size.pairs, size.samples, definitions.settings))
+    trained = None if model == IMAGES else load_model(model, job.models(definitions))
+    settings = job.settings(definitions.settings)
+    rows = measure(table, Subject(model, trained, label, size.pairs, size.samples, settings))
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, rows.to_csv(index=False).encode())
     write_sum(out)
@@ -67,7 +68,9 @@ def collect_command(
             raise TrialError(f"{file} is not what its measurement wrote; remove it and call `make claims` again.")
         tables.setdefault(job.table, []).append(pd.read_csv(file, dtype={"seed": str}))
         if job.model != IMAGES:
-            sums[f"{job.model} {job.label}"] = read_card(job.model, job.models)["files"]["weights.safetensors"]
+            sums[f"{job.model} {job.label}"] = read_card(job.model, job.models(definitions))["files"][
+                "weights.safetensors"
+            ]
     joined = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
     options = {"CLAIM": claim, "PAIRS": pairs, "SEEDS": seeds}
     command = " ".join(["make claims", *(f"{name}={value}" for name, value in options.items() if value is not None)])

@@ -23,6 +23,7 @@ __all__ = [
     "Printed",
     "Settings",
     "TrialError",
+    "Variation",
     "loss_name",
     "printed_name",
     "read_definitions",
@@ -107,6 +108,25 @@ class Settings(_Strict):
     bound_samples: int
     judges: dict[str, str]
     printed: Printed
+
+
+class Variation(_Strict):
+    """A setting of one model that is changed, everything else left as it is, to see what depends on it; no claim.
+
+    Attributes:
+        model: whose setting; of its first training seed.
+        parameter: ``noise`` of the density, or a setting that the model is trained with.
+        values: instead of the usual one.
+    """
+
+    model: str
+    parameter: str
+    values: tuple[float | int | str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the changed models are called in place of their training seed: ``parameter=value``."""
+        return tuple(f"{self.parameter}={value}" for value in self.values)
 
 
 class ClaimTest(_Strict):
@@ -225,6 +245,7 @@ class Definitions(_Strict):
     sizes: dict[str, Population]
     settings: Settings
     claims: tuple[Claim, ...]
+    variations: tuple[Variation, ...] = ()
 
     def claim(self, number: int) -> Claim:
         """A claim by its number.

@@ -45,7 +45,7 @@ def live_subject(definitions: Definitions, model: str, n_pairs: int) -> Subject:
     """
     size = definitions.sizes[model]
     label = size.labels[0]
-    trained = load_model(model, Job("paths", model, label).models)
+    trained = load_model(model, Job("paths", model, label).models(definitions))
     pairs = min(n_pairs, size.pairs)
     return Subject(model, trained, label, pairs, size.samples, _fewer(definitions.settings, model))
 

@@ -14,7 +14,8 @@ from geodreg.models.mlp import VAE
 from geodreg.models.zoo import load_judges
 from geodreg.paper.likelihood import bound_of_nll, pixel_entropy
 from geodreg.paper.printed_algorithm import largest_angle
-from geodreg.paper.trial.paths_table import paths_table
+from geodreg.paper.trial.paths_table import minimisers, paths_table, tabulated
+from geodreg.paper.trial.plan import VARIATIONS
 from geodreg.paper.trial.subject import RING, Subject
 from geodreg.paper.trial.shortest import SUB_POINTS, shorten
 from geodreg.solvers import Algorithm1, Newton, Solver
@@ -148,6 +149,12 @@ def _spectra(subject: Subject) -> pd.DataFrame:
     return pd.DataFrame({name: [number.item()] for name, number in numbers.items()})
 
 
+def _variations(subject: Subject) -> pd.DataFrame:
+    """Straight line, geodesic and minimisers of the loss, with one setting changed."""
+    start, end, apart = subject.endpoints()
+    return tabulated(subject, apart, minimisers(subject, start, end))
+
+
 MEASURES: dict[str, Callable[[Subject], pd.DataFrame]] = {
     "paths": paths_table,
     "samples": _samples,
@@ -156,5 +163,6 @@ MEASURES: dict[str, Callable[[Subject], pd.DataFrame]] = {
     "energy": _energy,
     "points": _points,
     "spectra": _spectra,
+    VARIATIONS: _variations,
 }
 """The tables that can be made, by name."""

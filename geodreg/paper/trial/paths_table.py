@@ -20,7 +20,7 @@ from geodreg.paper.trial.subject import DIGITS, RING, Subject
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["all_paths", "paths_table", "tabulated"]
+__all__ = ["all_paths", "minimisers", "paths_table", "tabulated"]
 
 
 def paths_table(subject: Subject) -> pd.DataFrame:
@@ -88,6 +88,22 @@ def _judged(settings: Settings, images: Tensor, length: Tensor) -> dict[str, Ten
 
 def all_paths(subject: Subject, start: Tensor, end: Tensor) -> Iterator[tuple[str, Paths]]:
     """Paths ``(P,)`` between endpoints ``(P, d)``, method after method, by the names that they have in the table."""
+    yield from minimisers(subject, start, end)
+    settings = subject.settings
+    printed = settings.printed
+    budgets = printed.budgets[subject.name]
+    for mu in (0.0, *printed.weights[subject.name]):
+        for grey in printed.grey_ranges[subject.name]:
+            if mu == 0.0 and grey != printed.grey_ranges[subject.name][0]:  # without weight it is the same iteration
+                continue
+            setting = AsPrinted(mu=mu, step_share=printed.step_share, grey_range=grey)
+            found = at_budgets(subject.manifold, start, end, setting, budgets, settings.n_points)
+            for budget, each in found.items():
+                yield printed_name(mu, budget, grey), each
+
+
+def minimisers(subject: Subject, start: Tensor, end: Tensor) -> Iterator[tuple[str, Paths]]:
+    """Of those the baselines, the geodesic and the minimisers of the loss."""
     manifold, settings, n_points = subject.manifold, subject.settings, subject.settings.n_points
     for baseline in ("straight", "slerp"):
         yield baseline, interpolate(manifold, start, end, baseline, n_points=n_points)
@@ -97,13 +113,3 @@ def all_paths(subject: Subject, start: Tensor, end: Tensor) -> Iterator[tuple[st
         init = "graph" if subject.name == RING else path.z
         path = interpolate(manifold, start, end, mu=mu, n_points=n_points, init=init, geodesic=geodesic)
         yield loss_name(mu), path
-    printed = settings.printed
-    budgets = printed.budgets[subject.name]
-    for mu in (0.0, *printed.weights[subject.name]):
-        for grey in printed.grey_ranges[subject.name]:
-            if mu == 0.0 and grey != printed.grey_ranges[subject.name][0]:  # without weight it is the same iteration
-                continue
-            setting = AsPrinted(mu=mu, step_share=printed.step_share, grey_range=grey)
-            found = at_budgets(manifold, start, end, setting, budgets, n_points)
-            for budget, each in found.items():
-                yield printed_name(mu, budget, grey), each

@@ -5,14 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from geodreg.paper.trial.definitions import Claim, Definitions, Population
+from geodreg.paper.trial.definitions import Claim, Definitions, Population, Settings
 
-__all__ = ["KEPT_MODELS", "TRAINED_MODELS", "Job", "jobs", "limited", "models_to_train", "out_folder", "parts_folder"]
+__all__ = [
+    "KEPT_MODELS",
+    "TRAINED_MODELS",
+    "VARIATIONS",
+    "Job",
+    "jobs",
+    "limited",
+    "models_to_train",
+    "out_folder",
+    "parts_folder",
+]
 
 KEPT_MODELS, TRAINED_MODELS = Path("data/trainings"), Path("runs/trial/models")
 """Weights of all seeds in half precision, committed, and where they are trained."""
 
 IMAGES_ONLY = ("yale-faces",)  # no model, the photographs themselves
+NOISE, VARIATIONS = "noise=", "variations"  # beginning of a label; the table of all models with another setting
 DERIVED = {"equal_length": "paths", "equal_density": "paths"}  # tables that are computed from another one
 
 
@@ -30,20 +41,25 @@ class Job:
     model: str
     label: str
 
-    @property
-    def training(self) -> str:
-        """Options of ``geodreg train`` for it.
+    def trained_as(self, definitions: Definitions) -> str:
+        """Label of the training: its own, but for another noise of the density, which needs no other training."""
+        return definitions.sizes[self.model].labels[0] if self.label.startswith(NOISE) else self.label
 
-        Example:
-            >>> Job("paths", "mnist-vae", "103").training, Job("paths", "yale-dcgan", "yaleB30").training
-            ('--seed 103', '--subject yaleB30')
-        """
+    def training(self, definitions: Definitions) -> str:
+        """Options of ``geodreg train`` for it: another seed, person or setting."""
+        if "=" in self.label:
+            return f"--seed {definitions.sizes[self.model].labels[0]} --set {self.label}"
         return f"--{'subject' if self.label.startswith('yale') else 'seed'} {self.label}"
 
-    @property
-    def models(self) -> Path:
+    def models(self, definitions: Definitions) -> Path:
         """Folder of models that holds its weights."""
-        return KEPT_MODELS / self.label
+        return KEPT_MODELS / self.trained_as(definitions)
+
+    def settings(self, usual: Settings) -> Settings:
+        """What its runs have in common, with the noise of its label if that names one."""
+        if not self.label.startswith(NOISE):
+            return usual
+        return usual.model_copy(update={"noise": {**usual.noise, self.model: float(self.label.removeprefix(NOISE))}})
 
     @property
     def file(self) -> Path:
@@ -69,7 +85,7 @@ def limited(population: Population, pairs: int | None, seeds: int | None) -> Pop
 
 
 def jobs(definitions: Definitions, claim: Claim | None = None, seeds: int | None = None) -> list[Job]:
-    """What is to be measured for one claim, or for all, each once.
+    """What is to be measured for one claim, or for all, each once; with everything, the variations too.
 
     Args:
         definitions: the claims.
@@ -82,17 +98,21 @@ def jobs(definitions: Definitions, claim: Claim | None = None, seeds: int | None
             for model in (*test.models, *([test.versus] if test.versus else [])):
                 labels = limited(definitions.sizes[model], None, seeds).labels
                 found |= {Job(DERIVED.get(test.table, test.table), model, label) for label in labels}
+    if claim is None and seeds is None:
+        found |= {Job(VARIATIONS, each.model, label) for each in definitions.variations for label in each.labels}
     return sorted(found)
 
 
 def models_to_train(definitions: Definitions) -> list[Job]:
-    """Every seed and person of every model, once."""
-    return [
+    """Every seed and person of every model, and every other setting that it is trained with, once."""
+    found = [
         Job("", model, label)
         for model, population in definitions.sizes.items()
         if model not in IMAGES_ONLY
         for label in population.labels
     ]
+    varied = [Job("", each.model, label) for each in definitions.variations for label in each.labels]
+    return [*found, *(job for job in varied if not job.label.startswith(NOISE))]
 
 
 def parts_folder(pairs: int | None) -> Path:
