@@ -94,6 +94,7 @@ class Settings(_Strict):
         along: points at equal arc length, at which a path is measured.
         loss_weights: of the density in the printed loss at unit speed, by model.
         points: numbers of points of claim 8.
+        variation_pairs: pairs of each variation.
         bound_samples: of the importance-weighted bound of the likelihood.
         judges: of realism, all of which must agree; their models by the names that columns have.
         printed: of Algorithm 1.
@@ -105,6 +106,7 @@ class Settings(_Strict):
     along: int
     loss_weights: dict[str, tuple[float, ...]]
     points: tuple[int, ...]
+    variation_pairs: int
     bound_samples: int
     judges: dict[str, str]
     printed: Printed
@@ -116,7 +118,7 @@ class Variation(_Strict):
     Attributes:
         model: whose setting; of its first training seed.
         parameter: ``noise`` of the density, or a setting that the model is trained with.
-        values: instead of the usual one.
+        values: among those of the noise the usual one, for comparison; of others, those instead of it.
     """
 
     model: str

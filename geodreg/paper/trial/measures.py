@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -151,8 +152,9 @@ def _spectra(subject: Subject) -> pd.DataFrame:
 
 def _variations(subject: Subject) -> pd.DataFrame:
     """Straight line, geodesic and minimisers of the loss, with one setting changed."""
-    start, end, apart = subject.endpoints()
-    return tabulated(subject, apart, minimisers(subject, start, end))
+    more = replace(subject, pairs=subject.settings.variation_pairs)
+    start, end, apart = more.endpoints()
+    return tabulated(more, apart, minimisers(more, start, end))
 
 
 MEASURES: dict[str, Callable[[Subject], pd.DataFrame]] = {
