@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,12 @@ import torch
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 from torch.nn.functional import binary_cross_entropy
+from typer.testing import CliRunner
 
+from geodreg import LatentManifold, interpolate
+from geodreg.commands.trial_job import app
+from geodreg.geometry.curve import straight
+from geodreg.interpolation.paths import path_length
 from geodreg.models import load_model
 from geodreg.models.mlp import VAE
 from geodreg.models.store import read_card
@@ -24,10 +30,17 @@ from geodreg.paper.trial.definitions import METHODS, ClaimTest, Settings, TrialE
 from geodreg.paper.trial.effects import Outcome, Verdict, decide, effect_of, holm, verdict_of, verdicts, wide
 from geodreg.paper.trial.equal import curves, equal
 from geodreg.paper.trial.kept import keep_half
-from geodreg.paper.trial.plan import Job, jobs, limited, models_to_train
+from geodreg.paper.trial.live import check_live
+from geodreg.paper.trial.plan import Job, jobs, limited, models_to_train, parts_folder
 from geodreg.paper.trial.presentation import claim_markdown, claims_markdown, effects_table, told, with_derived
 from geodreg.paper.trial.price import price_list, price_sentence
 from geodreg.paper.trial.reading import STATEMENTS, sentence
+from geodreg.paper.trial.sensitivity import STATEMENTS as SENSITIVE
+from geodreg.paper.trial.sensitivity import acceptance_by_nll, sensitivity
+from geodreg.paper.trial.shortest import shorten
+from geodreg.paper.trial.store import read_provenance, read_tables
+from geodreg.workspace.files import write_sum
+from tests.generators import sphere
 
 ROOT = Path(__file__).parent.parent
 DEFINITIONS, _ = read_definitions()
@@ -381,3 +394,103 @@ def test_definitions_came_before_the_tables() -> None:
     order = ["git", "merge-base", "--is-ancestor", defined, measured_at]
     assert defined != measured_at
     assert subprocess.run(order, cwd=ROOT, check=False).returncode == 0
+
+
+def test_tables_are_whole() -> None:
+    tables, made = read_tables(), read_provenance()
+    for job in jobs(DEFINITIONS):
+        rows = tables[job.table]
+        assert ((rows["model"] == job.model) & (rows["seed"] == job.label)).any(), job
+        if job.model != "yale-faces":
+            weights = read_card(job.model, job.models(DEFINITIONS))["files"]["weights.safetensors"]
+            assert made["models"][f"{job.model} {job.label}"] == weights
+    decided = decide(DEFINITIONS, with_derived(DEFINITIONS, tables))
+    for claim in DEFINITIONS.claims:
+        assert all(effect.outcome is not Outcome.NO_DATA for effect in decided[claim.number]), claim.name
+
+
+def test_all_kept_weights_are_small() -> None:
+    kept = [path for path in (ROOT / "data" / "trainings").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in kept) < 40e6
+    for job in models_to_train(DEFINITIONS):
+        folder = job.models(DEFINITIONS)
+        assert read_card(job.model, folder)["precision"] == "float16"
+        load_model(job.model, folder)
+
+
+@pytest.mark.parametrize("file", ["paths.csv", "samples.csv"])
+def test_a_table_that_was_changed_by_hand_is_refused(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "data" / "trial", tmp_path / "trial")
+    monkeypatch.setenv("GEODREG_TRIAL", str(tmp_path / "trial"))
+    assert read_tables()
+    changed = tmp_path / "trial" / file
+    changed.write_text(changed.read_text().replace("1", "2", 1))
+    with pytest.raises(TrialError, match=f"{file} was changed"):
+        read_tables()
+
+
+def test_tables_of_other_definitions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "data" / "trial", tmp_path / "trial")
+    monkeypatch.setenv("GEODREG_TRIAL", str(tmp_path / "trial"))
+    definitions = tmp_path / "trial" / "claims.yaml"
+    definitions.write_text(definitions.read_text().replace("above: 0.95", "above: 0.94"))
+    with pytest.raises(TrialError, match=r"claims\.yaml has changed"):
+        read_tables()
+
+
+def test_a_part_that_is_not_what_its_measurement_wrote_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = [parts_folder(8) / found.file for found in jobs(DEFINITIONS, DEFINITIONS.claim(5), seeds=1)]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("seed\n")
+        write_sum(file)
+    files[0].write_text("seed\n1\n")
+    result = CliRunner().invoke(app, ["collect", "--claim", "5", "--pairs", "8", "--seeds", "1"])
+    assert result.exit_code == 1
+    assert result.output == (f"{files[0]} is not what its measurement wrote; remove it and call `make claims` again.\n")
+
+
+def test_numbers_that_do_not_come_out_again_are_refused() -> None:
+    tables = read_tables()
+    rows = tables["paths"].query("model == 'mnist-vae' and seed == '100' and pair < 3")
+    assert (check_live(rows, tables)["agree"] == 1.0).all()
+    with pytest.raises(TrialError, match="of length measured now agree"):
+        check_live(rows.assign(length=rows["length"] * 1.1), tables)
+
+
+def test_sensitivity_has_every_value_and_agrees_with_the_claims() -> None:
+    tables = read_tables()
+    table = sensitivity(DEFINITIONS, tables)
+    assert set(table["statement"]) == set(SENSITIVE)
+    assert table["share"].between(0, 1).all()
+    for each in DEFINITIONS.variations:
+        own = table[(table["parameter"] == each.parameter) & (table["model"] == each.model)]
+        assert set(own["value"]) >= set(each.values)
+    densest = effect_of(DEFINITIONS, DEFINITIONS.claim(5).tests[0], GAN, tables).parts[0]
+    usual = table.query("parameter == 'mu' and value == 0.1 and model == 'mnist-gan' and statement == 'densest'")
+    assert usual["share"].item() == pytest.approx(densest.value)
+
+
+def test_acceptance_by_nll_of_a_density_that_knows() -> None:
+    rejected = np.arange(100) >= 70
+    samples = pd.DataFrame({"model": GAN, "seed": "0", "nll": np.arange(100.0), "rejected_judge": rejected})
+    assert acceptance_by_nll(samples)["accepted"].tolist() == [1.0] * 7 + [0.0] * 3
+
+
+def test_the_shortest_curve_on_the_sphere_is_a_great_circle() -> None:
+    manifold = LatentManifold(sphere)
+    start, end = torch.tensor([[1.2, 0.1]]).double(), torch.tensor([[1.5, 1.3]]).double()
+    line = straight(start, end, 17)
+    x = manifold.generate_flat(torch.cat([start, end]))
+    angle = (x[0] @ x[1]).acos().item()
+    assert path_length(manifold, line).item() > 1.001 * angle
+    by_length = shorten(manifold, line, 500)
+    assert torch.equal(by_length[:, [0, -1]], line[:, [0, -1]])
+    assert path_length(manifold, by_length).item() == pytest.approx(angle, rel=1e-3)
+    by_energy = interpolate(manifold, start, end, "geodesic", n_points=17)
+    assert torch.cdist(manifold.generate(by_length), by_energy.resample(200).x).amin(-1).amax() < 0.02 * angle
