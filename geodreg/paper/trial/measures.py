@@ -17,8 +17,8 @@ from geodreg.paper.likelihood import bound_of_nll, pixel_entropy
 from geodreg.paper.printed_algorithm import largest_angle
 from geodreg.paper.trial.paths_table import minimisers, paths_table, tabulated
 from geodreg.paper.trial.plan import VARIATIONS
-from geodreg.paper.trial.subject import RING, Subject
 from geodreg.paper.trial.shortest import SUB_POINTS, shorten
+from geodreg.paper.trial.subject import RING, Subject
 from geodreg.solvers import Algorithm1, Newton, Solver
 
 if TYPE_CHECKING:
