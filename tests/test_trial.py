@@ -324,9 +324,11 @@ def test_bound_of_a_vae_that_knows_nothing_is_the_cross_entropy() -> None:
     vae = VAE(2, (8,))
     for parameter in vae.parameters():
         torch.nn.init.zeros_(parameter)
-    torch.nn.init.normal_(vae.generator.layers[-1].bias)
+    last = vae.generator.layers[-1]
+    assert isinstance(last, torch.nn.Linear)
+    torch.nn.init.normal_(last.bias)
     images = torch.rand(5, 28, 28)
-    grey = torch.sigmoid(vae.generator.layers[-1].bias).expand(5, -1).detach()
+    grey = torch.sigmoid(last.bias).expand(5, -1).detach()
     exact = binary_cross_entropy(grey, images.flatten(1), reduction="none").sum(-1)
     assert torch.allclose(bound_of_nll(vae, images, 7, seed=0), exact, rtol=1e-5)
     entropy = pixel_entropy(grey)  # a row is an image of one line
@@ -338,6 +340,7 @@ def test_bound_of_a_vae_that_knows_nothing_is_the_cross_entropy() -> None:
 
 def test_more_samples_tighten_the_bound() -> None:
     vae = load_model("mnist-vae").module
+    assert isinstance(vae, VAE)
     images = load_model("mnist-vae").generator(torch.randn(40, 8, generator=torch.Generator().manual_seed(3)))
     few, many = (bound_of_nll(vae, images, n, seed=0).mean() for n in (1, 64))
     assert many < few - 1.0

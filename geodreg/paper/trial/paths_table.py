@@ -77,7 +77,8 @@ def tabulated(subject: Subject, apart: Tensor, paths: Iterable[tuple[str, Paths]
 
 def _judged(settings: Settings, images: Tensor, length: Tensor) -> dict[str, Tensor]:
     """What each judge makes of the images along paths, ``(P, n, 28, 28)``, of a length ``(P,)``."""
-    found, judges = {}, load_judges()
+    found: dict[str, Tensor] = {}
+    judges = load_judges()
     for name, model in settings.judges.items():
         doubt = judges[model].doubt(images).double()
         accepted = (doubt < 0.0).double().mean(-1)
