@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_model as load_weights
 from typer.testing import CliRunner
 
 from geodreg import LatentManifold
 from geodreg.commands.cli import app
 from geodreg.datasets import read_mnist, read_yale
 from geodreg.models import JUDGES, VAE, ModelError, load_judge, load_model, model_folder, read_card
-from geodreg.models.store import write_model
+from geodreg.models.convolutional import DigitDiscriminator
+from geodreg.models.store import model_path, write_model
 from geodreg.paper.endpoints import choose_endpoints, codes_of
 from geodreg.paper.folds import folded_share
 from geodreg.paper.metrics import condition_numbers, high_frequency_ratios
@@ -96,6 +98,19 @@ def test_vae_card_claims_the_bound_it_must_reach() -> None:
     measures = read_card("mnist-vae")["measures"]
     assert measures["test negative ELBO, grey values, nats"] < 104
     assert "test negative ELBO, sampled binary pixels, nats" in measures
+
+
+def test_convolutional_gan_is_good_enough_and_keeps_what_it_was_trained_against() -> None:
+    model = load_model("mnist-dcgan")
+    measures = model.card["measures"]
+    real = measures["real test digits accepted by the judge"]
+    assert measures["samples accepted by the judge"] >= 0.85 * real
+    assert measures["share of the rarest class among samples"] >= 0.04
+    discriminator = DigitDiscriminator()
+    load_weights(discriminator, model_path("mnist-dcgan", "discriminator.safetensors"))
+    images = model.generator(torch.randn(64, model.latent_dim, generator=torch.Generator().manual_seed(0)))
+    ink = torch.rand(64, 28, 28, generator=torch.Generator().manual_seed(0))
+    assert discriminator(images).mean() > discriminator(ink).mean() + 1.0
 
 
 @needs_mnist

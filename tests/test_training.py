@@ -1,6 +1,6 @@
 """Training runs that are killed and go on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from geodreg.models import VAE
-from geodreg.models.convolutional import FaceGenerator
+from geodreg.models.convolutional import ConvolutionalDigitGenerator, FaceGenerator
 from geodreg.models.mlp import DigitGenerator
 from geodreg.training.augmentation import cut_out, move, soften
 from geodreg.training.circle_gan import train_circle_gan
-from geodreg.training.digit_gan import train_digit_gan
+from geodreg.training.digit_gan import train_convolutional_gan, train_digit_gan
 from geodreg.training.face_gan import train_face_gan
 from geodreg.training.folding import fold_batch_norms
 from geodreg.training.judge import train_judge
@@ -21,6 +21,7 @@ from geodreg.training.neighbours import contrast, train_neighbours
 from geodreg.training.schedule import one_cycle
 from geodreg.training.settings import (
     CircleGANSettings,
+    ConvolutionalGANSettings,
     DigitGANSettings,
     FaceGANSettings,
     JudgeSettings,
@@ -77,6 +78,9 @@ def train_small(kind: str, checkpoint: Path | None = None) -> tuple[torch.nn.Mod
     if kind == "digit GAN":
         small = DigitGANSettings(steps=4, hidden=(8,), batch_size=8, latent_dim=2)
         return train_digit_gan(small, digits, checkpoint)
+    if kind == "convolutional GAN":
+        tiny = ConvolutionalGANSettings(steps=4, hidden=8, channels=(4, 4), batch_size=8, latent_dim=2)
+        return train_convolutional_gan(tiny, digits, checkpoint)
     if kind == "judge":
         settings = JudgeSettings(steps=4, width=2, batch_size=8, fakes_per_kind=2, held_out=100)
         return train_judge(settings, digits, labels, checkpoint)
@@ -90,7 +94,7 @@ def train_small(kind: str, checkpoint: Path | None = None) -> tuple[torch.nn.Mod
     return train_face_gan(FaceGANSettings(steps=4, channels=(4, 4, 4, 4), batch_size=4), faces, -1.0, 1.0, checkpoint)
 
 
-@pytest.mark.parametrize("kind", ["digit GAN", "face GAN", "judge", "contrastive", "denoising"])
+@pytest.mark.parametrize("kind", ["digit GAN", "convolutional GAN", "face GAN", "judge", "contrastive", "denoising"])
 def test_other_runs_that_stop_on_the_way_end_as_undisturbed_ones(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,10 +143,20 @@ def test_the_rate_goes_through_one_cycle_whatever_the_number_of_updates(steps: i
         assert rates.index(max(rates)) == 9
 
 
-@pytest.mark.parametrize("kind", [DigitGenerator, FaceGenerator])
-def test_folding_batch_norms_leaves_the_map_as_it_is(kind: type[DigitGenerator | FaceGenerator]) -> None:
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda batch_norm: DigitGenerator(3, (6, 5, 4, 3), batch_norm=batch_norm),
+        lambda batch_norm: ConvolutionalDigitGenerator(3, 7, (6, 5), batch_norm=batch_norm),
+        lambda batch_norm: FaceGenerator(3, (6, 5, 4, 3), batch_norm=batch_norm),
+    ],
+    ids=["perceptron", "convolutional", "faces"],
+)
+def test_folding_batch_norms_leaves_the_map_as_it_is(
+    make: Callable[[bool], DigitGenerator | ConvolutionalDigitGenerator | FaceGenerator],
+) -> None:
     torch.manual_seed(0)
-    generator = kind(3, (6, 5, 4, 3), batch_norm=True)
+    generator = make(True)
     z = torch.randn(50, 3)
     for _ in range(5):
         generator(2 * z + 1)  # statistics other than at the start
@@ -153,7 +167,7 @@ def test_folding_batch_norms_leaves_the_map_as_it_is(kind: type[DigitGenerator |
     before = generator.eval()(z)
     generator.layers = fold_batch_norms(generator.layers)
     assert torch.allclose(generator(z), before, atol=1e-5)
-    assert generator.state_dict().keys() == kind(3, (6, 5, 4, 3)).state_dict().keys()
+    assert generator.state_dict().keys() == make(False).state_dict().keys()
 
 
 def test_augmentations_are_the_identity_at_zero_and_let_gradients_through() -> None:
