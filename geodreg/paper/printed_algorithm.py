@@ -205,16 +205,17 @@ def zigzag_growth(
     z[1:, 0] = chords.cumsum(0) / chords.sum()
     z[1:-1, 1] = FAINT * (-1.0) ** torch.arange(n_points - 2)
     across = LatentManifold(lambda z: z, density=lambda z: -0.5 * curvature * z[..., 1].square())
-    objective = PathObjective(across, 1.0, torch.ones(1, dtype=torch.float64))
-    limit, rows = step_limit(z), []
-    for fraction in fractions:
-        eta = fraction * limit
-        solver = Algorithm1(tolerance=0.0)
-        path = solver.looked_at(objective, z[None], eta[None], [iterations])[iterations].z
-        growth = path[0, :, 1].abs().max().item() / FAINT
-        over = eta / step_limit(z, curvature)
-        rows.append((fraction, eta.item() * 2 * (n_points - 1), over.item(), growth))
-    return pd.DataFrame(rows, columns=["step", "of_mean", "of_limit", "growth"])
+    steps = torch.tensor(list(fractions), dtype=torch.float64)
+    eta, n = steps * step_limit(z), len(steps)
+    objective = PathObjective(across, 1.0, torch.ones(n, dtype=torch.float64))
+    lines = Algorithm1(tolerance=0.0).looked_at(objective, z.repeat(n, 1, 1), eta, [iterations])[iterations].z
+    columns = {
+        "step": steps,
+        "of_mean": eta * 2 * (n_points - 1),
+        "of_limit": eta / step_limit(z, curvature),
+        "growth": lines[..., 1].abs().amax(-1) / FAINT,
+    }
+    return pd.DataFrame({name: values.numpy() for name, values in columns.items()})
 
 
 def density_curvature(manifold: LatentManifold, z: Tensor, reach: float = 1e-4) -> Tensor:
