@@ -60,9 +60,9 @@ class Algorithm1:
     nothing holds the spacing of the points (on a sphere a polyline with uneven chords is even the shorter one, so they
     drift apart slowly), and with ``mu > 0`` there is in general no fixed point. In flat space it is stable below a
     step that the shortest neighbouring chords of a curve set, see :func:`~geodreg.solvers.algorithm1.step_limit`; a
-    density makes that lower still, by the factor :math:`1 / (1 + \ell c / 2)` from the limit :math:`\ell` without it, if
-    its part of the force has slope :math:`c`, ``mu`` times the largest eigenvalue of the NLL's Hessian. The objective's
-    interval plays no part.
+    density makes that lower still, by the factor :math:`1 / (1 + \ell c / 2)` from the limit :math:`\ell` without it,
+    if its part of the force has slope :math:`c`, ``mu`` times the largest eigenvalue of the NLL's Hessian. The
+    objective's interval plays no part.
 
     Raises:
         ValueError: if the step is not positive or the limit is negative.
