@@ -31,6 +31,7 @@ CHANGES: list[tuple[list[str], set[str]]] = [
     (["data/models/mnist-vae/card.json"], DIGITS - {"fig3-mnist-gan"} | {"site"}),
     (["data/models/mnist-judge/weights.safetensors"], DIGITS - {"speed"} | BEHIND | {"site"}),
     (["data/models/mnist-neighbours/weights.safetensors"], {"judge", "site"}),
+    (["data/models/mnist-dcgan/card.json"], {"judge", "site"}),
     (["data/models/yale-dcgan/codes.csv"], FACES | {"site"}),
     (["data/models/lambert-dcgan/card.json"], {"fig4-lambert", "site"}),
     (["data/models/circle-gan/weights.safetensors"], {"fig1-mismatch", "claims", "limits", "extending", "site"}),

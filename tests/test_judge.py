@@ -332,7 +332,6 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("mnist-neighbours", {"reference": 50}, r"reference is 50: .* greater than or equal to 100"),
     ("mnist-neighbours", {"temperature": 0.0}, r"temperature is 0.0: .* greater than 0"),
     ("mnist-neighbours", {"batch_size": 1}, r"batch_size is 1: .* greater than or equal to 2"),
-    ("mnist-neighbours", {"soften": 1.5}, r"soften is 1.5: .* less than or equal to 1"),
     ("mnist-neighbours", {"angle": -0.1}, r"angle is -0.1: .* greater than or equal to 0"),
     ("mnist-neighbours", {"blurred": True}, r"mnist-neighbours has no setting blurred; it has seed, objective, width"),
 ]

@@ -82,11 +82,13 @@ def test_the_book_has_a_command_that_reruns_each_page_with_parameters_that_it_ha
 @pytest.mark.slow
 def test_papermill_reruns_a_page_in_another_folder(tmp_path: Path) -> None:
     pair(QUICK, tmp_path / "page.ipynb")
-    run = papermill("page.ipynb", "out.ipynb", "-p", "n_pairs", "2", "-p", "mu", "0.5", folder=tmp_path)
+    run = papermill(
+        "page.ipynb", "out.ipynb", "-p", "n_pairs", "2", "-p", "mu", "0.5", "-p", "budget", "9", folder=tmp_path
+    )
     assert run.returncode == 0, run.stderr
-    assert (tmp_path / "fig3-mnist-vae-pairs.csv").read_text().count("\n") == 1 + 3 * 2
+    assert (tmp_path / "fig3-mnist-vae-pairs.csv").read_text().count("\n") == 1 + 5 * 2
     executed = json.loads((tmp_path / "out.ipynb").read_text())
-    assert executed["metadata"]["papermill"]["parameters"] == {"n_pairs": 2, "mu": 0.5}
+    assert executed["metadata"]["papermill"]["parameters"] == {"n_pairs": 2, "mu": 0.5, "budget": 9}
 
 
 @pytest.mark.slow
@@ -156,9 +158,11 @@ def test_the_notebook_downloaded_from_the_site_reruns_in_another_folder(
     tmp_path: Path, papermill_here: Papermill
 ) -> None:
     shutil.copy(DOWNLOADED, tmp_path / "page.ipynb")
-    run = papermill_here("page.ipynb", "out.ipynb", "-p", "n_pairs", "2", "-p", "mu", "0.5", folder=tmp_path)
+    run = papermill_here(
+        "page.ipynb", "out.ipynb", "-p", "n_pairs", "2", "-p", "mu", "0.5", "-p", "budget", "9", folder=tmp_path
+    )
     assert run.returncode == 0, run.stderr
-    assert (tmp_path / "fig3-mnist-vae-pairs.csv").read_text().count("\n") == 1 + 3 * 2
+    assert (tmp_path / "fig3-mnist-vae-pairs.csv").read_text().count("\n") == 1 + 5 * 2
 
 
 WEIGHTS = [
@@ -217,7 +221,8 @@ def test_the_digits_reach_what_they_must(page: str) -> None:
     assert (nll["geodreg"] < nll["straight"]).mean() >= 0.8
     assert (length["geodesic"] <= length["straight"]).all()
     assert (length["geodesic"] <= length["geodreg"]).all()
-    unsolved = table.loc[~table["converged"], "status"]
+    solved = table.drop(index="algorithm1", level="method")  # which is taken as it is after its iterations
+    unsolved = solved.loc[~solved["converged"], "status"]
     assert len(unsolved) <= 2
     assert unsolved.isin([Status.UNBOUNDED, Status.ITERATIONS]).all()  # says why not
 

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from geodreg import Algorithm1, LatentManifold, interpolate
-from geodreg.paper.printed_algorithm import course, length_gradient_error, normal_balance, step_sweep
+from geodreg.paper.printed_algorithm import (
+    course,
+    density_curvature,
+    length_gradient_error,
+    normal_balance,
+    step_sweep,
+    zigzag_growth,
+)
 from tests.generators import latents, random_decoder, sphere
 
 ENDS = torch.tensor([[-2.0, 1.0]]).double(), torch.tensor([[2.0, 1.0]]).double()
@@ -44,6 +51,25 @@ def test_zigzag_above_the_limit_rests_where_its_chords_bear_the_step(share: floa
     angles = step_sweep(LatentManifold(sheet), *ends, (0.9, share), iterations=600).set_index("share")["angle"]
     assert angles[0.9] < 15.0
     assert angles[share] == pytest.approx(2 * math.degrees(math.acos(1 / share)), abs=12.0)
+
+
+@pytest.mark.parametrize(("ratio", "curvature"), [(1.0, 0.0), (4.7, 0.0), (1.0, 30.0), (1.0, 300.0)])
+def test_a_zigzag_grows_above_the_limit_and_not_below(ratio: float, curvature: float) -> None:
+    table = zigzag_growth((0.3, 0.9, 0.98, 1.3, 2.5), ratio, curvature)
+    above = table["of_limit"] > (1.2 if ratio == 1.0 else 2.0)  # sufficient everywhere, nearly necessary if even
+    assert (table["growth"][table["of_limit"] <= 1.0] < 1.0).all()
+    assert (table["growth"][above] > 1.0).all()
+    assert (table["of_mean"] / table["step"]).unique() == pytest.approx(1.0 if ratio == 1.0 else 0.43, abs=0.01)
+    assert (table["of_limit"] / table["step"]).tolist() == pytest.approx([1.0 + curvature / 80.0] * 5)
+
+
+def test_the_curvature_of_a_density_is_its_hessians_largest_eigenvalue() -> None:
+    form = torch.tensor([[2.0, 0.5], [0.5, 1.0]]).double()
+    manifold = LatentManifold(lambda z: z, density=lambda z: -0.5 * ((z @ form) * z).sum(-1))
+    found = density_curvature(manifold, latents(6, 2, seed=0).view(2, 3, 2))
+    assert torch.allclose(found, torch.linalg.eigvalsh(form)[-1].expand(2, 3), atol=1e-6)
+    bent = LatentManifold(lambda z: torch.cat([z, z.square()], dim=-1))  # 1/2 log(1 + 4 z^2) and the prior's z^2 / 2
+    assert density_curvature(bent, torch.zeros(1, 1).double()).item() == pytest.approx(5.0, abs=1e-5)
 
 
 def test_with_density_a_gap_opens() -> None:

@@ -10,7 +10,7 @@ import torch
 from geodreg.models import VAE
 from geodreg.models.convolutional import ConvolutionalDigitGenerator, FaceGenerator
 from geodreg.models.mlp import DigitGenerator
-from geodreg.training.augmentation import cut_out, move, soften
+from geodreg.training.augmentation import cut_out, move
 from geodreg.training.circle_gan import train_circle_gan
 from geodreg.training.digit_gan import train_convolutional_gan, train_digit_gan
 from geodreg.training.face_gan import train_face_gan
@@ -175,29 +175,12 @@ def test_augmentations_are_the_identity_at_zero_and_let_gradients_through() -> N
     chance = torch.Generator().manual_seed(0)
     assert torch.allclose(move(images, chance), images, atol=1e-6)
     assert torch.equal(cut_out(images, chance, 0.0), images)
-    assert torch.equal(soften(images, chance, 0.0), images)
     blanked = (cut_out(torch.ones(500, 20, 20), chance, 0.5) == 0).float().mean((1, 2))
     assert blanked.max() == pytest.approx(0.25)
     assert blanked.min() < 0.1
-    cut_out(soften(move(images, chance, shift=0.1), chance, 0.5), chance, 0.3).sum().backward()
+    cut_out(move(images, chance, shift=0.1), chance, 0.3).sum().backward()
     assert images.grad is not None
     assert (images.grad != 0).any()
-
-
-def test_softened_images_lie_between_themselves_and_their_blur_of_variance_one() -> None:
-    chance = torch.Generator().manual_seed(0)
-    points = torch.zeros(200, 21, 21)
-    points[:, 10, 10] = 1.0
-    softened = soften(points, chance, 0.8)
-    assert torch.allclose(softened.sum((1, 2)), torch.ones(200), atol=1e-6)
-    place = torch.arange(21.0) - 10
-    for axis in (1, 2):  # a mixture's variance is the blur's times its weight
-        weight = softened.sum(3 - axis) @ place.square()
-        assert weight.min() >= 0
-        assert 0.7 < weight.max() <= 0.8 + 1e-6
-        assert weight.mean().item() == pytest.approx(0.4, abs=0.05)
-    line = torch.linspace(0, 1, 12).expand(1, 12, 12)
-    assert torch.allclose(soften(line, chance, 1.0)[:, :, 2:-2], line[:, :, 2:-2], atol=1e-6)  # no border comes in
 
 
 def test_a_checkpoint_of_other_settings_is_neither_taken_up_nor_overwritten(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, grid_sample
 
-__all__ = ["SEEN_FAKES", "UNSEEN_FAKES", "Fake", "seen_fakes"]
+__all__ = ["SEEN_FAKES", "UNSEEN_FAKES", "Fake", "gaussian_blur", "seen_fakes"]
 
 LEAST_CHANGE = 4.5  # data units; two images of one digit by different hands are about ten apart
 
@@ -32,6 +32,15 @@ def _uniform(n: int, low: float, high: float, chance: torch.Generator) -> Tensor
     return (low + (high - low) * torch.rand(n, generator=chance))[:, None, None]
 
 
+def gaussian_blur(images: Tensor, width: float) -> Tensor:
+    """Images ``(n, 28, 28)`` under a Gaussian blur; ``width`` is its standard deviation in pixels, above zero."""
+    offsets = torch.arange(-8.0, 9.0)
+    kernel = torch.exp(-(offsets**2) / (2 * width**2))
+    kernel = kernel / kernel.sum()
+    rows = conv2d(images[:, None], kernel[None, None, None], padding=(0, 8))
+    return conv2d(rows, kernel[None, None, :, None], padding=(8, 0))[:, 0]
+
+
 def mean_of_two(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:
     """Weighted means of two digits of different classes."""
     weight = _uniform(len(images), 0.35, 0.65, chance)
@@ -51,12 +60,7 @@ def noisy(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:
 
 def blurred(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:
     """Digits under a wide Gaussian blur."""
-    width = 1.8 + 1.2 * torch.rand(1, generator=chance).item()
-    offsets = torch.arange(-8.0, 9.0)
-    kernel = torch.exp(-(offsets**2) / (2 * width**2))
-    kernel = kernel / kernel.sum()
-    rows = conv2d(images[:, None], kernel[None, None, None], padding=(0, 8))
-    return conv2d(rows, kernel[None, None, :, None], padding=(8, 0))[:, 0]
+    return gaussian_blur(images, 1.8 + 1.2 * torch.rand(1, generator=chance).item())
 
 
 def shuffled(images: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:

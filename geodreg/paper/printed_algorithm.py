@@ -13,12 +13,27 @@ from torch.nn.functional import normalize
 from geodreg.geometry.curve import chord_length, chord_norms
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.paths import Paths
+from geodreg.objectives.dense import PathObjective
 from geodreg.paper.as_printed import AsPrinted, as_printed, at_budgets
+from geodreg.solvers import Algorithm1
+from geodreg.solvers.algorithm1 import step_limit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Forces", "course", "forces", "largest_angle", "length_gradient_error", "normal_balance", "step_sweep"]
+__all__ = [
+    "Forces",
+    "course",
+    "density_curvature",
+    "forces",
+    "largest_angle",
+    "length_gradient_error",
+    "normal_balance",
+    "step_sweep",
+    "zigzag_growth",
+]
+
+FAINT = 1e-7  # height of a zigzag on a line of length one
 
 
 @dataclass(frozen=True)
@@ -161,6 +176,66 @@ def step_sweep(
         angle = largest_angle(path.x.flatten(2))
         tables.append(pd.DataFrame({"share": share, "pair": range(len(angle)), "angle": angle.numpy()}))
     return pd.concat(tables, ignore_index=True)
+
+
+def zigzag_growth(
+    fractions: Sequence[float],
+    ratio: float = 1.0,
+    curvature: float = 0.0,
+    n_points: int = 21,
+    iterations: int = 600,
+) -> pd.DataFrame:
+    """Whether a faint zigzag on a straight line of length one in the plane grows under Algorithm 1.
+
+    Args:
+        fractions: the steps, as fractions of :func:`~geodreg.solvers.algorithm1.step_limit` without density.
+        ratio: length of the last chord over the first; those between grow evenly.
+        curvature: of an NLL that is quadratic across the line, with the weight one.
+        n_points: of the line.
+        iterations: after which to look.
+
+    Returns:
+        a row for each step: ``step`` over the limit without density, ``of_mean`` the same over half of the mean chord,
+        ``of_limit`` over the limit with the density, ``growth`` of the largest deflection.
+    """
+    import pandas as pd
+
+    chords = ratio ** torch.linspace(0.0, 1.0, n_points - 1, dtype=torch.float64)
+    z = torch.zeros(n_points, 2, dtype=torch.float64)
+    z[1:, 0] = chords.cumsum(0) / chords.sum()
+    z[1:-1, 1] = FAINT * (-1.0) ** torch.arange(n_points - 2)
+    across = LatentManifold(lambda z: z, density=lambda z: -0.5 * curvature * z[..., 1].square())
+    steps = torch.tensor(list(fractions), dtype=torch.float64)
+    eta, n = steps * step_limit(z), len(steps)
+    objective = PathObjective(across, 1.0, torch.ones(n, dtype=torch.float64))
+    lines = Algorithm1(tolerance=0.0).looked_at(objective, z.repeat(n, 1, 1), eta, [iterations])[iterations].z
+    columns = {
+        "step": steps,
+        "of_mean": eta * 2 * (n_points - 1),
+        "of_limit": eta / step_limit(z, curvature),
+        "growth": lines[..., 1].abs().amax(-1) / FAINT,
+    }
+    return pd.DataFrame({name: values.numpy() for name, values in columns.items()})
+
+
+def density_curvature(manifold: LatentManifold, z: Tensor, reach: float = 1e-4) -> Tensor:
+    """The largest eigenvalue of the NLL's Hessian in latent space, by central differences of its gradient.
+
+    Args:
+        manifold: a model in double precision.
+        z: latents ``(..., d)``.
+        reach: of the differences.
+
+    Returns:
+        ``(...)``, in nats; negative where the NLL is concave.
+    """
+    d = z.shape[-1]
+    steps = reach * torch.eye(d, dtype=z.dtype, device=z.device)
+    moved = torch.stack([z.unsqueeze(-2) + steps, z.unsqueeze(-2) - steps]).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(manifold.nll(moved).sum(), moved)  # 2 x ... x d x d
+    hessian = (gradient[0] - gradient[1]) / (2.0 * reach)
+    largest: Tensor = torch.linalg.eigvalsh(0.5 * (hessian + hessian.mT))[..., -1]
+    return largest
 
 
 def largest_angle(x: Tensor) -> Tensor:

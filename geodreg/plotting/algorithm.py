@@ -67,7 +67,7 @@ def plot_steps(steps: pd.DataFrame) -> Figure:
     beyond = np.linspace(1.0, steps["share"].max(), 100)
     ax.plot(beyond, 2.0 * np.degrees(np.arccos(1.0 / beyond)), color="black", linewidth=1.0, label="zigzag, predicted")
     ax.axvline(1.0, color="black", linestyle="dashed", linewidth=1.0)
-    ax.set_xlabel("step / limit in flat space")
+    ax.set_xlabel("step / limit that the chords set in flat space")
     ax.set_ylabel("largest angle (degrees)")
     ax.legend(title=None, frameon=False)
     figure.tight_layout()

@@ -42,7 +42,7 @@ def plot_judges(table: pd.DataFrame) -> Figure:
         axes.axhline(row + 0.5, color="grey", linewidth=0.4, alpha=0.6)
     axes.set_yticks(range(len(kinds)), kinds)
     axes.tick_params(axis="y", length=0)
-    axes.set(xlabel="share accepted", xlim=(-0.02, 1.02), ylim=(len(kinds) - 0.5, -0.5))
+    axes.set(xlabel="fraction accepted", xlim=(-0.02, 1.02), ylim=(len(kinds) - 0.5, -0.5))
     figure.legend(loc="outside upper center", ncols=len(judges), frameon=False)
     return figure
 

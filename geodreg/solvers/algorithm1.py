@@ -23,15 +23,15 @@ def step_limit(x: Tensor, curvature: float | Tensor = 0.0) -> Tensor:
     :math:`(1/h_{k-1} + 1/h_k)\,\delta` and its neighbours' moves take part in it, so no eigenvalue of that stiffness is
     above twice the largest such sum (Gershgorin), and an explicit step is stable below two over the largest eigenvalue:
 
-    .. math:: \eta < \min_k \frac{2}{2\,(1/h_{k-1} + 1/h_k) + c}.
+    .. math:: \eta < \min_k \frac{2}{2\,(1/h_{k-1} + 1/h_k) + c_k}.
 
-    Without density, ``c = 0``, that is :math:`h / 2` for even chords :math:`h`, and nearly necessary for them; for
-    uneven ones it is the shortest chords that set it, not the mean.
+    Without density, :math:`c_k = 0`, that is :math:`h / 2` for even chords :math:`h`, and nearly necessary for them;
+    for uneven ones the shortest chords set it, not the mean.
 
     Args:
         x: polylines in data space, ``(..., K, D)``.
-        curvature: :math:`c`, what the density adds to the stiffness: ``mu`` times the largest eigenvalue of the NLL's
-            Hessian in latent space, a number or ``(...)``.
+        curvature: :math:`c_k`, what the density adds to the stiffness: ``mu`` times the largest eigenvalue of the NLL's
+            Hessian in latent space at the interior points, ``(..., K-2)``, or a number.
 
     Returns:
         the limit ``(...)``, in double precision; zero where two neighbours coincide.
@@ -42,8 +42,8 @@ def step_limit(x: Tensor, curvature: float | Tensor = 0.0) -> Tensor:
         (tensor(0.3333, dtype=torch.float64), tensor(0.1667, dtype=torch.float64))
     """
     inverse = chord_norms(x).reciprocal()
-    stiffness = (inverse[..., :-1] + inverse[..., 1:]).amax(-1)
-    return 2.0 / (2.0 * stiffness + curvature)
+    stiffness = inverse[..., :-1] + inverse[..., 1:]  # ... x K-2
+    return (2.0 / (2.0 * stiffness + curvature)).amin(-1)
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,10 @@ class Algorithm1:
     It is not gradient descent on the printed loss: :math:`a_k` is minus the gradient of the polyline's *length*, so
     nothing holds the spacing of the points (on a sphere a polyline with uneven chords is even the shorter one, so they
     drift apart slowly), and with ``mu > 0`` there is in general no fixed point. In flat space it is stable below a
-    step that the shortest neighbouring chords of a curve set, :func:`step_limit`; a density makes that lower still, by
-    the factor :math:`1 / (1 + \ell c / 2)` from the limit :math:`\ell` without it, if its part of the force has slope
-    :math:`c`, ``mu`` times the largest eigenvalue of the NLL's Hessian. The objective's interval plays no part.
+    step that the shortest neighbouring chords of a curve set, see :func:`~geodreg.solvers.algorithm1.step_limit`; a
+    density makes that lower still, by the factor :math:`1 / (1 + \ell c / 2)` from the limit :math:`\ell` without it,
+    if its part of the force has slope :math:`c`, ``mu`` times the largest eigenvalue of the NLL's Hessian. The
+    objective's interval plays no part.
 
     Raises:
         ValueError: if the step is not positive or the limit is negative.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, conv2d, grid_sample, pad
+from torch.nn.functional import affine_grid, grid_sample
 
-__all__ = ["cut_out", "move", "soften"]
+__all__ = ["cut_out", "move"]
 
 
 def move(
@@ -32,20 +32,6 @@ def move(
     ]
     grid = affine_grid(torch.stack(rows, dim=1).to(images), [n, 1, *images.shape[1:]], align_corners=False)
     return grid_sample(images.unsqueeze(1), grid, padding_mode="border", align_corners=False).squeeze(1)
-
-
-def soften(images: Tensor, chance: torch.Generator, most: float) -> Tensor:
-    """Mix every image with itself under a blur of one pixel's width, by a random weight from zero to ``most``.
-
-    Args:
-        images: ``(n, h, w)``.
-        chance: source of chance.
-        most: of the weight, at most one.
-    """
-    line = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]).to(images) / 16  # binomial, of variance one
-    blurred = conv2d(pad(images.unsqueeze(1), (2, 2, 2, 2), mode="replicate"), line.outer(line)[None, None]).squeeze(1)
-    weight = most * torch.rand(len(images), 1, 1, generator=chance).to(images)
-    return images + weight * (blurred - images)
 
 
 def cut_out(images: Tensor, chance: torch.Generator, share: float) -> Tensor:

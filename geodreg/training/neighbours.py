@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from geodreg.models.neighbours import NeighbourJudge
-from geodreg.training.augmentation import move, soften
+from geodreg.training.augmentation import move
 from geodreg.training.loop import Run, Stateful
 from geodreg.training.schedule import one_cycle
 from geodreg.training.settings import NeighbourSettings
@@ -23,9 +23,9 @@ def train_neighbours(
 ) -> tuple[NeighbourJudge, Run]:
     """Train features on digits ``(n, 28, 28)``, keep those of some of them, and set the threshold on digits held out.
 
-    With ``"contrastive"``, two random moves of one digit, more or less in focus, are to have features close to each
-    other and far from those of the other digits of the batch (Chen et al. 2020). With ``"denoising"``, a decoder makes
-    a digit without noise of the features of the digit under noise (Vincent et al. 2008).
+    With ``"contrastive"``, two random moves of one digit are to have features close to each other and far from those of
+    the other digits of the batch (Chen et al. 2020). With ``"denoising"``, a decoder makes a digit without noise of the
+    features of the digit under noise (Vincent et al. 2008).
 
     Args:
         settings: what decides the run.
@@ -48,8 +48,7 @@ def train_neighbours(
     run = Run("neighbours, steps", asdict(settings), parts, chance, checkpoint)
 
     def moved(digits: Tensor) -> Tensor:
-        anew = move(digits, chance, angle=settings.angle, scale=settings.scale, shift=settings.shift)
-        return soften(anew, chance, settings.soften)
+        return move(digits, chance, angle=settings.angle, scale=settings.scale, shift=settings.shift)
 
     for step in run.steps(settings.steps, save_every=500):
         digits = images[torch.randint(len(images), (settings.batch_size,), generator=chance)]

@@ -121,8 +121,6 @@ class NeighbourSettings:
         angle: standard deviation of the moves' angle, in radians.
         scale: of their factor about one.
         shift: of their shift, as a share of half the image.
-        soften: the most by which a moved digit is mixed with itself under a blur of one pixel's width, since a digit
-            that is a little out of focus is a digit still.
         learning_rate: the highest of the one-cycle schedule.
         weight_decay: of AdamW.
         neighbours: number of nearest reference images whose distances are averaged.
@@ -142,7 +140,6 @@ class NeighbourSettings:
     angle: NotNegative = 0.2
     scale: NotNegative = 0.1
     shift: NotNegative = 0.1
-    soften: Annotated[float, Field(ge=0, le=1)] = 1.0
     learning_rate: Positive = 3e-3
     weight_decay: NotNegative = 1e-2
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
