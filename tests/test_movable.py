@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import torch
+from matplotlib.animation import FuncAnimation
+from matplotlib.lines import Line2D
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from torch import Tensor
 
 from geodreg import LatentManifold, interpolate
 from geodreg.book.movable import movable_markup
+from geodreg.book.notebook import save_animation
 from geodreg.interpolation.paths import Paths
 from geodreg.paper.as_printed import AsPrinted, as_printed
 from geodreg.paper.weight_series import at_weights, summarise_weights
@@ -132,18 +136,18 @@ def test_the_numbers_are_the_tables(plane: str, table: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("numbers", "texts"),
     [
-        ([1234.5, 2.0], ["1234", "2"]),
-        ([28.44, 3.0], ["28.4", "3.0"]),
-        ([0.5, 1.0], ["0.50", "1.00"]),
-        ([0.01234, -0.001], ["0.0123", "-0.0010"]),
+        ([1234.5, 998.0], ["1234", "998"]),
+        ([28.44, 30.0, 404.5], ["28.4", "30.0", "404.5"]),
+        ([0.52, 0.0, 0.0], ["0.520", "0.000", "0.000"]),
+        ([0.01234, -0.011, 1.0], ["0.0123", "-0.0110", "1.0000"]),
         ([0.0, 0.0], ["0.00", "0.00"]),
         ([math.nan, 1.0], ["not finite", "1.00"]),
         ([math.inf, -math.inf], ["not finite", "not finite"]),
     ],
 )
 def test_numbers_of_a_column_have_the_same_decimals(numbers: list[float], texts: list[str]) -> None:
-    table = pd.DataFrame({"method": "geodreg", "mu": [0.0, 1e-5], "y": numbers})
-    rows = data_in(movable_markup("a", ["<svg/>", "<svg/>"], table, {"y": "y"}))["rows"]
+    table = pd.DataFrame({"method": "geodreg", "mu": [0.0, 1e-5, 2.0][: len(numbers)], "y": numbers})
+    rows = data_in(movable_markup("a", ["<svg/>"] * len(numbers), table, {"y": "y"}))["rows"]
     assert [row["text"]["y"] for row in rows] == texts
     assert [row["values"]["y"] for row in rows] == [n if math.isfinite(n) else None for n in numbers]
     assert rows[1]["text"]["mu"] == "1e-05"
@@ -175,7 +179,7 @@ def test_a_name_that_is_no_part_of_an_address_is_refused(name: str) -> None:
 def test_a_drawing_has_the_path_the_points_and_the_endpoints_where_they_are(moved: list[Paths]) -> None:
     data = torch.tensor([[0.5, 1.0], [-0.25, 0.0]]).double()
     root = parsed(plane_frames([moved[0]], data, n=3)[0])
-    assert root.get("viewBox") == "-180 -180 360 360"
+    assert root.get("viewBox") == "-160 -160 320 320"
     dots, line, points, ends = (path.get("d", "") for path in root.iter("path"))
     assert dots == "M50 -100h0M-25 0h0"  # the second axis points up in the plane and down in the drawing
     assert line == "M-100 -20 0 -20 100 -20"
@@ -206,6 +210,29 @@ def test_images_of_a_strip_are_ink_on_paper_and_marked_by_shape_as_the_judge_say
     assert pixels[2, 3] == 0  # beyond the range
     assert pixels[0, 1] == 255
     assert abs(pixels[1, 1].item() - 127.5) < 255 / 15
+
+
+def test_an_animation_is_saved_with_its_last_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    figure, axes = plt.subplots(figsize=(1, 1))
+    (line,) = axes.plot([0, 1], [0, 0])
+
+    def draw(frame: int) -> list[Line2D]:
+        line.set_data([0, 1], [0, frame])
+        return [line]
+
+    axes.set_ylim(0, 3)
+    save_animation(FuncAnimation(figure, draw, frames=4), "moving.gif")
+    plt.close(figure)
+    assert {path.name for path in tmp_path.iterdir()} == {"moving.gif", "moving.png"}
+    with Image.open("moving.gif") as moving, Image.open("moving.png") as still:
+        assert moving.n_frames == 4  # type: ignore[attr-defined]
+        pictures = []
+        for place in range(4):
+            moving.seek(place)
+            pictures.append(moving.convert("RGB").tobytes())
+        assert still.convert("RGB").tobytes() == pictures[-1]
+        assert len(set(pictures)) == 4
 
 
 # What a reader does, in a browser.

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from geodreg.paper.labels import names_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["movable_figure", "movable_markup"]
 
-DIGITS = 3  # significant ones, of the largest number of a column
+DIGITS = 3  # significant ones, of the median number of a column
 
 
 class _Row(NamedTuple):
@@ -93,9 +94,9 @@ def _rows(table: pd.DataFrame, columns: Sequence[str]) -> list[_Row]:
 
 
 def _as_text(numbers: Sequence[float]) -> list[str]:
-    """Numbers of a column with the same number of decimals, three significant digits of the largest."""
-    largest = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
-    decimals = max(0, DIGITS - 1 - math.floor(math.log10(largest))) if largest > 0 else DIGITS - 1
+    """Numbers of a column with the same number of decimals: three significant digits of the median that is not zero."""
+    sizes = [abs(number) for number in numbers if math.isfinite(number) and number != 0.0]
+    decimals = max(0, DIGITS - 1 - math.floor(math.log10(median(sizes)))) if sizes else DIGITS - 1
     return [f"{number:.{decimals}f}" if math.isfinite(number) else "not finite" for number in numbers]
 
 

@@ -25,7 +25,7 @@ MARKS = {True: ("accepted", "M2 7l3 3 5-8"), False: ("rejected", "M2 2l8 8M10 2l
 
 
 def plane_frames(
-    paths: Sequence[Paths], data: Tensor, extent: float = 1.8, n_data: int = 300, n: int = 150
+    paths: Sequence[Paths], data: Tensor, extent: float = 1.6, n_data: int = 300, n: int = 150
 ) -> list[str]:
     """One path a drawing, in the plane of the data: data points, the path, the solver's points, and the endpoints.
 
