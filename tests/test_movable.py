@@ -92,7 +92,9 @@ def test_a_path_at_a_weight_is_what_each_method_gives_there(moved: list[Paths]) 
 def test_the_table_has_a_row_a_path_in_their_order(moved: list[Paths], table: pd.DataFrame) -> None:
     assert table["mu"].tolist() == [path.mu for path in moved]
     assert table["length"].tolist() == pytest.approx([path.length.item() for path in moved])
-    assert table["radius_min"].tolist() == pytest.approx([path.resample(200).x.norm(dim=-1).min() for path in moved])
+    radii = [path.resample(200).x.norm(dim=-1).min().item() for path in moved]
+    assert table["radius_min"].tolist() == pytest.approx(radii)
+    assert len(set(radii)) > 2
     assert "pair" not in table
 
 
@@ -102,7 +104,7 @@ def test_markup_is_well_formed_names_no_other_place_and_says_what_it_shows(
 ) -> None:
     markup: str = request.getfixturevalue(kind)
     root = parsed(markup)
-    assert not re.search(r"(?:https?:)?//[a-z]|@import|url\(|\son[a-z]+=", markup)
+    assert not re.search(r"//|@import|url\(|\son[a-z]+=", re.sub(r";base64,[^\"]+", "", markup))
     assert all(image.get("src", "").startswith("data:image/png;base64,") for image in root.iter("img"))
     assert all(image.get("alt") for image in root.iter("img"))
     drawings = list(root.iter("svg"))

@@ -154,6 +154,9 @@ def test_a_figure_that_is_moved_says_what_its_table_says(browser: Browser, name:
             assert page.locator(".movable-frame:visible").count() == 1
             page.keyboard.press("ArrowRight")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    card = "getComputedStyle(document.querySelector('.movable').parentElement).backgroundColor"
+    assert page.evaluate(card) == "rgba(0, 0, 0, 0)"  # it has colours for the dark, and needs no light card
     page.close()
 
 

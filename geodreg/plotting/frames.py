@@ -86,7 +86,7 @@ def strip_frames(strips: Sequence[Tensor], accepted: Sequence[Tensor]) -> list[s
 def _places(x: Tensor) -> list[tuple[float, float]]:
     """Points of the plane ``(n, 2)`` in a drawing, whose second axis points down."""
     finite = x[x.isfinite().all(-1)].detach().double().cpu() * UNITS
-    return [(round(across, 1), round(-up, 1)) for across, up in finite.tolist()]
+    return [(round(across, 1) + 0.0, round(-up, 1) + 0.0) for across, up in finite.tolist()]  # no minus before a zero
 
 
 def _line(places: Sequence[tuple[float, float]]) -> str:
