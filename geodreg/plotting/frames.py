@@ -101,7 +101,7 @@ def _dots(places: Sequence[tuple[float, float]]) -> str:
 def _png(image: Tensor) -> str:
     """Grey image ``(h, w)`` as an address that holds the picture itself."""
     levels = (image.detach().cpu().nan_to_num().clamp(0.0, 1.0) * LEVELS).round().to(torch.uint8)
-    picture = Image.fromarray(levels.numpy(), mode="P")
+    picture = Image.frombytes("P", (image.shape[1], image.shape[0]), levels.numpy().tobytes())
     picture.putpalette([grey for level in range(LEVELS + 1) for grey in (255 - 255 * level // LEVELS,) * 3])
     content = io.BytesIO()
     picture.save(content, format="PNG", optimize=True, bits=4)
