@@ -185,15 +185,15 @@ def save_figure(figure: Figure, name: str) -> None:
 
 def save_animation(animation: FuncAnimation, name: str) -> None:
     """Write an animation as GIF into the working directory, and its last picture as PNG of the same name beside it."""
-    from PIL import Image
+    from PIL import Image, ImageSequence
 
     with tempfile.TemporaryDirectory() as scratch:
         moving = Path(scratch) / "moving.gif"
         animation.save(moving, writer="pillow")
         still = io.BytesIO()
         with Image.open(moving) as pictures:
-            pictures.seek(pictures.n_frames - 1)
-            pictures.convert("RGB").save(still, format="PNG", optimize=True)
+            *_, last = ImageSequence.Iterator(pictures)
+            last.convert("RGB").save(still, format="PNG", optimize=True)
         write_whole(Path(name), moving.read_bytes())
     write_whole(Path(name).with_suffix(".png"), still.getvalue())
 
