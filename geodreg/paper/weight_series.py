@@ -31,8 +31,8 @@ def at_weights(
 ) -> list[Paths]:
     """Paths between two latents at each weight of the printed loss, and at each weight of Algorithm 1 as printed.
 
-    Every path is solved as :func:`~geodreg.paper.comparison.compare` solves it at that weight, and none starts from
-    that of another weight: at the weights of a page it is the path of its tables.
+    Every path is solved as :func:`~geodreg.paper.comparison.compare` solves it at that weight with the same settings;
+    none starts from that of another weight.
 
     Args:
         manifold: the model.
