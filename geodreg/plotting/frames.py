@@ -1,7 +1,7 @@
 """Pictures of one path each, as markup that stands in a page: SVG of a plane, and strips of grey images.
 
-Colours are those of the page, through the classes that ``book/_static/movable.css`` knows; where there is no style
-sheet, the lines have the colour of the text.
+Colours are those of the page, through the classes that ``book/_static/movable.css`` knows. Where there is no style
+sheet, as in a notebook, lines have the colour of the text, drawings a small size, and the images of a strip a line.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def plane_frames(
         what = f"Path by {names[path.method]} at weight {path.mu:g} among points of the data."
         curve, points = _places(path.resample(n).x), _places(path.x)
         frames.append(
-            f'<svg viewBox="{-half} {-half} {2 * half} {2 * half}" width="100%" role="img" aria-label="{what}" '
+            f'<svg viewBox="{-half} {-half} {2 * half} {2 * half}" width="320" height="320" role="img" aria-label="{what}" '
             'fill="none" stroke="currentColor" stroke-linecap="round" stroke-linejoin="round">'
             f'<path class="movable-data" stroke-width="4" opacity="0.4" d="{_dots(_places(thinned))}"/>'
             f'<path class="movable-path {path.method}" stroke-width="4" d="{_line(curve)}"/>'
@@ -73,7 +73,7 @@ def strip_frames(strips: Sequence[Tensor], accepted: Sequence[Tensor]) -> list[s
         for place, (image, passed) in enumerate(zip(images, passes.tolist(), strict=True)):
             word, shape = MARKS[bool(passed)]
             items.append(
-                f'<li><img src="{_png(image)}" width="{image.shape[1]}" height="{image.shape[0]}" '
+                f'<li style="display:inline-block"><img src="{_png(image)}" width="{image.shape[1]}" height="{image.shape[0]}" '
                 f'alt="Image {place + 1} of {len(images)}, {word}"/>'
                 f'<svg class="movable-mark {word}" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" '
                 'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
