@@ -47,8 +47,8 @@ def plane_frames(
         what = f"Path by {names[path.method]} at weight {path.mu:g} among points of the data."
         curve, points = _places(path.resample(n).x), _places(path.x)
         frames.append(
-            f'<svg viewBox="{-half} {-half} {2 * half} {2 * half}" width="320" height="320" role="img" aria-label="{what}" '
-            'fill="none" stroke="currentColor" stroke-linecap="round" stroke-linejoin="round">'
+            f'<svg viewBox="{-half} {-half} {2 * half} {2 * half}" width="320" height="320" role="img" '
+            f'aria-label="{what}" fill="none" stroke="currentColor" stroke-linecap="round" stroke-linejoin="round">'
             f'<path class="movable-data" stroke-width="4" opacity="0.4" d="{_dots(_places(thinned))}"/>'
             f'<path class="movable-path {path.method}" stroke-width="4" d="{_line(curve)}"/>'
             f'<path class="movable-path {path.method}" stroke-width="9" d="{_dots(points)}"/>'
@@ -73,8 +73,8 @@ def strip_frames(strips: Sequence[Tensor], accepted: Sequence[Tensor]) -> list[s
         for place, (image, passed) in enumerate(zip(images, passes.tolist(), strict=True)):
             word, shape = MARKS[bool(passed)]
             items.append(
-                f'<li style="display:inline-block"><img src="{_png(image)}" width="{image.shape[1]}" height="{image.shape[0]}" '
-                f'alt="Image {place + 1} of {len(images)}, {word}"/>'
+                f'<li style="display:inline-block"><img src="{_png(image)}" width="{image.shape[1]}" '
+                f'height="{image.shape[0]}" alt="Image {place + 1} of {len(images)}, {word}"/>'
                 f'<svg class="movable-mark {word}" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" '
                 'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
                 f'<path d="{shape}"/></svg></li>'
