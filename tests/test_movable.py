@@ -200,7 +200,7 @@ def test_of_many_data_some_are_drawn_and_what_is_not_finite_is_not(moved: list[P
 
 def test_images_of_a_strip_are_ink_on_paper_and_marked_by_shape_as_the_judge_says() -> None:
     image = torch.zeros(3, 4)
-    image[0, 0], image[1, 1], image[2, 3] = 1.0, 0.5, 7.0
+    image[0, 0], image[1, 1], image[2, 3], image[2, 0] = 1.0, 0.5, 7.0, math.nan
     (frame,) = strip_frames([torch.stack([image, image])], [torch.tensor([True, False])])
     first, second = parsed(frame)
     shapes = [item[1][0].get("d") for item in (first, second)]
@@ -210,7 +210,7 @@ def test_images_of_a_strip_are_ink_on_paper_and_marked_by_shape_as_the_judge_say
     pixels = torch.tensor(list(Image.open(io.BytesIO(content)).convert("L").tobytes())).reshape(3, 4)
     assert pixels[0, 0] == 0
     assert pixels[2, 3] == 0  # beyond the range
-    assert pixels[0, 1] == 255
+    assert pixels[0, 1] == pixels[2, 0] == 255
     assert abs(pixels[1, 1].item() - 127.5) < 255 / 15
 
 
