@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from geodreg.plotting.algorithm import plot_course, plot_steps
     from geodreg.plotting.diagrams import plot_diagrams
     from geodreg.plotting.effects import plot_effects
+    from geodreg.plotting.frames import plane_frames, strip_frames
     from geodreg.plotting.limits import plot_acceptance_by_nll, plot_fold, plot_sensitivity
     from geodreg.plotting.plane import (
         animate_solution,
@@ -35,6 +36,7 @@ __all__ = [
     "METHOD_STYLE",
     "animate_solution",
     "latent_grid",
+    "plane_frames",
     "plot_acceptance",
     "plot_acceptance_by_nll",
     "plot_cost",
@@ -67,5 +69,6 @@ __all__ = [
     "plot_trade",
     "plot_trajectories",
     "plot_weights",
+    "strip_frames",
     "use_house_style",
 ]
