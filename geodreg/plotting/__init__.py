@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from geodreg.plotting.algorithm import plot_course, plot_steps
     from geodreg.plotting.diagrams import plot_diagrams
     from geodreg.plotting.effects import plot_effects
+    from geodreg.plotting.geometry import plot_indicatrices, plot_magnification, plot_scaling
     from geodreg.plotting.limits import plot_acceptance_by_nll, plot_fold, plot_sensitivity
     from geodreg.plotting.plane import (
         animate_solution,
@@ -46,8 +47,10 @@ __all__ = [
     "plot_excess",
     "plot_fold",
     "plot_grid",
+    "plot_indicatrices",
     "plot_interpolations",
     "plot_judges",
+    "plot_magnification",
     "plot_mismatch",
     "plot_nine",
     "plot_plane",
@@ -56,6 +59,7 @@ __all__ = [
     "plot_references",
     "plot_reliability",
     "plot_rows",
+    "plot_scaling",
     "plot_sensitivity",
     "plot_sheet",
     "plot_spectra",
