@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 from matplotlib.offsetbox import AnnotationBbox
 from torch import Tensor
 
@@ -110,7 +111,7 @@ def test_a_map_has_an_image_at_each_point_and_the_marked_ones_framed_on_top() ->
     plot_scaling(axes, found, torch.rand(4, 3, 3), {"red": torch.tensor([False, True, False, False])})
     boxes = [artist for artist in axes.get_children() if isinstance(artist, AnnotationBbox)]
     np.testing.assert_allclose([box.xy for box in boxes], found.points[[0, 2, 3, 1]].numpy())
-    assert [box.patch.get_edgecolor()[3] for box in boxes] == [0, 0, 0, 1]
+    assert [to_rgba(box.patch.get_edgecolor())[3] for box in boxes] == [0, 0, 0, 1]
     plt.close(figure)
 
 
