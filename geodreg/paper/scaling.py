@@ -25,7 +25,7 @@ class Scaling:
 
     @property
     def kept(self) -> float:
-        """What the points keep of the distances: the sum of their eigenvalues over that of all magnitudes, 0 to 1."""
+        """Fraction of the distances that the points keep, their eigenvalues over the magnitudes of all, 0 to 1."""
         return (self.eigenvalues[: self.points.shape[1]].clamp(min=0.0).sum() / self.eigenvalues.abs().sum()).item()
 
 
