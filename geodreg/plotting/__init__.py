@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from geodreg.plotting.diagrams import plot_diagrams
     from geodreg.plotting.effects import plot_effects
     from geodreg.plotting.frames import plane_frames, strip_frames
+    from geodreg.plotting.geometry import plot_indicatrices, plot_magnification, plot_scaling
     from geodreg.plotting.limits import plot_acceptance_by_nll, plot_fold, plot_sensitivity
     from geodreg.plotting.plane import (
         animate_solution,
@@ -48,8 +49,10 @@ __all__ = [
     "plot_excess",
     "plot_fold",
     "plot_grid",
+    "plot_indicatrices",
     "plot_interpolations",
     "plot_judges",
+    "plot_magnification",
     "plot_mismatch",
     "plot_nine",
     "plot_plane",
@@ -58,6 +61,7 @@ __all__ = [
     "plot_references",
     "plot_reliability",
     "plot_rows",
+    "plot_scaling",
     "plot_sensitivity",
     "plot_sheet",
     "plot_spectra",
