@@ -54,6 +54,7 @@ CHEAP: Mapping[str, Mapping[str, str]] = {
     "algorithm1": {"n_pairs": "1"},
     "claims": {"n_live": "1"},
     "limits": {"noises": "[0.1]"},
+    "metric": {"n_samples": "100", "n_each": "2", "n_points": "3"},
     "speed": {"gap": "0.5"},
     "judge": {"n_samples": "100"},
     "faces": {"tolerance": "0.1"},

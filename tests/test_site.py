@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+import pandas as pd
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -128,3 +129,55 @@ def test_the_animation_moves_and_plays_without_a_script() -> None:
     assert "fig2-solution.gif" in (SITE / "figures" / "fig2-circle.html").read_text()
     with Image.open(animation) as frames:
         assert getattr(frames, "n_frames", 1) > 3
+
+
+@pytest.mark.parametrize("name", ["figures/fig2-circle.html", "figures/fig3-mnist-gan.html"])
+def test_a_figure_that_is_moved_says_what_its_table_says(browser: Browser, name: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto((SITE / name).as_uri())
+    link = page.evaluate(
+        "[...document.querySelectorAll('a.download')].map(a => a.href).find(h => /-slider.csv$/.test(h))"
+    )
+    table = pd.read_csv(unquote(link.removeprefix("file://")))
+    slider = page.locator(".movable input[type=range]")
+    for method, rows in table.groupby("method"):
+        page.locator(f".movable input[value={method}]").check()
+        slider.focus()
+        page.keyboard.press("Home")
+        for _, row in rows.iterrows():
+            texts = page.evaluate("""Object.fromEntries([...document.querySelectorAll('.movable output [data-column]')]
+                .map(value => [value.dataset.column, value.querySelector('b').textContent]))""")
+            assert len(texts) >= 4
+            for column, text in texts.items():
+                last = 10.0 ** -len(text.partition(".")[2]) if column != "mu" else 1e-9
+                assert float(text) == pytest.approx(row[column], abs=0.5000001 * last)
+            assert page.locator(".movable-frame:visible").count() == 1
+            page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    card = "getComputedStyle(document.querySelector('.movable').parentElement).backgroundColor"
+    assert page.evaluate(card) == "rgba(0, 0, 0, 0)"  # it has colours for the dark, and needs no light card
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["figures/fig2-circle.html", "figures/fig3-mnist-gan.html"])
+def test_a_page_with_a_figure_that_is_moved_weighs_at_most_3_mb(browser: Browser, name: str) -> None:
+    page = browser.new_page()
+    page.goto((SITE / name).as_uri())
+    images = page.evaluate("[...new Set([...document.images].map(i => i.src))].filter(s => s.startsWith('file:'))")
+    files = [SITE / name, *(Path(unquote(image.removeprefix("file://"))) for image in images)]
+    assert sum(file.stat().st_size for file in files) <= 3_000_000
+    page.close()
+
+
+def test_the_animation_can_be_stopped_by_keyboard(browser: Browser) -> None:
+    page = browser.new_page(reduced_motion="no-preference")
+    page.goto((SITE / "figures" / "fig2-circle.html").as_uri())
+    moving = page.locator("figure.animated img[src$='.gif']")
+    still, button = page.locator("figure.animated img[src$='.png']"), page.locator("figure.animated button")
+    assert (moving.is_visible(), still.is_visible()) == (True, False)
+    button.focus()
+    page.keyboard.press("Space")
+    assert (moving.is_visible(), still.is_visible()) == (False, True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    page.close()

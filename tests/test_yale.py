@@ -36,7 +36,23 @@ def test_sixty_four_lights_of_which_fourteen_are_behind() -> None:
     azimuth, elevation = yale_lights()
     assert len(set(zip(azimuth.tolist(), elevation.tolist(), strict=True))) == 64
     assert (azimuth.abs() > 90).sum() == 14
-    assert len(yale_subjects()) == 6
+    assert (azimuth.equal(yale_lights("yaleB22")[0]), len(yale_subjects())) == (True, 28)
+
+
+@needs_yale
+def test_a_person_of_whom_images_are_missing_has_the_lights_of_the_others(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fewer = {name: sum_ for name, sum_ in yale.yale_checksums().items() if not name.endswith("A+000E+20.pgm")}
+    whole = read_yale("yaleB22", copied)
+    monkeypatch.setattr(yale, "yale_checksums", lambda: fewer)
+    faces = read_yale("yaleB22", copied)
+    here = ~((whole.azimuth == 0) & (whole.elevation == 20))
+    assert len(faces.images) == 63
+    assert torch.equal(faces.images, whole.images[here])
+    assert torch.equal(faces.azimuth, whole.azimuth[here])
+    counts = [len(yale_lights(subject)[0]) for subject in ("yaleB11", "yaleB12", "yaleB16", "yaleB39")]
+    assert counts == [60 - 1, 59 - 1, 62 - 1, 64 - 1]
 
 
 @needs_yale

@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import platform
+import tempfile
 import tokenize
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -25,6 +26,7 @@ from geodreg.workspace.revision import revision
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Markdown
+    from matplotlib.animation import FuncAnimation
     from matplotlib.figure import Figure
 
     from geodreg.paper.as_printed import AsPrinted
@@ -34,6 +36,7 @@ __all__ = [
     "begin",
     "check_parameters",
     "describe_variant",
+    "save_animation",
     "save_figure",
     "save_table",
     "show_statuses",
@@ -178,6 +181,21 @@ def save_figure(figure: Figure, name: str) -> None:
     content = io.BytesIO()
     figure.savefig(content, format=Path(name).suffix[1:], metadata={"Date": None})
     write_whole(Path(name), content.getvalue())
+
+
+def save_animation(animation: FuncAnimation, name: str) -> None:
+    """Write an animation as GIF into the working directory, and its last picture as PNG of the same name beside it."""
+    from PIL import Image, ImageSequence
+
+    with tempfile.TemporaryDirectory() as scratch:
+        moving = Path(scratch) / "moving.gif"
+        animation.save(moving, writer="pillow")
+        still = io.BytesIO()
+        with Image.open(moving) as pictures:
+            *_, last = ImageSequence.Iterator(pictures)
+            last.convert("RGB").save(still, format="PNG", optimize=True)
+        write_whole(Path(name), moving.read_bytes())
+    write_whole(Path(name).with_suffix(".png"), still.getvalue())
 
 
 def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:

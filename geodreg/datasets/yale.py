@@ -77,7 +77,9 @@ def light_of(name: str) -> tuple[float, float]:
 
 
 def read_yale(subject: str, root: str | Path | None = None, size: int = 64) -> Faces:
-    """One person's 64 images, in the order of the file names, brought to a square of ``size`` pixels.
+    """One person's images, in the order of the file names, brought to a square of ``size`` pixels.
+
+    They are under 64 lights; of seven of the 28 persons one to five of the photographs were never usable.
 
     Args:
         subject: such as ``"yaleB22"``.
@@ -98,7 +100,7 @@ def read_yale(subject: str, root: str | Path | None = None, size: int = 64) -> F
         with Image.open(folder / name) as picture:
             pictures.append(torch.from_numpy(np.array(picture)))
     images = resize(torch.stack(pictures).float() / 255.0, [size, size], antialias=True).clamp(0.0, 1.0)
-    return Faces(images, *yale_lights())
+    return Faces(images, *yale_lights(subject))
 
 
 def verify_yale(root: Path) -> int:
@@ -142,11 +144,19 @@ def _mend(root: Path, subject: str) -> str:
     return f"`geodreg data fetch yale --subject {subject} --root {root}` downloads it"
 
 
-def yale_lights() -> tuple[Tensor, Tensor]:
-    """Azimuths and elevations, in degrees, of the 64 lights, in the order of the file names, for all persons."""
+def yale_lights(subject: str | None = None) -> tuple[Tensor, Tensor]:
+    """Azimuths and elevations, in degrees, of the lights of a person's images, in the order of the file names.
+
+    Args:
+        subject: whose; default one of those who have all 64.
+
+    Raises:
+        geodreg.datasets.DataError: if the subject is not known.
+    """
     import torch
 
-    azimuth, elevation = torch.tensor([light_of(name) for name in _files_of(yale_subjects()[0])]).unbind(1)
+    names = max(map(_files_of, yale_subjects()), key=len) if subject is None else _files_of(subject)
+    azimuth, elevation = torch.tensor([light_of(name) for name in names]).unbind(1)
     return azimuth, elevation
 
 

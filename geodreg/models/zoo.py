@@ -110,7 +110,7 @@ def load_judge(name: str = "mnist-judge", models: Path | None = None) -> Judge:
 
 
 def load_judges(models: Path | None = None) -> dict[str, Judge | NeighbourJudge]:
-    """All judges of realism by name, in the order of :data:`JUDGES`, checked against their model cards.
+    """All judges of realism by name, in the order of ``JUDGES``, checked against their model cards.
 
     Each is a :class:`~geodreg.models.judge.RealismJudge`.
 

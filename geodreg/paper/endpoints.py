@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from geodreg.paper.comparison import random_pairs
 
 __all__ = [
     "choose_digit_endpoints",
+    "choose_digits",
     "choose_endpoints",
     "choose_lights",
     "choose_ring_endpoints",
@@ -75,6 +78,37 @@ def choose_digit_endpoints(model: TrainedModel, n_pairs: int, seed: int) -> tupl
         pairs.append((first, partner))
     start, end = z[torch.tensor(pairs)].unbind(1)
     return start, end, torch.arange(n_pairs) % 2 == 1
+
+
+def choose_digits(model: TrainedModel, classes: Sequence[int], n_each: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Random latents of digits of some classes, as many of each.
+
+    More of each with the same seed begin with the same ones. They are drawn among the latents that
+    :func:`choose_endpoints` draws among.
+
+    Args:
+        model: a digit model.
+        classes: digits, each named once.
+        n_each: latents of each class.
+        seed: of the choice.
+
+    Returns:
+        latents ``(n, d)`` and their classes ``(n,)``, in the order of ``classes``.
+
+    Raises:
+        ValueError: if a class is named twice, or has fewer latents than ``n_each``.
+    """
+    z, labels = _digit_latents(model, seed)
+    order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed))
+    chosen = [order[labels[order] == digit][:n_each] for digit in classes]
+    if len(set(classes)) < len(classes) or any(len(own) < n_each for own in chosen):
+        counts = ", ".join(f"{int((labels == digit).sum())} of the digit {digit}" for digit in sorted(set(classes)))
+        raise ValueError(
+            f"classes are {list(classes)}, with {n_each} of each; {model.name} has {counts}: "
+            "name each class once, and take no more than there are."
+        )
+    index = torch.cat(chosen)
+    return z[index], labels[index]
 
 
 def _digit_latents(model: TrainedModel, seed: int) -> tuple[Tensor, Tensor]:

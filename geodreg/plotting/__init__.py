@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from geodreg.plotting.algorithm import plot_course, plot_steps
     from geodreg.plotting.diagrams import plot_diagrams
     from geodreg.plotting.effects import plot_effects
+    from geodreg.plotting.frames import plane_frames, strip_frames
+    from geodreg.plotting.geometry import plot_indicatrices, plot_magnification, plot_scaling
     from geodreg.plotting.limits import plot_acceptance_by_nll, plot_fold, plot_sensitivity
     from geodreg.plotting.plane import (
         animate_solution,
@@ -35,6 +37,7 @@ __all__ = [
     "METHOD_STYLE",
     "animate_solution",
     "latent_grid",
+    "plane_frames",
     "plot_acceptance",
     "plot_acceptance_by_nll",
     "plot_cost",
@@ -46,8 +49,10 @@ __all__ = [
     "plot_excess",
     "plot_fold",
     "plot_grid",
+    "plot_indicatrices",
     "plot_interpolations",
     "plot_judges",
+    "plot_magnification",
     "plot_mismatch",
     "plot_nine",
     "plot_plane",
@@ -56,6 +61,7 @@ __all__ = [
     "plot_references",
     "plot_reliability",
     "plot_rows",
+    "plot_scaling",
     "plot_sensitivity",
     "plot_sheet",
     "plot_spectra",
@@ -67,5 +73,6 @@ __all__ = [
     "plot_trade",
     "plot_trajectories",
     "plot_weights",
+    "strip_frames",
     "use_house_style",
 ]
