@@ -63,6 +63,8 @@ def test_a_rule_that_no_weight_meets_is_said_not_to_be_met() -> None:
     assert "met on the one at 0.03." in both
     assert "**not met** on the other, where 40% of the pairs are denser at most: there 0.1 is taken" in both
     assert "not met" not in told_choice({"one": weights}, share=0.9)
+    two = told_choice({"this": weights.assign(denser=0.1), "that": weights.assign(denser=0.2)}, share=0.9)
+    assert "on the this, where 10% of the pairs are denser at most, and on the that, where 20%" in two
     assert told_choice({"other": weights.assign(denser=0.0)}, share=0.9).startswith("It is **not met**")
 
 

@@ -102,7 +102,7 @@ def told_choice(tables: Mapping[str, pd.DataFrame], share: float) -> str:
     if met:
         said.append("The rule is met on " + ", ".join(f"the {name} at {mu:g}" for name, mu in met.items()) + ".")
     if others:
-        most = ", ".join(
+        most = ", and on ".join(
             f"the {name}, where {table['denser'].max():.0%} of the pairs are denser at most"
             for name, table in others.items()
         )
