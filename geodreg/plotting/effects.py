@@ -24,9 +24,13 @@ def plot_effects(effects: Sequence[Effect]) -> Figure:
     """A strip for each effect: every seed, mean, plain 95 % interval, bound (dashed), of the part on which it hangs.
 
     Args:
-        effects: those of one claim; such without data are left out.
+        effects: those of one claim; such without data are left out, and if all are, a line of text says so.
     """
     shown = [effect for effect in effects if effect.parts]
+    if not shown:
+        figure = plt.figure(figsize=(WIDTH, HEIGHT))
+        figure.text(0.5, 0.5, "not measured yet", ha="center", va="center", color="grey")
+        return figure
     figure, axes = plt.subplots(len(shown), 1, figsize=(WIDTH, HEIGHT * len(shown) + 0.3), squeeze=False)
     for ax, effect in zip(axes[:, 0], shown, strict=True):
         part = effect.decisive

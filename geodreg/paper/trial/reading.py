@@ -91,6 +91,8 @@ def sentence(claim: Claim, effects: Sequence[Effect], method: str | None = None)
         by_outcome: dict[Outcome, list[str]] = {}
         for effect in own:
             by_outcome.setdefault(effect.outcome, []).append(TITLES.get(effect.model, effect.title))
+        if len(by_outcome) > 1:  # where some of the models were measured, those that were not are no news
+            by_outcome.pop(Outcome.NO_DATA, None)
         yes, no = STATEMENTS[claim.number, place]
         for outcome, models in by_outcome.items():
             where = f" ({', '.join(models)})" if len(by_outcome) > 1 or len(models) < len(test.models) else ""

@@ -36,15 +36,18 @@ def sensitivity(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) ->
 
     Returns:
         one row for each ``model``, ``parameter``, ``value`` and ``statement``: ``pairs``, ``converged`` (fraction of
-        the regularised solves), and ``share``. For the weights the pairs of all trainings are taken, else those of one.
+        the regularised solves), and ``share``; of models that were measured. For the weights the pairs of all trainings
+        are taken, else those of one.
     """
     import pandas as pd
 
     rows: list[dict[str, object]] = []
-    for model in dict.fromkeys(each.model for each in definitions.variations):
+    measured = set(tables["paths"]["model"]) & set(tables[VARIATIONS]["model"])
+    varied = [each for each in definitions.variations if each.model in measured]
+    for model in dict.fromkeys(each.model for each in varied):
         for mu in definitions.settings.loss_weights[model]:
             rows += _rows(_part(tables["paths"], model), model, "mu", mu, mu)
-    for each in definitions.variations:
+    for each in varied:
         labels = dict(zip(each.values, each.labels, strict=True))
         if each.parameter in USUAL:
             labels[USUAL[each.parameter]] = f"{NOISE}{definitions.settings.noise[each.model]}"
