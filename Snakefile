@@ -58,6 +58,7 @@ rule site:
         PROSE,
         VENDOR,
         MODULE,
+        [str(path) for path in Path("data", "trial").iterdir()],  # the first screen says what they say
         [str(summary_of(name)) for name in SWEEPS],
         sums=expand("book/figures/{page}.ipynb.sha256", page=PAGES),
     params:
@@ -69,6 +70,7 @@ rule site:
         "Building the site"
     shell:
         "python -m geodreg.book.provenance {params.notebooks:q} --out book/_generated/provenance.md"
+        " && python -m geodreg.book.landing --out book/_generated/landing.md"
         " && python -m geodreg.commands.sweep_job chapters --book book --toc _build/toc.yml {params.sweeps}"
         ' && python -c "from jupyter_book.cli.main import main; main()" build book --toc "$PWD/_build/toc.yml" --all -W -n --keep-going'
 

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch.nn.functional import binary_cross_entropy
 from typer.testing import CliRunner
 
 from geodreg import LatentManifold, interpolate
+from geodreg.book.landing import landing_markdown
 from geodreg.commands.trial_job import app
 from geodreg.geometry.curve import straight
 from geodreg.interpolation.paths import path_length
@@ -27,18 +29,19 @@ from geodreg.models.store import read_card
 from geodreg.paper.endpoints import choose_digit_endpoints
 from geodreg.paper.likelihood import bound_of_nll, pixel_entropy
 from geodreg.paper.trial.definitions import METHODS, ClaimTest, Settings, TrialError, read_definitions
-from geodreg.paper.trial.effects import Outcome, Verdict, decide, effect_of, holm, verdict_of, verdicts, wide
+from geodreg.paper.trial.effects import Effect, Outcome, Verdict, decide, effect_of, holm, verdict_of, verdicts, wide
 from geodreg.paper.trial.equal import curves, equal
 from geodreg.paper.trial.kept import keep_half
 from geodreg.paper.trial.live import check_live
 from geodreg.paper.trial.plan import DERIVED, Job, jobs, limited, models_to_train, parts_folder
-from geodreg.paper.trial.presentation import claim_markdown, claims_markdown, effects_table, told, with_derived
+from geodreg.paper.trial.presentation import MARKS, claim_markdown, claims_markdown, effects_table, told, with_derived
 from geodreg.paper.trial.price import price_list, price_sentence
 from geodreg.paper.trial.reading import STATEMENTS, sentence
 from geodreg.paper.trial.sensitivity import STATEMENTS as SENSITIVE
 from geodreg.paper.trial.sensitivity import acceptance_by_nll, sensitivity
 from geodreg.paper.trial.shortest import shorten
 from geodreg.paper.trial.store import read_provenance, read_tables
+from geodreg.paper.trial.summary import PHRASES, said_in_short
 from geodreg.workspace.files import write_sum
 from tests.generators import sphere
 
@@ -77,13 +80,13 @@ def measured(better: float) -> dict[str, pd.DataFrame]:
                 rows += [
                     {"model": model, "seed": seed, "pair": pair, "method": method, "step": step}
                     for seed in size.labels[:6]
-                    for pair in range(2)
+                    for pair in range(3)
                 ]
         rows += [
             {"model": model, "seed": seed, "pair": pair, "method": method, "step": 0}
             for method in ("straight", "slerp")
             for seed in size.labels[:6]
-            for pair in range(2)
+            for pair in range(3)
         ]
     table = pd.DataFrame(rows).drop_duplicates(["model", "seed", "pair", "method"], ignore_index=True)
     noise = chance.normal(0.0, 1e-3, len(table))
@@ -268,10 +271,16 @@ def test_verdict_of_outcomes() -> None:
     assert verdict_of([unsure]) is verdict_of([]) is Verdict.UNTESTED
 
 
+@lru_cache
+def decided_on(better: float) -> tuple[dict[str, pd.DataFrame], dict[int, list[Effect]]]:
+    """The tables of :func:`measured` with those derived from them, and all effects."""
+    tables = with_derived(DEFINITIONS, measured(better))
+    return tables, decide(DEFINITIONS, tables)
+
+
 @pytest.mark.parametrize(("better", "outcome"), [(1.0, Outcome.FOR), (-1.0, Outcome.AGAINST)])
 def test_sentences_turn_with_the_outcomes(better: float, outcome: Outcome) -> None:
-    tables = with_derived(DEFINITIONS, measured(better))
-    decided = decide(DEFINITIONS, tables)
+    tables, decided = decided_on(better)
     for number in (5, 6, 10):
         claim = DEFINITIONS.claim(number)
         assert {effect.outcome for effect in decided[number] if effect.test.primary} == {outcome}
@@ -289,6 +298,24 @@ def test_sentences_turn_with_the_outcomes(better: float, outcome: Outcome) -> No
     page = claims_markdown(DEFINITIONS, tables, decided)
     assert page.count("{ref}") == len(DEFINITIONS.claims)
     assert str(Verdict.HOLDS if better > 0 else Verdict.FAILS).upper() in told(DEFINITIONS, tables)
+
+
+@pytest.mark.parametrize("better", [1.0, -1.0])
+def test_first_screen_turns_with_the_outcomes(better: float) -> None:
+    tables, decided = decided_on(better)
+    page = landing_markdown(DEFINITIONS, tables, decided)
+    holds, fails = said_in_short(DEFINITIONS, decided)
+    told = (6, 2, 5) if better > 0 else (6, 5, 9)  # three at most; of claim 2 a half is about the geodesic
+    for number in (5, 6):
+        assert (PHRASES[number] in holds) == (better > 0)
+        assert (PHRASES[number] in fails) == (better < 0)
+    assert all(PHRASES[number] in (holds if better > 0 else fails) for number in told)
+    for number in (5, 6, 10):
+        mark = MARKS[Verdict.HOLDS if better > 0 else Verdict.FAILS]
+        assert f"{{ref}}`{number} {mark} loss, {mark} Algorithm 1 <claim-{DEFINITIONS.claim(number).name}>`" in page
+    assert page.count("{ref}") == len(DEFINITIONS.claims) == len(PHRASES)
+    assert f"for {better:.1f} to {better:.1f} nats" in page
+    assert "still to be measured, among them" in fails  # claim 1, for example, has no table here
 
 
 def test_at_equal_length_a_curve_is_cut_between_two_weights() -> None:

@@ -25,7 +25,7 @@ from geodreg.workspace.revision import revision
 
 if TYPE_CHECKING:
     import pandas as pd
-    from IPython.display import Markdown
+    from IPython.display import HTML, Markdown
     from matplotlib.animation import FuncAnimation
     from matplotlib.figure import Figure
 
@@ -38,6 +38,7 @@ __all__ = [
     "describe_variant",
     "save_animation",
     "save_figure",
+    "save_markup",
     "save_table",
     "show_statuses",
     "show_table",
@@ -181,6 +182,11 @@ def save_figure(figure: Figure, name: str) -> None:
     content = io.BytesIO()
     figure.savefig(content, format=Path(name).suffix[1:], metadata={"Date": None})
     write_whole(Path(name), content.getvalue())
+
+
+def save_markup(shown: HTML, name: str) -> None:
+    """Write the markup that a cell shows into the working directory, for pages that show it again."""
+    write_whole(Path(name), f"{shown.data}\n".encode())
 
 
 def save_animation(animation: FuncAnimation, name: str) -> None:
