@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geodreg
+from geodreg.book.found import FOUND, found_markdown
 from geodreg.book.parameters import Parameter, ParameterError, check_kinds, declarations, shortened
 from geodreg.book.values import ANYTHING, Value, ValueRefusedError
 from geodreg.paper.labels import UNSOLVED, names_of
@@ -216,14 +217,19 @@ def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:
     return Markdown(table.astype(object).to_markdown(index=False, floatfmt=formats))
 
 
-def verdicts(rows: Sequence[tuple[str, str, bool]]) -> Markdown:
+def verdicts(rows: Sequence[tuple[str, str, bool]], in_box: bool = False) -> Markdown:
     """What a page claims, what it measured, and whether that holds, as a table.
 
     Args:
         rows: statement, measured value in words, and the outcome of the comparison.
+        in_box: whether the first of them stand in the box at the head of the page as well, once on a page.
     """
     from IPython.display import Markdown
 
+    if in_box:
+        from myst_nb import glue
+
+        glue(FOUND, Markdown(found_markdown(rows)), display=False)
     lines = ["| Statement | Measured here | Holds |", "| :-- | :-- | :-: |"]
     lines += [f"| {statement} | {measured} | {'yes' if holds else '**no**'} |" for statement, measured, holds in rows]
     return Markdown("\n".join(lines))
