@@ -1,4 +1,4 @@
-"""A part of the table of paths measured anew, and compared."""
+"""A part of the table of paths measured again, and compared."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def measured_again(subject: Subject) -> tuple[pd.DataFrame, dict[str, Paths]]:
 
 
 def check_live(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """How well rows that were measured anew agree with the table, column by column.
+    """How well rows that were measured again agree with the table, column by column.
 
     Args:
         found: from :func:`measured_again`.
