@@ -70,7 +70,8 @@ rule site:
         "Building the site"
     shell:
         "python -m geodreg.book.provenance {params.notebooks:q} --out book/_generated/provenance.md"
-        " && python -m geodreg.book.landing --out book/_generated/landing.md"
+        " && python -m geodreg.book.landing --out book/_generated"
+        " && python -m geodreg.book.own_block book/own-generator.md --out book/_generated/own"
         " && python -m geodreg.commands.sweep_job chapters --book book --toc _build/toc.yml {params.sweeps}"
         ' && python -c "from jupyter_book.cli.main import main; main()" build book --toc "$PWD/_build/toc.yml" --all -W -n --keep-going'
 

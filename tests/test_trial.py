@@ -19,7 +19,7 @@ from torch.nn.functional import binary_cross_entropy
 from typer.testing import CliRunner
 
 from geodreg import LatentManifold, interpolate
-from geodreg.book.landing import landing_markdown
+from geodreg.book.landing import advice_markdown, landing_markdown
 from geodreg.commands.trial_job import app
 from geodreg.geometry.curve import straight
 from geodreg.interpolation.paths import path_length
@@ -315,6 +315,9 @@ def test_first_screen_turns_with_the_outcomes(better: float) -> None:
         assert f"{{ref}}`{number} {mark} loss, {mark} Algorithm 1 <claim-{DEFINITIONS.claim(number).name}>`" in page
     assert page.count("{ref}") == len(DEFINITIONS.claims) == len(PHRASES)
     assert f"for {better:.1f} to {better:.1f} nats" in page
+    advice = advice_markdown(DEFINITIONS, tables, decided)
+    assert advice.count("{ref}`claim") == 5
+    assert sentence(DEFINITIONS.claim(6), decided[6]) in advice
     assert "still to be measured, among them" in fails  # claim 1, for example, has no table here
 
 
