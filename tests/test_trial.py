@@ -37,8 +37,6 @@ from geodreg.paper.trial.plan import DERIVED, Job, jobs, limited, models_to_trai
 from geodreg.paper.trial.presentation import MARKS, claim_markdown, claims_markdown, effects_table, told, with_derived
 from geodreg.paper.trial.price import price_list, price_sentence
 from geodreg.paper.trial.reading import STATEMENTS, sentence
-from geodreg.paper.trial.sensitivity import STATEMENTS as SENSITIVE
-from geodreg.paper.trial.sensitivity import acceptance_by_nll, sensitivity
 from geodreg.paper.trial.shortest import shorten
 from geodreg.paper.trial.store import read_provenance, read_tables
 from geodreg.paper.trial.summary import PHRASES, said_in_short
@@ -502,28 +500,6 @@ def test_numbers_that_do_not_come_out_again_are_refused() -> None:
     assert (check_live(rows, tables)["agree"] == 1.0).all()
     with pytest.raises(TrialError, match="of length measured now agree"):
         check_live(rows.assign(length=rows["length"] * 1.1), tables)
-
-
-def test_sensitivity_has_every_value_and_agrees_with_the_claims() -> None:
-    tables = read_tables()
-    table = sensitivity(DEFINITIONS, tables)
-    assert set(table["statement"]) == set(SENSITIVE)
-    assert table["share"].between(0, 1).all()
-    for each in DEFINITIONS.variations:
-        if each.model not in set(table["model"]):
-            assert f"variations of {each.model}" in read_provenance()["missing"]
-            continue
-        own = table[(table["parameter"] == each.parameter) & (table["model"] == each.model)]
-        assert set(own["value"]) >= set(each.values)
-    densest = effect_of(DEFINITIONS, DEFINITIONS.claim(5).tests[0], GAN, tables).parts[0]
-    usual = table.query("parameter == 'mu' and value == 0.1 and model == 'mnist-gan' and statement == 'densest'")
-    assert usual["share"].item() == pytest.approx(densest.value)
-
-
-def test_acceptance_by_nll_of_a_density_that_knows() -> None:
-    rejected = np.arange(100) >= 70
-    samples = pd.DataFrame({"model": GAN, "seed": "0", "nll": np.arange(100.0), "rejected_judge": rejected})
-    assert acceptance_by_nll(samples)["accepted"].tolist() == [1.0] * 7 + [0.0] * 3
 
 
 def test_the_shortest_curve_on_the_sphere_is_a_great_circle() -> None:

@@ -20,8 +20,8 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
         "the loss's minimiser does not go around it, even with ten times the paper's largest weight",
     ),
     (2, 2): (
-        "the loss as printed has a minimum within reach",
-        "the loss as printed, without noise, has no minimum within reach",
+        "at 0.1 the loss as printed, without noise, has a minimum within reach",
+        "even at 0.1 the loss as printed, without noise, has no minimum within reach",
     ),
     (2, 3): ("Algorithm 1 goes around it at 0.1", "Algorithm 1 does not go around it at 0.1"),
     (3, 0): ("the geodesic is the shortest", "the geodesic is not the shortest"),
