@@ -451,8 +451,11 @@ def test_tables_are_whole() -> None:
 def test_all_kept_weights_are_small() -> None:
     kept = [path for path in (ROOT / "data" / "trainings").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in kept) < 40e6
+    missing = {name.split(" of ")[1] for name in read_provenance()["missing"]}
     for job in models_to_train(DEFINITIONS):
         folder = job.models(DEFINITIONS)
+        if job.model in missing and not (folder / job.model).exists():
+            continue
         assert read_card(job.model, folder)["precision"] == "float16"
         load_model(job.model, folder)
 
