@@ -79,6 +79,7 @@ def collect_command(
     joined = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
     options = {"CLAIM": claim, "PAIRS": pairs, "SEEDS": seeds}
     command = " ".join(["make claims", *(f"{name}={value}" for name, value in options.items() if value is not None)])
+    command = "python -m geodreg.commands.trial_job collect --partly" if missing else command
     out = out_folder(claim, pairs, seeds)
     write_tables(joined, out, command, sums, [f"{table} of {model}" for table, model in sorted(missing)])
     typer.echo(told(definitions, joined, chosen))
