@@ -13,6 +13,7 @@ from geodreg.commands.pictures import check_picture, read_picture
 from geodreg.errors import PlainError
 from geodreg.models.store import WEIGHTS, model_path, read_card
 from geodreg.paper.labels import NAMES
+from geodreg.paper.wording import percent
 from geodreg.training.names import MODELS
 from geodreg.workspace.devices import find_device
 from geodreg.workspace.files import write_whole
@@ -123,7 +124,7 @@ def ends_from_pictures(
     found = invert(manifold, x.to(_device(manifold)), model.latent_dim, seed=seed)
     for path, residual, own in zip(pictures, found.residual, x, strict=True):
         share = residual.item() / max(own.norm().item(), 1e-12)
-        typer.echo(f"{path}: the nearest image of {model.name} differs by {share:.0%} of the picture's norm.")
+        typer.echo(f"{path}: the nearest image of {model.name} differs by {percent(share)} of the picture's norm.")
     return found.z[:1], found.z[1:]
 
 

@@ -21,7 +21,7 @@ PARALLEL, OPPOSITE = 1e-7, 0.03  # radians from the same direction, and from the
 
 
 def straight(start: Tensor, end: Tensor, n_points: int) -> Tensor:
-    """Evenly spaced points of the segment between two ends: ``(..., d)`` twice to ``(..., K, d)``.
+    """Evenly spaced points of the segment between two endpoints: ``(..., d)`` twice to ``(..., K, d)``.
 
     Example:
         >>> straight(torch.zeros(1), torch.ones(1), 3).squeeze(-1)
@@ -129,7 +129,7 @@ def equal_length_positions(norms: Tensor, n: int) -> Tensor:
 
     Args:
         norms: lengths of its chords, ``(..., M)``.
-        n: number of points, at least 2; the first and the last are the polyline's ends.
+        n: number of points, at least 2; the first and the last are the polyline's endpoints.
 
     Returns:
         positions ``(..., n)`` in [0, M], for :func:`along`.

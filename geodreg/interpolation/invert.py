@@ -23,8 +23,8 @@ class Inversion:
         x: what the generator makes of them, ``(..., *data_shape)``.
         residual: distance between data and ``x``, ``(...)``, in data units.
         converged: whether the best start came to rest, ``(...)``.
-        agreement: share of the starts that ended within one per cent of the best residual, ``(...)``; a low share says
-            that the problem has many local minima and more starts may do better.
+        agreement: fraction of the starts that ended within one per cent of the best residual, ``(...)``; a low
+            fraction says that the problem has many local minima and more starts may do better.
     """
 
     z: Tensor

@@ -85,7 +85,7 @@ def as_printed(
         start: latents ``(..., d)``.
         end: latents ``(..., d)``.
         setting: weight, number of iterations, step and grey scale.
-        n_points: number ``K`` of points of each path, ends included.
+        n_points: number ``K`` of points of each path, endpoints included.
         init: start curve, ``"straight"`` for the straight line in latent space; ``"graph"``, a start of your own or
             curves ``(..., K, d)`` as for :func:`~geodreg.interpolate`.
 

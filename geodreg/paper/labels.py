@@ -41,17 +41,17 @@ def names_of(methods: Iterable[str]) -> dict[str, str]:
 
 LABELS = {
     "length": "length",
-    "nll_mean": "mean NLL",
-    "nll_max": "largest NLL",
+    "nll_mean": "mean NLL (nats)",
+    "nll_max": "largest NLL (nats)",
     "gap": "longest chord / mean chord",
     "iterations": "iterations",
     "excess": "excess length",
     "distance": "distance from the line",
-    "accepted": "accepted by the judge",
+    "accepted": "fraction accepted by the judge",
     "condition": "condition number",
     "rejected": "rejected length",
     "angle": "largest angle between chords (degrees)",
-    "nll_points": "mean NLL at the points",
+    "nll_points": "mean NLL at the points (nats)",
     "at_rest": "at rest",
 }
 """What columns of a summary are called in a table that is read."""

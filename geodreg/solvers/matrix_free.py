@@ -95,7 +95,7 @@ class MatrixFree:
         reference: Tensor | None = None,
         on_stop: Callable[[int], object] | None = None,
     ) -> Solution:
-        """Paths that minimise the objective, from start curves with the same ends.
+        """Paths that minimise the objective, from start curves with the same endpoints.
 
         Args:
             objective: of ``P`` pairs.

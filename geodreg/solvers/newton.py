@@ -90,7 +90,7 @@ class Newton:
         on_stop: Callable[[int], object] | None = None,
         limits: Tensor | None = None,
     ) -> Solution:
-        """Paths that minimise the objective, from start curves with the same ends.
+        """Paths that minimise the objective, from start curves with the same endpoints.
 
         Args:
             objective: of ``P`` pairs.
