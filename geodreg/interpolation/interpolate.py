@@ -117,7 +117,8 @@ def interpolate(
     Raises:
         TypeError: if the endpoints are not floating-point tensors, or if a start or solver of your own returns another
             type.
-        ValueError: if an argument is out of range, or generator and endpoints do not fit; the message says how to mend it.
+        ValueError: if an argument is out of range, or generator and endpoints do not fit; the message says how to
+            mend it.
 
     Example:
         >>> paths = interpolate(lambda z: z, torch.zeros(2), torch.tensor([3.0, 4.0]), "geodesic")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["LABELS", "NAMES", "UNSOLVED", "names_of"]
+__all__ = ["LABELS", "MEASURES", "NAMES", "UNSOLVED", "names_of"]
 
 NAMES = {
     "geodreg": "GeodReg",
@@ -55,3 +55,12 @@ LABELS = {
     "at_rest": "at rest",
 }
 """What columns of a summary are called in a table that is read."""
+
+MEASURES = {
+    "folded share of the prior": "fraction of the prior that is folded over",
+    "share of the rarest class among samples": "fraction of the rarest class among samples",
+    "held-out training digits told from the classifiers' fakes, mean AUC": (
+        "held-out training digits told from the classifiers' fakes, mean area under the ROC curve"
+    ),
+}
+"""What those measures of model cards are called whose names are not for reading; cards keep the names they have."""

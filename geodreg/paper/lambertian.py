@@ -60,7 +60,8 @@ def exact_lengths(
     """Lengths of paths between the images of an exact renderer, and references that owe nothing to the solver.
 
     The coordinates are azimuth and elevation, and log-strength if that is free. The reference is the distance of the
-    ends where the manifold is flat (free strength, no shadows), else a geodesic on a dense grid; with free strength
+    endpoints where the manifold is flat (free strength, no shadows), else a geodesic on a dense grid; at free
+    strength
     that of the images at unit norm, of which the manifold is a cone.
 
     Args:

@@ -32,7 +32,7 @@ class MatrixFree:
 
     A plain geodesic, and one with a density that is given, needs gradients alone: L-BFGS starts from the mean of the
     metrics at both endpoints, whose 32 leading directions are found by products, as in
-    :class:`~geodreg.Newton` where Jacobians are dear.
+    :class:`~geodreg.Newton` where Jacobians are expensive.
 
     With the push-forward density the Gauss-Newton system, whose matrix takes tangents :math:`v_k` at the points to
 

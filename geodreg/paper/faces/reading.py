@@ -50,10 +50,10 @@ def decisions(table: FacesTable) -> str:
     return (
         f"A unit step in latent space moves the picture at the {2 * settings['n_rule']} endpoints of the "
         f"{settings['n_rule']} pairs of the rule (seed {settings['rule_seed']}) by {stretch:.3g} at least, "
-        f"{side} a grey level of {GREY_LEVEL:.2g}: **the noise is {noise:.2g}**. Of the weights tried, **{mu:g}** is {why}; with so few "
-        f"pairs, {percent(settings['share'])} of them means {enough}. A path with the density has come to "
-        f"rest here where the next step would gain less than {percent(settings['density_tolerance'])} of what "
-        f"the density has changed; it has at most {settings['max_iterations']} iterations."
+        f"{side} a grey level of {GREY_LEVEL:.2g}: **the noise is {noise:.2g}**. Of the weights tried, "
+        f"**{mu:g}** is {why}; with so few pairs, {percent(settings['share'])} of them means {enough}. A path with the "
+        f"density has come to rest here where the next step would gain less than "
+        f"{percent(settings['density_tolerance'])} of what the density has changed; it has at most {settings['max_iterations']} iterations."
     )
 
 
