@@ -116,5 +116,5 @@ def _setting(text: str) -> tuple[str, object]:
     """Name and value of ``NAME=VALUE``, the value read as YAML with numbers as text, which the setting's type reads."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise ValueError(f"{text!r} is no setting; write NAME=VALUE, such as latent_dim=16.")
+        raise ValueError(f"{text!r} is not a setting; write NAME=VALUE, such as latent_dim=16.")
     return name.strip(), read_yaml(value)

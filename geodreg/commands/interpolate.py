@@ -29,9 +29,9 @@ __all__ = ["interpolate_command"]
 
 FORMATS = (".png", ".svg", ".pdf")
 IMAGELESS = {
-    "CircleGenerator": "makes points of the plane, no images",
-    "Judge": "is a judge, no generator",
-    "NeighbourJudge": "is a judge, no generator",
+    "CircleGenerator": "makes points of the plane, not images",
+    "Judge": "is a judge, not a generator",
+    "NeighbourJudge": "is a judge, not a generator",
 }
 
 
@@ -66,7 +66,7 @@ def interpolate_command(
     if out.suffix not in FORMATS:
         raise InterpolationError(f"--out is {out}; give it a name that ends with one of {', '.join(FORMATS)}.")
     if (pair is None) == (first is None and last is None) or (first is None) != (last is None):
-        raise InterpolationError("Say between what: either --pair NUMBER, or --from PICTURE --to PICTURE.")
+        raise InterpolationError("Say what to interpolate between: --pair NUMBER, or --from PICTURE --to PICTURE.")
     check_model(model)
     for picture in (first, last):
         if picture is not None:

@@ -86,7 +86,7 @@ def chord_length(x: Tensor) -> Tensor:
 
 
 def chord_energy(x: Tensor, interval: Tensor | float) -> Tensor:
-    r"""Energy of the polyline run through in ``interval``: ``(..., K, D)`` to ``(...)``.
+    r"""Energy of the polyline traversed in ``interval``: ``(..., K, D)`` to ``(...)``.
 
     .. math:: E = \sum_k \frac{|x_{k+1} - x_k|^2}{2\,\Delta t}, \qquad \Delta t = \frac{T}{K-1}
 

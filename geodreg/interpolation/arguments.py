@@ -129,7 +129,7 @@ def check_geodesic(geodesic: Paths | None, start: Tensor, end: Tensor, n_points:
 
 
 def check_endpoints(manifold: LatentManifold, start: Tensor, end: Tensor, needs_density: bool) -> None:
-    """Refuse ends that do not match each other, the generator or the prior.
+    """Refuse endpoints that do not match each other, the generator or the prior.
 
     Raises:
         TypeError: if an end is not a floating-point tensor.

@@ -64,7 +64,7 @@ def invert(
         seed: of the samples; the same seed gives the same latents.
 
     Raises:
-        TypeError: if the data are no floating-point tensor.
+        TypeError: if the data are not a floating-point tensor.
         ValueError: if the data do not have the generator's data shape, or are not finite, if a number is out of range,
             or if the generator does not take latents of that size.
 

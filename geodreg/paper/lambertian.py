@@ -61,8 +61,7 @@ def exact_lengths(
 
     The coordinates are azimuth and elevation, and log-strength if that is free. The reference is the distance of the
     endpoints where the manifold is flat (free strength, no shadows), else a geodesic on a dense grid; at free
-    strength
-    that of the images at unit norm, of which the manifold is a cone.
+    strength that of the images at unit norm, of which the manifold is a cone.
 
     Args:
         scene: the renderer.

@@ -59,7 +59,7 @@ def exponential_map(
         end points ``(..., d)``, or the geodesics ``(..., n_points, d)``.
 
     Raises:
-        TypeError: if latents or velocities are no floating-point tensors.
+        TypeError: if latents or velocities are not floating-point tensors.
         ValueError: if they do not go together, or a number is out of range.
         GeodesicError: if a geodesic cannot be followed, because the metric is singular on its way or its end is not
             reached within the limit of evaluations.

@@ -52,7 +52,7 @@ def logarithm_map(
         velocities in latent coordinates, ``(..., d)``; zero where the endpoints coincide.
 
     Raises:
-        TypeError: if the endpoints are no floating-point tensors.
+        TypeError: if the endpoints are not floating-point tensors.
         ValueError: if an argument is out of range, or generator and endpoints do not fit.
         GeodesicError: if a geodesic did not converge; its ``paths`` hold all that were found, and
             :func:`~geodreg.initial_velocity` takes those that did. Also if the metric is singular at a start.

@@ -99,7 +99,7 @@ def frechet_mean(
         the mean; look at ``.converged`` before using it.
 
     Raises:
-        TypeError: if points, weights or start are no floating-point tensors, or ``init`` is a tensor.
+        TypeError: if points, weights or start are not floating-point tensors, or ``init`` is a tensor.
         ValueError: if an argument is out of range, or generator and points do not fit.
         GeodesicError: if the geodesics from the start to the points did not converge.
 

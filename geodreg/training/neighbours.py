@@ -1,4 +1,4 @@
-"""Training of the judge that is no classifier: features of digits alone, without labels and without any fake."""
+"""Training of the judge that is not a classifier: features of digits alone, without labels and without any fake."""
 
 from __future__ import annotations
 

@@ -53,7 +53,8 @@ def decisions(table: FacesTable) -> str:
         f"{side} a grey level of {GREY_LEVEL:.2g}: **the noise is {noise:.2g}**. Of the weights tried, "
         f"**{mu:g}** is {why}; with so few pairs, {percent(settings['share'])} of them means {enough}. A path with the "
         f"density has come to rest here where the next step would gain less than "
-        f"{percent(settings['density_tolerance'])} of what the density has changed; it has at most {settings['max_iterations']} iterations."
+        f"{percent(settings['density_tolerance'])} of what the density has changed; it has at most "
+        f"{settings['max_iterations']} iterations."
     )
 
 

@@ -75,7 +75,7 @@ def _together(ratios: pd.DataFrame) -> list[Row]:
     together = ratios[ratios["kind"] == "together"]
     return [
         (
-            f"Many pairs at once, gain {gain:g}: at least {least:g} times faster a pair",
+            f"Many pairs at once, gain {gain:g}: at least {least:g} times faster per pair",
             *_compare(together[together["gain"] == gain], least),
         )
         for gain, least in TOGETHER.items()
@@ -110,9 +110,9 @@ def strong_claims(races: pd.DataFrame) -> list[Row]:
         left = int(row["pairs"] - row["converged"] - row["unbounded"])
         statement = (
             f"Weight {row['mu']:g} on the MNIST GAN: every pair converges or has no minimum in reach, in at most "
-            f"{STRONG_SECONDS:g} s a pair"
+            f"{STRONG_SECONDS:g} s per pair"
         )
-        said = f"{int(row['converged'])} and {int(row['unbounded'])} of {int(row['pairs'])}, {seconds:.2f} s a pair"
+        said = f"{int(row['converged'])} and {int(row['unbounded'])} of {int(row['pairs'])}, {seconds:.2f} s per pair"
         found.append((statement, said, left == 0 and bool(seconds <= STRONG_SECONDS)))
     return found
 

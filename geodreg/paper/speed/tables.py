@@ -50,7 +50,7 @@ REPEATS = 5  # of each timing in the small race
 
 
 def time_to_gap(races: pd.DataFrame) -> pd.DataFrame:
-    """Seconds a pair to the gap for each problem and solver, and the fraction of pairs where it is reached.
+    """Seconds per pair to the gap for each problem and solver, and the fraction of pairs where it is reached.
 
     Args:
         races: the table of that name; several rows of one problem are decoders with other weights.
@@ -158,9 +158,9 @@ def main_table(
             "Problem": [TITLES.get(name, name) for name in rows["problem"]],
             "Gain": [f"{gain:g}" if gain > 0 else "" for gain in rows["gain"]],
             "Weight": [f"{mu:g}" if mu > 0 else "plain" for mu in rows["mu"]],
-            "Ours, ms a pair": [readable(1e3 * value) for value in rows["ours"]],
+            "Ours, ms per pair": [readable(1e3 * value) for value in rows["ours"]],
             "Fastest peer": rows["peer"].to_list(),
-            "ms a pair": [_bounded(1e3 * value, bound) for value, bound in zip(rows["fastest"], bounds, strict=True)],
+            "ms per pair": [_bounded(1e3 * value, bound) for value, bound in zip(rows["fastest"], bounds, strict=True)],
             "Faster by": [_bounded(value, bound) for value, bound in zip(rows["ratio"], bounds, strict=True)],
             "Within the gap": [percent(fraction) for fraction in found["reached"]],
         }
