@@ -56,7 +56,7 @@ def interpolate_command(
     n_points: Annotated[int, typer.Option("--points", help="Points of a path.", min=3, max=10_000)] = 35,
     n_images: Annotated[int, typer.Option("--images", help="Images of a strip.", min=2, max=100)] = 12,
     slerp: Annotated[bool, typer.Option("--slerp", help="Also draw spherical interpolation in latent space.")] = False,
-    seed: Annotated[int, typer.Option(help="Which pairs there are, and of the search for a picture's latents.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the pairs, and of the search for a picture's latents.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:NUMBER.")] = "cpu",
     table: Annotated[
         Path | None, typer.Option(help="Also write 100 points of each path, evenly spaced by length, as CSV.")

@@ -40,7 +40,7 @@ def run_command(
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Only show the page's parameters.")] = False,
 ) -> None:
-    """Execute a page with other parameters, names and types checked first."""
+    """Execute a page with other parameters; their names, types and ranges are checked first."""
     source = find_page(notebook)
     if show:
         for parameter in declared(source).values():

@@ -64,7 +64,7 @@ class TrainedModel:
     models: Path | None = None
 
     def table(self, file: str) -> pd.DataFrame:
-        """A table that was derived from the model and its data, after its sum was checked."""
+        """A table that was derived from the model and its data, after its checksum was verified."""
         return read_table(self.name, file, self.models)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["LABELS", "MEASURES", "NAMES", "UNSOLVED", "names_of"]
+__all__ = ["LABELS", "MEASURES", "NAMES", "UNSOLVED", "label_of", "names_of"]
 
 NAMES = {
     "geodreg": "GeodReg",
@@ -53,8 +53,20 @@ LABELS = {
     "angle": "largest angle between chords (degrees)",
     "nll_points": "mean NLL at the points (nats)",
     "at_rest": "at rest",
+    "radius_min": "smallest radius",
 }
 """What columns of a summary are called in a table that is read."""
+
+
+def label_of(column: str) -> str:
+    """What a column is called where a reader meets it: by :data:`LABELS`, or else by its name in plain words.
+
+    Example:
+        >>> label_of("nll_mean"), label_of("largest_distance")
+        ('mean NLL (nats)', 'largest distance')
+    """
+    return LABELS.get(column, column.replace("_", " "))
+
 
 MEASURES = {
     "folded share of the prior": "fraction of the prior that is folded over",

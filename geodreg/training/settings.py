@@ -308,7 +308,7 @@ def changed_settings(name: str, changes: Mapping[str, object]) -> Any:  # noqa: 
 
 
 def check_data(settings: object, root: str | Path | None = None) -> None:
-    """Check every file of the data that a training reads against its sum.
+    """Check every file of the data that a training reads against its checksum.
 
     Args:
         settings: of the training.
