@@ -52,17 +52,24 @@ def with_interval(difference: Mapping[str, float], more: str, less: str, unit: s
     Example:
         >>> with_interval({"median": -0.8, "low": -1.2, "high": -0.5}, "larger", "smaller", digits=1)
         '0.8 smaller (median; 95 % interval 0.5 to 1.2)'
+        >>> with_interval({"median": 0.0, "low": 0.0, "high": 0.3}, "more", "fewer", digits=1)
+        'neither more nor fewer (median; 95 % interval 0.0 to 0.3 more)'
         >>> with_interval({"median": 0.1, "low": -0.2, "high": 0.3}, "higher", "lower", "nats", digits=1)
         '0.1 nats higher (median; 95 % interval 0.2 nats lower to 0.3 nats higher)'
     """
     median, low, high = (difference[key] for key in ("median", "low", "high"))
+    said = by_how_much(median, more, less, unit, digits)
     signs = {_sign(value, digits) for value in (median, low, high)} - {0}
+    if not signs:
+        return f"{said} (median)"
     if len(signs) == 1 and _sign(median, digits) != 0:
-        near, far = sorted((abs(low), abs(high)))
-        bounds = f"{near:.{digits}f} to {far:.{digits}f}"
+        bounds = [f"{size:.{digits}f}" for size in sorted((abs(low), abs(high)))]
     else:
-        bounds = " to ".join(by_how_much(bound, more, less, unit, digits) for bound in (low, high))
-    return f"{by_how_much(median, more, less, unit, digits)} (median; 95 % interval {bounds})"
+        bounds = [
+            by_how_much(bound, more, less, unit, digits) if _sign(bound, digits) else f"{0.0:.{digits}f}"
+            for bound in (low, high)
+        ]
+    return f"{said} (median; 95 % interval {' to '.join(bounds)})"
 
 
 def _sign(value: float, digits: int) -> int:
