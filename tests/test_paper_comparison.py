@@ -79,7 +79,7 @@ def test_costs_are_what_they_say(paths: dict, table: pd.DataFrame) -> None:  # t
     assert points == pytest.approx(paths["algorithm1"].nll.mean(-1).numpy())
     shown = cost_table(table).set_index("method")
     assert shown["rejected length"]["Slerp"] == pytest.approx(table[table["method"] == "slerp"]["rejected"].median())
-    assert shown["at rest"].tolist() == ["100%", "100%", "(not solved)", "0%", "(not solved)"]
+    assert shown["at rest"].tolist() == ["100 %", "100 %", "(not solved)", "0 %", "(not solved)"]
     assert list(shown)[:3] == ["length", "rejected length", "longest chord / mean chord"]
     without = with_costs(summarise(paths), paths)
     assert "rejected" not in without
@@ -102,8 +102,8 @@ def test_statements_about_three_do_not_ask_the_others() -> None:
     assert [holds for *_, holds in figure_3_claims(table)] == [True, True, True]
     assert [holds for *_, holds in figure_3_aims(table)] == [True, True, True]
     printed = figure_3_claims(table, "algorithm1")
-    assert "GeodReg, Algorithm 1 by 800%" in printed[0][1]
-    assert "by 3.50 nats" in printed[2][1]
+    assert "GeodReg, Algorithm 1 800 % longer" in printed[0][1]
+    assert "3.50 nats lower" in printed[2][1]
 
 
 def test_figures_name_five_strips_and_five_curves(paths: dict) -> None:  # type: ignore[type-arg]

@@ -106,7 +106,7 @@ def _kind(annotation: object) -> str:
 
 
 def _declared_in(cell: str) -> dict[str, Parameter]:
-    """What a cell declares; nothing, if it is no plain Python."""
+    """What a cell declares; nothing, if it is not plain Python."""
     try:
         return declarations(cell)
     except (SyntaxError, tokenize.TokenError):

@@ -75,7 +75,7 @@ def plot_density(axes: Axes, manifold: LatentManifold, extent: float, n: int = 2
 
 
 def plot_curves(axes: Axes, paths: Mapping[str, Paths], pair: int, in_latent: bool = False, n: int = 300) -> None:
-    """Paths of each method between one pair of ends, in a latent plane or in a data plane."""
+    """Paths of each method between one pair of endpoints, in a latent plane or in a data plane."""
     names = names_of(paths)
     for method in list(paths)[::-1]:  # the straight line below the paper's others
         profile = paths[method].resample(n)

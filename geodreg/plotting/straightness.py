@@ -25,7 +25,7 @@ MARKERS = {"geodreg": "^", "geodesic": "o", "straight": "s", "algorithm1": "v", 
 
 
 def plot_straightness(paths: Mapping[str, Paths], n: int = 100) -> Figure:
-    """Figure 4: lengths of paths beside the distances of their ends, and cosine dissimilarities along them.
+    """Figure 4: lengths of paths beside the distances of their endpoints, and cosine dissimilarities along them.
 
     Args:
         paths: paths ``(P, K, *data_shape)`` by method.
@@ -43,18 +43,18 @@ def plot_straightness(paths: Mapping[str, Paths], n: int = 100) -> Figure:
         curves = cosine_dissimilarity(path.resample(n)).cpu()
         right.plot(position, curves.T, **{**style, "linewidth": 0.8, "alpha": 0.45})
         right.plot(position, curves.quantile(0.5, dim=0), label=NAMES[method], **{**style, "linewidth": 2.4})
-    left.plot(pair, true[order], "_", color="black", markersize=12, markeredgewidth=2, label="true length")
-    left.set(xlabel="pair, by true length", ylabel="length in data space", xticks=pair)
+    left.plot(pair, true[order], "_", color="black", markersize=12, markeredgewidth=2, label="chord")
+    left.set(xlabel="pair, by length of the chord", ylabel="length in data space", xticks=pair)
     left.set_ylim(bottom=0)
     left.legend(frameon=False)
-    right.set(xlabel="share of the path's length", ylabel="cosine dissimilarity", xlim=(0, 1))
+    right.set(xlabel="fraction of the path's length", ylabel="cosine dissimilarity", xlim=(0, 1))
     right.set_ylim(bottom=0)
     right.legend(frameon=False, title="median of the pairs")
     return figure
 
 
 def plot_references(table: pd.DataFrame) -> Figure:
-    """Lengths on exact renderers over the distance of the ends, pair by pair, next to references.
+    """Lengths on exact renderers over the distance of the endpoints, pair by pair, next to references.
 
     Args:
         table: rows of :func:`geodreg.paper.lambertian.exact_lengths` with columns ``object`` and ``manifold`` added.
@@ -72,7 +72,7 @@ def plot_references(table: pd.DataFrame) -> Figure:
                 axes.plot(pair, part[method] / part["chord"], **_marker(method))
             axes.plot(pair, part["reference"] / part["chord"], "_", color="black", markersize=11, label="reference")
             axes.set_title(f"{name}: {manifold}", fontsize="small")
-        row[0].set_ylabel("length / distance of ends")
+        row[0].set_ylabel("length / distance of the endpoints")
     for axes in grid[-1]:
         axes.set_xlabel("pair, by distance")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), frameon=False, ncols=3, loc="outside lower center")
@@ -101,7 +101,7 @@ def plot_excess(table: pd.DataFrame, order: Sequence[str]) -> Figure:
         shown, x="excess", y="data", hue="method", order=order, hue_order=list(colors), palette=colors,
         fill=False, linewidth=1.2, whis=(0, 100), gap=0.2, ax=axes,
     )  # fmt: skip
-    axes.set(xlabel="excess length: length over distance of the ends, minus one", ylabel="")
+    axes.set(xlabel="excess length: length over distance of the endpoints, minus one", ylabel="")
     axes.set_xlim(left=0)
     axes.legend(frameon=False)
     axes.grid(axis="x", alpha=0.3)
@@ -109,11 +109,11 @@ def plot_excess(table: pd.DataFrame, order: Sequence[str]) -> Figure:
 
 
 def plot_spectra(shares: Mapping[str, np.ndarray], theory: Sequence[float], n_shown: int = 15) -> Figure:
-    """Share of the energy in the first components, by data set, next to the theory's.
+    """Fraction of the energy in the first components, by data set, next to the theory's.
 
     Args:
-        shares: cumulated shares by name.
-        theory: the share in the first 1, 4 and 9 harmonics.
+        shares: cumulated fractions by name.
+        theory: the fraction in the first 1, 4 and 9 harmonics.
         n_shown: components that are shown.
     """
     figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
@@ -125,6 +125,6 @@ def plot_spectra(shares: Mapping[str, np.ndarray], theory: Sequence[float], n_sh
         [1, 4, 9], 100 * torch.tensor(theory), "*", color="black", markersize=11, label="sphere, harmonics", zorder=4
     )
     axes.axvline(9, color="grey", linewidth=0.8)
-    axes.set(xlabel="components", ylabel="share of the energy (%)", xticks=range(1, n_shown + 1))
+    axes.set(xlabel="components", ylabel="fraction of the energy (%)", xticks=range(1, n_shown + 1))
     axes.legend(frameon=False)
     return figure

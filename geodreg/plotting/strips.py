@@ -155,14 +155,14 @@ def _plot_panel(
     if is_crowded:
         strips.tick_params(labelsize="small")
     strips.spines[:].set_visible(False)
-    curves.set_xlabel("share of the path's length")
+    curves.set_xlabel("fraction of the path's length")
     curves.set_ylabel("NLL (nats)")
     curves.set_xlim(0, 1)
     return curves
 
 
 def _strip(images: Tensor, share: float = 0.04) -> np.ndarray:
-    """Images side by side in one array, each with a border a share of its height wide.
+    """Images side by side in one array, each with a border a fraction of its height wide.
 
     Grey ones ``(n, h, w)`` give ``(h', w')`` with a border of no value; those in colour ``(n, 3, h, w)`` give
     ``(h', w', 4)`` with a border that is transparent.
