@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
     FOR = "for"
     AGAINST = "against"
-    DEPENDS = "depends on what the paper does not tell"
+    DEPENDS = "depends on what the paper does not say"
     UNDECIDED = "undecided"
     NO_DATA = "not measured"
 

@@ -10,6 +10,7 @@ from geodreg.paper.trial.effects import Effect, Outcome, Verdict, decide, verdic
 from geodreg.paper.trial.equal import equal
 from geodreg.paper.trial.plan import DERIVED
 from geodreg.paper.trial.reading import method_name, sentence
+from geodreg.paper.wording import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +146,7 @@ def accepted(model: str, tables: Mapping[str, pd.DataFrame]) -> str:
     if own is None or not columns or own[columns].isna().all(axis=None) or not len(own):
         return ""
     rates = [1.0 - float(own[name].astype(float).mean()) for name in columns]
-    return f"; {min(rates):.0%} to {max(rates):.0%} of its samples accepted"
+    return f"; {percent(min(rates))} to {percent(max(rates))} of its samples accepted"
 
 
 def claim_markdown(claim: Claim, effects: Sequence[Effect]) -> str:

@@ -106,7 +106,7 @@ def _said(outcome: Outcome, yes: str, no: str) -> str:
     sayings: Mapping[Outcome, str] = {
         Outcome.FOR: yes,
         Outcome.AGAINST: no,
-        Outcome.DEPENDS: f"whether {stem} depends on what the paper does not tell",
+        Outcome.DEPENDS: f"whether {stem} depends on what the paper does not say",
         Outcome.UNDECIDED: f"whether {stem} is not decided",
         Outcome.NO_DATA: f"whether {stem} was not measured",
     }

@@ -101,7 +101,7 @@ def price_in_short(tables: Mapping[str, pd.DataFrame], settings: Settings) -> st
         f"The price, with Algorithm 1 at the paper's largest weight on the {TITLES[model]}: "
         f"{low['relative_length']:.1f} to {high['relative_length']:.1f} times the straight line's length for "
         f"{low['density']:.1f} to {high['density']:.1f} nats of mean density, as the number of iterations and the grey "
-        "scale are chosen, which the paper does not tell."
+        "scale are chosen, which the paper does not say."
     )
 
 
