@@ -16,8 +16,8 @@ ROOT = re.compile(r"<svg\b[^>]*>")
 def for_both_themes(svg: str) -> str:
     """Add to an SVG what its colours are on a dark page; the pictures in it stay as they are.
 
-    Each colour keeps its hue, and contrasts with the dark ground as it did with white. Viewers that know nothing of dark pages show
-    the drawing as it was. In a page it follows the ``color-scheme`` of the element that shows it.
+    Each colour keeps its hue, and contrasts with the dark ground as it did with white. Viewers that know nothing of
+    dark pages show the drawing as it was. In a page it follows the ``color-scheme`` of the element that shows it.
 
     Args:
         svg: a drawing on white, with its colours as ``#rrggbb``, in styles or in attributes.
