@@ -22,7 +22,7 @@ Labels have these colours too, so each contrasts with white as WCAG AA asks of t
 
 DATA_COLOR, MODEL_COLOR = "#8a8a8a", "#7b5aa6"  # the methods' colours are for methods alone
 BACKGROUND = 0.3  # opacity of data behind something else
-HATCHES = {"geodreg": "///", "geodesic": "...", "straight": "", "algorithm1": "xxx", "slerp": "\\\\\\"}
+HATCHES = {"geodreg": "///", "geodesic": "---", "straight": "", "algorithm1": "xxx", "slerp": "\\\\\\"}
 
 
 def use_house_style() -> None:
