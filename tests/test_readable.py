@@ -406,7 +406,8 @@ LOOK = """() => {
   const images = [...document.querySelectorAll('.bd-article img')].filter(i => i.checkVisibility() && i.clientWidth)
     .map(i => [i.currentSrc || i.src, i.clientWidth]);
   const open = [...document.querySelectorAll('.bd-article .cell_input')].filter(c => !c.closest('details')).length;
-  return { cut, pale: [...pale], images, open };
+  const scrolled = [...document.querySelectorAll('.bd-article table.is-cut:not(.works)')].map(e => e.textContent.trim().slice(0, 60));
+  return { cut, pale: [...pale], images, open, scrolled };
 }"""  # noqa: E501
 LOOK = LOOK.replace("LARGE", str(AA_LARGE - ROUNDING)).replace("SMALL", str(AA - ROUNDING))
 
@@ -425,6 +426,7 @@ def test_a_page_can_be_read_at_both_widths_and_in_both_themes(browser: Browser, 
             page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
             found = page.evaluate(LOOK)
             assert found["cut"] == [], (width, theme)
+            assert width < 1280 or found["scrolled"] == []
             assert found["pale"] == [], (width, theme)
             assert too_small(found["images"]) == [], (width, theme)
     if not name.startswith(("figures/extending", "own-generator")):

@@ -12,14 +12,16 @@ from geodreg.paper.labels import names_of
 
 __all__ = ["describe_fading", "fading", "pairs_to_show"]
 
+CLEAR = 0.6  # of the median contrast and distance; pairs with less cannot be told apart at the size of a strip
 PALE = 0.8  # of the contrast of the paler endpoint; below that a strip is said to fade
 
 
 def pairs_to_show(start: Tensor, end: Tensor, n: int) -> list[int]:
     """The first pairs of images that can be told apart; if they are too few, the first others behind them.
 
-    A pair can be told apart if both its images have at least half the contrast, and are at least half as far from each
-    other, as the median of all images and pairs. The contrast of an image is the standard deviation of its values.
+    A pair can be told apart if both its images have at least three fifths of the contrast, and are at least three
+    fifths as far from each other, as the median of all images and pairs. The contrast of an image is the standard
+    deviation of its values.
 
     Args:
         start: first images of the pairs, ``(P, ...)``.
@@ -35,7 +37,7 @@ def pairs_to_show(start: Tensor, end: Tensor, n: int) -> list[int]:
     first, last = start.flatten(1).double(), end.flatten(1).double()
     contrast = torch.stack([first.std(-1), last.std(-1)])
     distance = (last - first).norm(dim=-1)
-    clear = (contrast.amin(0) >= contrast.median() / 2) & (distance >= distance.median() / 2)
+    clear = (contrast.amin(0) >= CLEAR * contrast.median()) & (distance >= CLEAR * distance.median())
     order = torch.cat([clear.nonzero()[:, 0], (~clear).nonzero()[:, 0]])
     return order[:n].tolist()
 
