@@ -108,9 +108,9 @@ def test_statements_about_three_do_not_ask_the_others() -> None:
 
 def test_figures_name_five_strips_and_five_curves(paths: dict) -> None:  # type: ignore[type-arg]
     figure = plot_interpolations(paths, [0], n_images=3)
-    words = [text.get_text() for axes in figure.axes or figure.subfigs[0].axes for text in axes.get_yticklabels()]
+    words = [text.get_text() for axes in figure.axes for text in axes.get_yticklabels()]
     assert [word for word in words if word.startswith("GeodReg")] == ["GeodReg,\nloss", "GeodReg,\nAlgorithm 1"]
-    nine = plot_nine({"a": (paths, "gray")}, n_pairs=1, n_images=3)
+    nine = plot_nine({"a": (paths, "gray", None)}, n_pairs=1, n_images=3)["a"]
     assert [text.get_text() for text in nine.legends[0].get_texts()] == list(names_of(ORDER).values())
     plt.close("all")
 

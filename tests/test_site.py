@@ -115,7 +115,7 @@ def test_figures_are_numbered_and_their_notebook_and_data_can_be_downloaded(brow
     )
     assert captions
     assert page.evaluate("document.querySelectorAll('figure').length") == len(captions)
-    assert all(re.fullmatch(r"Figure \d+\.\d+ ?", caption) for caption in captions)
+    assert all(re.fullmatch(r"Figure (S\d+|[1-4]) ?", caption) for caption in captions)
     downloads = page.evaluate("[...document.querySelectorAll('a.download')].map(a => a.getAttribute('href'))")
     assert any(link.endswith(".csv") for link in downloads)
     notebook = SITE / "_sources" / name.replace(".html", ".ipynb")

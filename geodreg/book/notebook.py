@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import difflib
 import io
 import itertools
@@ -11,6 +12,7 @@ import platform
 import tempfile
 import tokenize
 from collections.abc import Mapping, Sequence
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +43,7 @@ __all__ = [
     "save_figure",
     "save_markup",
     "save_table",
+    "show_drawings",
     "show_statuses",
     "show_table",
     "verdicts",
@@ -49,6 +52,7 @@ __all__ = [
 IPYTHON_NAMES = ("In", "Out")
 PAPERMILL = "PAPERMILL_"  # beginning of the names under which papermill gives paths, if it is asked to
 RECORD, VARIANT = "geodreg-run", "geodreg-variant"  # names of the glued records that the site's tables are made of
+NARROW = 767  # largest width of a screen, in pixels, that gets the narrow one of two drawings
 LOSSES = {"algorithm1": "force of the printed Algorithm 1"}
 
 
@@ -158,6 +162,7 @@ def begin(namespace: dict[str, Any]) -> None:
     find_device(device)
     use_house_style()
     set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})
+    _show_in_both_themes()
     packages = ("torch", "numpy", "scipy", "matplotlib")
     record = {
         "parameters": parameters,
@@ -173,6 +178,19 @@ def begin(namespace: dict[str, Any]) -> None:
     glue(RECORD, json.dumps(record), display=False)
 
 
+def _show_in_both_themes() -> None:
+    from IPython.core.getipython import get_ipython
+    from matplotlib.figure import Figure
+
+    from geodreg.plotting.themes import for_both_themes
+
+    shell = get_ipython()
+    if shell is not None and shell.display_formatter is not None:
+        formatter = shell.display_formatter.formatters["image/svg+xml"]
+        drawn = formatter.lookup_by_type(Figure)
+        formatter.for_type(Figure, lambda figure: for_both_themes(drawn(figure)))
+
+
 def save_table(table: pd.DataFrame, name: str) -> None:
     """Write the data behind a plot as CSV into the working directory, all of it or nothing."""
     write_whole(Path(name), table.to_csv(index=False).encode())
@@ -180,9 +198,42 @@ def save_table(table: pd.DataFrame, name: str) -> None:
 
 def save_figure(figure: Figure, name: str) -> None:
     """Write a figure as SVG into the working directory, for pages that show it again."""
-    content = io.BytesIO()
-    figure.savefig(content, format=Path(name).suffix[1:], metadata={"Date": None})
-    write_whole(Path(name), content.getvalue())
+    write_whole(Path(name), _drawn(figure).encode())
+
+
+def show_drawings(drawings: Mapping[str, Figure | tuple[Figure, Figure]]) -> HTML:
+    """Drawings side by side where there is room, as the output of a cell; one below the other where there is none.
+
+    Args:
+        drawings: by what is said of them to whom they are not shown; a drawing, or one for wide screens and one for
+            narrow screens, of which a reader gets either.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import HTML
+
+    shown = []
+    for text, given in drawings.items():
+        wide, narrow = given if isinstance(given, tuple) else (given, None)
+        image = f'<img alt="{escape(text)}" src="{_address(wide)}"/>'
+        if narrow is not None:
+            source = f'<source media="(max-width: {NARROW}px)" srcset="{_address(narrow)}"/>'
+            image = f"<picture>{source}{image}</picture>"
+        shown.append(image)
+        for figure in filter(None, (wide, narrow)):
+            plt.close(figure)  # or they would be shown once more behind the cell
+    return HTML(f'<div class="drawings">{"".join(shown)}</div>')
+
+
+def _drawn(figure: Figure) -> str:
+    from geodreg.plotting.themes import for_both_themes
+
+    content = io.StringIO()
+    figure.savefig(content, format="svg", metadata={"Date": None})
+    return for_both_themes(content.getvalue())
+
+
+def _address(figure: Figure) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(_drawn(figure).encode()).decode()}"
 
 
 def save_markup(shown: HTML, name: str) -> None:

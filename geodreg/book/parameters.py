@@ -33,6 +33,7 @@ __all__ = [
 
 LONGEST = 200  # characters of a value in a sentence
 TAG = "parameters"  # of the cell that papermill asks for
+FOLDED = frozenset({"hide-input", "hide-cell", "remove-input", "remove-cell"})  # tags of code that the site folds
 
 
 class PageError(PlainError):
@@ -115,10 +116,20 @@ def declarations(cell: str) -> dict[str, Parameter]:
 
 
 def pair(source: Path, notebook: Path) -> None:
-    """Write a notebook source as a notebook without outputs."""
+    """Write a notebook source as a notebook without outputs.
+
+    The site folds its code, which the outputs are read without, unless the header says ``code: shown`` under
+    ``geodreg:``: on such a page the code is the point.
+    """
     import jupytext
 
-    jupytext.write(jupytext.read(source), notebook)
+    page = jupytext.read(source)
+    if page.metadata.get("geodreg", {}).get("code") != "shown":
+        for cell in page.cells:
+            tags = cell.metadata.get("tags", [])
+            if cell.cell_type == "code" and FOLDED.isdisjoint(tags):
+                cell.metadata["tags"] = [*tags, "hide-input"]
+    jupytext.write(page, notebook)
 
 
 def declared(source: Path) -> dict[str, Parameter]:

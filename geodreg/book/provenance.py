@@ -15,6 +15,7 @@ from geodreg.book.notebook import RECORD, VARIANT
 from geodreg.errors import PlainError
 from geodreg.models.store import model_path, read_card
 from geodreg.paper.labels import MEASURES
+from geodreg.plotting.themes import for_both_themes
 from geodreg.workspace.files import write_whole
 
 __all__ = ["provenance_page", "variants_table"]
@@ -155,7 +156,9 @@ def _write(notebooks: Sequence[Path], out: Path) -> None:
     for name in models:
         for file, *_ in PICTURES:
             if file in read_card(name)["files"]:
-                write_whole(out.parent / _picture(name, file), model_path(name, file).read_bytes())
+                content = model_path(name, file).read_bytes()
+                shown = for_both_themes(content.decode()).encode() if file.endswith(".svg") else content
+                write_whole(out.parent / _picture(name, file), shown)
     write_whole(out, f"{provenance_page(notebooks, models)}\n".encode())
     write_whole(out.with_name("variants.md"), f"{variants_table(notebooks)}\n".encode())
 

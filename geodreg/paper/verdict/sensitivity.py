@@ -35,8 +35,9 @@ def sensitivity(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) ->
         tables: by name.
 
     Returns:
-        one row for each ``model``, ``parameter``, ``value`` and ``statement``: ``pairs``, ``converged`` (fraction of the
-        regularised solves), and ``share``. With the usual value, and for all weights, the pairs of all seeds are taken.
+        one row for each ``model``, ``parameter``, ``value`` and ``statement``: ``pairs``, ``converged`` (fraction of
+        the regularised solves), and ``share``. With the usual value, and for all weights, the pairs of all seeds are
+        taken.
     """
     import pandas as pd
 
