@@ -39,6 +39,7 @@ __all__ = [
     "begin",
     "check_parameters",
     "describe_variant",
+    "found_here",
     "save_animation",
     "save_figure",
     "save_markup",
@@ -278,12 +279,19 @@ def verdicts(rows: Sequence[tuple[str, str, bool]], in_box: bool = False) -> Mar
     from IPython.display import Markdown
 
     if in_box:
-        from myst_nb import glue
-
-        glue(FOUND, Markdown(found_markdown(rows)), display=False)
+        found_here(found_markdown(rows))
     lines = ["| Statement | Measured here | Holds |", "| :-- | :-- | :-: |"]
     lines += [f"| {statement} | {measured} | {'yes' if holds else '**no**'} |" for statement, measured, holds in rows]
     return Markdown("\n".join(lines))
+
+
+def found_here(text: str) -> Markdown:
+    """A text where it is computed, and in the box at the head of the page as well; once on a page."""
+    from IPython.display import Markdown
+    from myst_nb import glue
+
+    glue(FOUND, Markdown(text), display=False)
+    return Markdown(text)
 
 
 def show_statuses(table: pd.DataFrame) -> Markdown:
