@@ -7,7 +7,7 @@ import re
 
 __all__ = ["DARK_GROUND", "contrast", "for_both_themes", "on_dark"]
 
-DARK_GROUND = "#14181e"  # of the book's theme in the dark
+DARK_GROUND = "#121212"  # of the book's theme in the dark
 BRIGHTEST = "#ced6dd"  # the theme's text in the dark; white on black would dazzle
 PAINTED = re.compile(r"\b(fill|stroke|stop-color)\s*(:\s*|=\")(#[0-9a-fA-F]{6})\b")
 ROOT = re.compile(r"<svg\b[^>]*>")
@@ -45,7 +45,7 @@ def on_dark(color: str) -> str:
 
     Example:
         >>> on_dark("#ffffff"), on_dark("#000000")
-        ('#14181e', '#ced6dd')
+        ('#121212', '#ced6dd')
     """
     wanted = contrast(color, "#ffffff")
     if wanted == 1.0:
