@@ -1,8 +1,8 @@
 """The whole book as one PDF: jupyter-book's single page, printed by the Chromium of the system.
 
-jupyter-book's own ``pdfhtml`` builder prints with a browser that Playwright would download and cannot be told of another
-one, does not wait until the mathematics is set, and writes its single page over the site's. So the page comes from its
-``singlehtml`` builder, and is printed here.
+jupyter-book's own ``pdfhtml`` builder prints with a browser that Playwright would download and cannot be told of
+another one, does not wait until the mathematics is set, and writes its single page over the site's. So the page comes
+from its ``singlehtml`` builder, and is printed here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MARGINS = {"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 FOOTER = '<div style="width: 100%; font-size: 8px; text-align: center"><span class="pageNumber"></span></div>'
 READY = """async () => {
     if (window.MathJax) await MathJax.startup.promise;
-    document.querySelectorAll('details').forEach(node => node.open = true);
+    document.querySelectorAll('details:not(.hide)').forEach(node => { node.open = true; });
     await Promise.all([...document.images].map(image => { image.loading = 'eager'; return image.decode(); }));
     await document.fonts.ready;
 }"""

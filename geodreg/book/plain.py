@@ -13,14 +13,18 @@ from typing import Any
 
 __all__ = ["Reader", "plain_notebook", "plain_text"]
 
-FENCE = re.compile(r"^(?P<indent> *)(?P<mark>`{3,}|~{3,}|:{3,}) *(?:\{(?P<name>[^}]+)\} *(?P<argument>.*)|(?P<info>.*))$")
+FENCE = re.compile(
+    r"^(?P<indent> *)(?P<mark>`{3,}|~{3,}|:{3,}) *(?:\{(?P<name>[^}]+)\} *(?P<argument>.*)|(?P<info>.*))$"
+)
 OPTION = re.compile(r"^:(?P<name>[\w-]+):(?: +(?P<value>.*))?$")
 LABEL = re.compile(r"^ *\([^()\s]+\)=\s*$")
 ATTRIBUTES = r"\{(?=[.#]|[\w-]+=)[^{}\n]*\}"
 COMMENT = re.compile(r"^(?:%|\+\+\+)")
 EQUATION = re.compile(r"^(?P<before>.*)\$\$ *\((?P<label>[^()\s]+)\) *$")
 # A role, or else a span of code, which is left as it is.
-INLINE = re.compile(r"\{(?P<role>[A-Za-z][\w:+.-]*)\}(?P<tick>`+)(?P<text>.+?)(?P=tick)(?!`)|(?P<code>`+).+?(?P=code)(?!`)", re.DOTALL)
+INLINE = re.compile(
+    r"\{(?P<role>[A-Za-z][\w:+.-]*)\}(?P<tick>`+)(?P<text>.+?)(?P=tick)(?!`)|(?P<code>`+).+?(?P=code)(?!`)", re.DOTALL
+)
 NAMED = re.compile(r"^(?P<words>.*?)\s*<(?P<target>[^<>]+)>$", re.DOTALL)
 PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 NOTES = ("attention", "caution", "danger", "error", "hint", "important", "note", "seealso", "tip", "warning")
@@ -180,7 +184,7 @@ def _prose(text: str, reader: Reader) -> str:
             continue
         equation = EQUATION.match(line)
         if equation:
-            line = f"{equation['before']}{_tag(equation['label'], reader).lstrip()}$$"  # noqa: PLW2901 - its plain form
+            line = f"{equation['before']}{_tag(equation['label'], reader).lstrip()}$$"
         lines.append(line)
     plain = INLINE.sub(lambda match: _role(match, reader), "\n".join(lines))
     return re.sub(rf"(\]\([^)\n]*\)){ATTRIBUTES}", r"\1", plain)

@@ -1,9 +1,9 @@
 """An extension of Sphinx for the book's site: what a page says of itself to the outside, and how it is taken along.
 
-Nothing here computes or draws: :mod:`~geodreg.book.site.description` tells search engines and messengers what a page is,
-:mod:`~geodreg.book.site.citations` how a work is named, :mod:`~geodreg.book.site.repository` what needs a repository,
-:mod:`~geodreg.book.site.downloads` writes the notebooks that readers take along, :mod:`~geodreg.book.site.excerpts` what
-the search shows of a page that was opened as a file.
+Nothing here computes or draws: :mod:`~geodreg.book.site.description` tells search engines and messengers what a page
+is, :mod:`~geodreg.book.site.citations` how a work is named, :mod:`~geodreg.book.site.repository` what needs a
+repository, :mod:`~geodreg.book.site.downloads` writes the notebooks that readers take along,
+:mod:`~geodreg.book.site.excerpts` what the search shows of a page that was opened as a file.
 """
 
 from __future__ import annotations

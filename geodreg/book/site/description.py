@@ -1,4 +1,4 @@
-"""What a page says of itself to search engines and messengers: a description and a picture, without a foreign request."""
+"""What a page says of itself to search engines and messengers: a description and a picture of its own site."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ RASTER = (".png", ".jpg", ".jpeg", ".gif")
 
 
 def first_words(doctree: nodes.document, longest: int = LONGEST) -> str:
-    """The first sentences of a page's own text, as many as fit, or the beginning of the first one.
+    """The first sentences of a page's own text, as many as fit, or its beginning where they would say little.
+
+    Words in bold at the head of a paragraph are its title, and are left out.
 
     Args:
         doctree: of the page.
@@ -29,23 +31,29 @@ def first_words(doctree: nodes.document, longest: int = LONGEST) -> str:
     """
     text = next(
         (
-            " ".join(_words(paragraph).split())
+            words
             for paragraph in doctree.findall(nodes.paragraph)
             if isinstance(paragraph.parent, nodes.section | nodes.document)
+            and (words := " ".join("".join(map(_words, _untitled(paragraph))).split()))
         ),
         "",
     )
     if len(text) <= longest:
         return text
     sentences = text[: longest + 1].rpartition(". ")[0]
-    return f"{sentences}." if sentences else text[: longest - 3].rpartition(" ")[0] + "..."
+    return f"{sentences}." if len(sentences) > longest // 2 else text[: longest - 3].rpartition(" ")[0] + "..."
+
+
+def _untitled(paragraph: nodes.paragraph) -> list[nodes.Node]:
+    children = list(paragraph.children)
+    return children[1:] if children and isinstance(children[0], nodes.strong) else children
 
 
 def _words(node: nodes.Node) -> str:
-    """The text of a node, without the TeX of its mathematics, which nothing would set."""
+    """The text of a node; of mathematics a symbol without its backslash, but no TeX, which nothing would set."""
     if isinstance(node, nodes.Text):
         return node.astext()
-    if isinstance(node, nodes.math | nodes.image):
+    if isinstance(node, nodes.math):
         return node.astext().replace("\\", "") if len(node.astext()) < 8 else "..."
     return "".join(_words(child) for child in node.children)
 
@@ -58,10 +66,10 @@ def describe_page(
     A description that the page's own header gives (``html_meta``) stands. The picture is the page's first one that is
     not SVG, or that of ``geodreg_picture``. Its address is absolute where ``html_baseurl`` says where the site is.
     """
-    given = context.get("metatags", "")
+    given, site = context.get("metatags", ""), app.config.html_title
     description = (doctree is not None and first_words(doctree)) or app.config.geodreg_description
-    title = nodes.Element.astext(app.env.titles[pagename]) if pagename in app.env.titles else context.get("title", "")
-    properties = {"og:title": title or app.config.project, "og:type": "article", "og:site_name": app.config.project}
+    title = app.env.titles[pagename].astext() if pagename in app.env.titles else context.get("title", "")
+    properties = {"og:title": title or site, "og:type": "article", "og:site_name": site}
     properties["og:description"] = description
     if picture := _picture(app, doctree):
         target = f"{app.builder.imagedir}/{picture}"  # type: ignore[attr-defined] - builders of HTML have one
@@ -84,7 +92,6 @@ def _picture(app: Sphinx, doctree: nodes.document | None) -> str | None:
         name = PurePosixPath(source).name
         if source in images and name.endswith(RASTER):
             return str(images[source][1])
-        # what was written already has the name of the site
-        if name.endswith(RASTER) and name in images._existing:  # noqa: SLF001 - nothing public says it
+        if name.endswith(RASTER) and name in app.builder.images.values():  # as the page was written with it
             return name
     return None

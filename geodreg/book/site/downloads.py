@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
     """
     if exception is not None or app.builder.name != "html":
         return
+    shutil.rmtree(Path(app.outdir).parent / EXPORT, ignore_errors=True)  # pages that are gone
     numbers = _numbers(app)
     works = _works(app)
     for name in sorted(app.env.found_docs):

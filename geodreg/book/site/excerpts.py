@@ -1,4 +1,4 @@
-"""What the search shows of a page: for a site that is opened as a file, whose browser lets no script read another page."""
+"""What the search shows of a page, for a site opened as a file: no script may read another page there."""
 
 from __future__ import annotations
 
