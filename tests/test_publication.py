@@ -131,13 +131,16 @@ def test_the_container_calls_goals_that_the_makefile_has() -> None:
     assert f"an editor, {memory} GB" in (ROOT / "CONTRIBUTING.md").read_text()
 
 
+LONG = "One sentence that is long enough to say much. "
+
+
 @pytest.mark.parametrize(
     ("paragraphs", "expected"),
     [
         (["A hole is covered.", "Second."], "A hole is covered."),
         (["**What it is.** A hole is covered."], "A hole is covered."),
         (["**A title alone.**", "Words below it."], "Words below it."),
-        ([f"{'One sentence that is long enough to say much. ' * 3}{'and more ' * 20}"], "One sentence that is long enough to say much. " * 3),
+        ([f"{LONG * 3}{'and more ' * 20}"], LONG * 3),
         ([f"Short. {'and more ' * 30}"], None),
         (["With $\\mu$ and $\\frac{a}{b}$."], "With mu and ...."),
     ],
@@ -146,7 +149,7 @@ def test_a_page_is_described_by_its_first_words(paragraphs: list[str], expected:
     document = new_document("page")
     for text in paragraphs:
         paragraph = nodes.paragraph()
-        for part in re.split(r"(\*\*.+?\*\*|\$.+?\$)", text):
+        for part in filter(None, re.split(r"(\*\*.+?\*\*|\$.+?\$)", text)):
             kind = {"*": nodes.strong, "$": nodes.math}.get(part[:1], nodes.Text)
             paragraph += nodes.Text(part) if kind is nodes.Text else kind("", part.strip("*$"))
         document += paragraph
