@@ -206,6 +206,9 @@ def test_a_page_says_what_it_is_in_its_head(browser: Browser, name: str) -> None
     page.close()
 
 
+MYST = re.compile(r"\{[A-Za-z][\w:+.-]*\}`|^\s*[`:]{3,}\{|^\([^()\s]+\)=$|\)\{[.#\w]", re.MULTILINE)
+
+
 @pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("figures/")])
 def test_a_downloaded_notebook_has_no_myst_left(name: str) -> None:
     notebook = json.loads((SITE / "_sources" / name.replace(".html", ".ipynb")).read_text())
@@ -214,9 +217,7 @@ def test_a_downloaded_notebook_has_no_myst_left(name: str) -> None:
     shown += ["".join(data["text/markdown"]) for data in outputs if "text/markdown" in data]
     for text in shown:
         prose = re.sub(r"^```.*?^```|(`+).+?\1", "", text, flags=re.DOTALL | re.MULTILINE)
-        assert (
-            re.findall(r"\{[A-Za-z][\w:+.-]*\}`|^\s*[`:]{3,}\{|^\([^()\s]+\)=$|\)\{[.#\w]", prose, re.MULTILINE) == []
-        )
+        assert MYST.findall(prose) == []
         assert not re.search(r"!\[[^\]]*\]\((?!attachment:|data:|https?:)", prose), "a picture that is not in it"
     exported = json.loads((SITE.parent / "notebooks" / name.replace(".html", ".ipynb")).read_text())
     assert len(exported["cells"]) == len(notebook["cells"])
@@ -253,10 +254,9 @@ def test_a_printed_page_has_no_bars_of_folds_and_cuts_nothing(browser: Browser, 
     page.emulate_media(media="print")
     page.goto((SITE / name).as_uri())
     page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => null) : null")
-    wide = page.evaluate("""[...document.querySelectorAll(
-            '.bd-article :is(table, pre, img, svg, mjx-container[display="true"], mjx-container[display="true"] > mjx-math)'
-        )].filter(node => node.getClientRects().length && !node.closest('mjx-container svg')
-            && node.getBoundingClientRect().right > innerWidth + 1).map(node => node.outerHTML.slice(0, 80))""")
+    wide = page.evaluate("""[...document.querySelectorAll('.bd-article :is(table, pre, img, svg, mjx-math)')]
+        .filter(node => node.getClientRects().length && node.getBoundingClientRect().right > innerWidth + 1)
+        .map(node => node.outerHTML.slice(0, 80))""")
     assert wide == []
     assert page.locator("details.hide > summary:visible").count() == 0
     assert page.locator(".bd-sidebar-primary:visible, .copybtn:visible, #jb-print-docs-body:visible").count() == 0
