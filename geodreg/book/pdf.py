@@ -78,7 +78,7 @@ def print_page(page: Path, output: Path) -> None:
             raise PrintError(f"{page} has a picture that cannot be shown: {error.message.splitlines()[0]}") from None
         part = Path(scratch) / "book.pdf"
         sheet.pdf(
-            path=part, format="A4", margin=MARGINS, print_background=True,  # type: ignore[arg-type] - a plain dict
+            path=part, format="A4", margin=MARGINS, print_background=True,  # type: ignore[arg-type]  # a plain dict
             display_header_footer=True, header_template="<span></span>", footer_template=FOOTER,
             outline=True, tagged=True,
         )  # fmt: skip

@@ -65,7 +65,9 @@ def plain_text(text: str, reader: Reader) -> str:
         # Title
         See *there*, `{ref}` and (2).
     """
-    lines, plain, prose = text.split("\n"), [], []
+    lines = text.split("\n")
+    plain: list[str] = []
+    prose: list[str] = []
 
     def flush() -> None:
         plain.append(_prose("\n".join(prose), reader))

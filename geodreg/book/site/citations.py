@@ -31,7 +31,7 @@ def _last(person: Person) -> str:
     return str(" ".join(part.render_as("text") for part in [*person.rich_prelast_names, *person.rich_last_names]))
 
 
-class AuthorYearLabels(BaseLabelStyle):  # type: ignore[misc] - pybtex has no types
+class AuthorYearLabels(BaseLabelStyle):  # type: ignore[misc]  # pybtex has no types
     """Names and years; works of the same get a letter behind the year."""
 
     def format_labels(self, sorted_entries: Sequence[Entry]) -> list[str]:
@@ -47,7 +47,7 @@ class AuthorYearLabels(BaseLabelStyle):  # type: ignore[misc] - pybtex has no ty
         return found
 
 
-class AuthorYearStyle(PlainStyle):  # type: ignore[misc] - pybtex has no types
+class AuthorYearStyle(PlainStyle):  # type: ignore[misc]  # pybtex has no types
     """The plain style of pybtex with such labels."""
 
     default_label_style = AuthorYearLabels

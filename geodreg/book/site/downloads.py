@@ -59,7 +59,7 @@ def without_outputs(notebook: Mapping[str, Any]) -> dict[str, Any]:
     cells = []
     for cell in notebook["cells"]:
         metadata = {key: value for key, value in cell["metadata"].items() if key not in ("papermill", "execution")}
-        run = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
+        run: dict[str, Any] = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
         cells.append({**cell, "metadata": metadata, **run})
     metadata = {key: value for key, value in notebook["metadata"].items() if key != "papermill"}
     return {**notebook, "cells": cells, "metadata": metadata}
@@ -78,7 +78,7 @@ def _numbers(app: Sphinx) -> dict[str, str]:
 
 def _works(app: Sphinx) -> dict[str, str]:
     """Names and years of the works in the book's list, by key."""
-    found = {}
+    found: dict[str, str] = {}
     for file in app.config.bibtex_bibfiles:
         entries = pybtex.database.parse_file(str(Path(app.srcdir, file))).entries
         found |= {key: name_and_year(entry) for key, entry in entries.items()}
