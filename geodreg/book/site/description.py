@@ -72,7 +72,7 @@ def describe_page(
     properties = {"og:title": title or site, "og:type": "article", "og:site_name": site}
     properties["og:description"] = description
     if picture := _picture(app, doctree):
-        target = f"{app.builder.imagedir}/{picture}"  # type: ignore[attr-defined]  # builders of HTML have one
+        target = f"{app.builder.imagedir}/{picture}"
         base = app.config.html_baseurl
         folder = posixpath.dirname(pagename) or "."
         properties["og:image"] = posixpath.join(base, target) if base else posixpath.relpath(target, folder)
