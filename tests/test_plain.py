@@ -110,3 +110,18 @@ def test_an_exported_notebook_has_its_cells_and_nothing_of_its_run() -> None:
         }
     ]
     assert bare["metadata"] == {"kernelspec": {"name": "python3"}}
+
+
+def test_what_cells_computed_for_the_head_of_a_page_stands_there() -> None:
+    kept = {"application/papermill.record/text/markdown": "It {ref}`holds <there>`."}
+    output = {"output_type": "display_data", "data": kept, "metadata": {"scrapbook": {"name": "found-here"}}}
+    box = ":::{admonition} Found here\n:class: found\n\n```{glue:md} found-here\n:format: myst\n```\n:::"
+    cells = [
+        {"cell_type": "markdown", "source": box},
+        {"cell_type": "code", "source": "", "outputs": [output]},
+    ]
+    shown = plain_notebook({"cells": cells}, READER, Path())["cells"][0]["source"]
+    assert "{glue" not in shown
+    assert shown.startswith("> **Found here.**")
+    assert "It " in shown
+    assert "holds" in shown

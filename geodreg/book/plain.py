@@ -7,7 +7,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ INLINE = re.compile(
 NAMED = re.compile(r"^(?P<words>.*?)\s*<(?P<target>[^<>]+)>$", re.DOTALL)
 PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 NOTES = ("attention", "caution", "danger", "error", "hint", "important", "note", "seealso", "tip", "warning")
+GLUED = "application/papermill.record/text/markdown"
 PICTURES, CITED, NUMBERS = ("figure", "image"), "cite", ("numref", "eq")
 MARKS = {"sub": "sub", "sup": "sup", "subscript": "sub", "superscript": "sup", "kbd": "kbd"}
 WORDS = ("abbr", "term", "guilabel", "menuselection", "dfn")
@@ -42,12 +43,14 @@ class Reader:
         number: the number of an equation or a figure of a label, such as ``"3.1"``; None if it has none.
         cite: the names and years of a list of keys.
         read: the text of a file that a page includes.
+        glued: texts that a notebook's cells computed for another place of it, by name.
     """
 
     refer: Callable[[str, str | None], str]
     number: Callable[[str], str | None]
     cite: Callable[[list[str]], str]
     read: Callable[[str], str]
+    glued: Mapping[str, str] = field(default_factory=dict)
 
 
 def plain_text(text: str, reader: Reader) -> str:
@@ -106,6 +109,7 @@ def plain_notebook(notebook: Mapping[str, Any], reader: Reader, folder: Path) ->
         folder: of the notebook; pictures are looked for there.
     """
     changed = deepcopy(dict(notebook))
+    reader = replace(reader, glued=_glued(changed))
     for cell in changed["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = _with_pictures(cell, plain_text(_joined(cell["source"]), reader), folder)
@@ -113,6 +117,13 @@ def plain_notebook(notebook: Mapping[str, Any], reader: Reader, folder: Path) ->
             if "text/markdown" in output.get("data", {}):
                 output["data"]["text/markdown"] = plain_text(_joined(output["data"]["text/markdown"]), reader)
     return changed
+
+
+def _glued(notebook: Mapping[str, Any]) -> dict[str, str]:
+    """Texts that cells computed for another place, as ``myst_nb.glue`` keeps them, by name."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    kept = [output for output in outputs if GLUED in output.get("data", {})]
+    return {output["metadata"]["scrapbook"]["name"]: _joined(output["data"][GLUED]) for output in kept}
 
 
 def _joined(source: str | list[str]) -> str:
@@ -154,6 +165,8 @@ def _directive(name: str, argument: str, body: list[str], reader: Reader) -> str
         return f"{picture}\n\n{plain_text(text, reader)}" if text else picture
     if name == "math":
         return _equation(text, options.get("label"), reader)
+    if name.startswith("glue"):
+        return plain_text(reader.glued.get(argument, ""), reader).strip("\n")
     if name == "include":
         return plain_text(reader.read(argument), reader).strip("\n")
     if name in ("code", "code-block", "sourcecode"):
