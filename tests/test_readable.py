@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import jupytext
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -161,7 +162,7 @@ def test_a_mark_of_the_judge_stands_under_each_image(of_images: Mapping[str, Pat
     marks = {
         (round(x, 3), round(y, 3)): line.get_color()
         for line in strips.lines
-        for x, y in zip(*line.get_data(), strict=True)
+        for x, y in np.asarray(line.get_xydata(), float).tolist()
     }
     assert len(marks) == 5 * len(of_images)
     for line, (method, paths) in enumerate(of_images.items()):
@@ -173,7 +174,9 @@ def test_a_mark_of_the_judge_stands_under_each_image(of_images: Mapping[str, Pat
 
 def test_grey_values_of_a_panel_are_stretched_alike(of_images: Mapping[str, Paths]) -> None:
     figure = plot_interpolations(of_images, [0], 4)
-    shown = torch.stack([torch.tensor(image.get_array().filled(float("nan"))) for image in figure.axes[0].images])
+    shown = torch.stack(
+        [torch.tensor(np.ma.filled(np.ma.asarray(image.get_array()), np.nan)) for image in figure.axes[0].images]
+    )
     seen = shown[~shown.isnan()]
     assert (seen.min().item(), seen.max().item()) == (0.0, 1.0)
     given = torch.stack([of_images[method][0].resample(4).x for method in of_images])
@@ -190,8 +193,10 @@ def test_straightness_is_shown_as_excess_beside_each_other_and_as_a_band(of_imag
     left, right = figure.axes
     chord = (three["straight"].x[:, -1] - three["straight"].x[:, 0]).flatten(1).norm(dim=-1)
     for line, path in zip(left.lines, three.values(), strict=True):
-        assert sorted(line.get_ydata()) == pytest.approx(sorted((100 * (path.length / chord - 1)).tolist()))
-    places = [x for line in left.lines for x in line.get_xdata()]
+        assert sorted(np.asarray(line.get_ydata(), float)) == pytest.approx(
+            sorted((100 * (path.length / chord - 1)).tolist())
+        )
+    places = [x for line in left.lines for x in np.asarray(line.get_xdata(), float)]
     assert len(set(places)) == len(places)
     assert len(right.lines) == len(right.collections) == 3
     plt.close(figure)
@@ -363,7 +368,7 @@ def test_a_drawing_takes_the_theme_that_the_page_has_and_not_the_systems(browser
     page = opened(browser, small_page, 390)
     colours = []
     for system in ("light", "dark"):
-        page.emulate_media(color_scheme=system)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=system)
         for theme in ("light", "dark"):
             page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
             assert page.evaluate("getComputedStyle(document.querySelector('img')).colorScheme") == theme

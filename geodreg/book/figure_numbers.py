@@ -34,7 +34,7 @@ def renumber(env: BuildEnvironment, paper: dict[str, int]) -> None:
     """
     anonymous, missing = 0, set(paper)
     for page in _in_order(env):
-        numbers = env.toc_fignumbers.get(page, {}).get("figure", {})
+        numbers: dict[str, tuple[Any, ...]] = env.toc_fignumbers.get(page, {}).get("figure", {})
         for name in numbers:
             if name in paper:
                 missing.discard(name)

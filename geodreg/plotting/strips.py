@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,7 +48,8 @@ def plot_interpolations(
     """
     place = _Places.of(is_narrow, len(paths), n_images, accepts is not None)
     figure = plt.figure(figsize=(place.width, place.panel * len(pairs) + place.legend))
-    with plt.rc_context(dict.fromkeys(SIZES, place.text)):
+    sizes: dict[Any, float] = dict.fromkeys(SIZES, place.text)
+    with plt.rc_context(sizes):
         for row, pair in enumerate(pairs):
             curves = _plot_panel(figure, place, row * place.panel, paths, pair, n_images, cmap, accepts)
         handles, labels = curves.get_legend_handles_labels()
@@ -196,7 +198,12 @@ def _plot_panel(
         if accepts is not None:
             marks = accepts(images).cpu().numpy()
             x, y = np.arange(n_images) + 0.5, np.full(n_images, (bottom + line + 1) / 2)
-            style = {"linestyle": "", "markersize": 5.5, "markerfacecolor": "none", "markeredgewidth": 1.3}
+            style: dict[str, Any] = {
+                "linestyle": "",
+                "markersize": 5.5,
+                "markerfacecolor": "none",
+                "markeredgewidth": 1.3,
+            }
             strips.plot(x[marks], y[marks], marker=TICK, color=ACCEPTED, clip_on=False, **style)
             strips.plot(x[~marks], y[~marks], marker="x", color=REJECTED, clip_on=False, **style)
         length = path.length.item()

@@ -120,7 +120,7 @@ def medians(results: pd.DataFrame, parameters: list[str], wanted: Results) -> st
         table[wanted.by] = table[wanted.by].replace(names_of(table[wanted.by]))
     for name in parameters:
         table[name] = table[name].map(_in_a_table)
-    headings = {name: _as_code(name) if name in parameters else label_of(name) for name in table}
+    headings = {name: _as_code(name) if name in parameters else label_of(str(name)) for name in table}
     return str(table.rename(columns=headings).astype(object).to_markdown(index=False, floatfmt=".4g"))
 
 
