@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import ast
-import base64
 import difflib
-import io
 import itertools
 import json
 import platform
-import tempfile
 import tokenize
 from collections.abc import Mapping, Sequence
-from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geodreg
+from geodreg.book.drawings import save_animation, save_figure, save_markup, show_drawings
 from geodreg.book.found import FOUND, found_markdown
 from geodreg.book.parameters import Parameter, ParameterError, check_kinds, declarations, shortened
 from geodreg.book.values import ANYTHING, Value, ValueRefusedError
@@ -28,9 +25,7 @@ from geodreg.workspace.revision import revision
 
 if TYPE_CHECKING:
     import pandas as pd
-    from IPython.display import HTML, Markdown
-    from matplotlib.animation import FuncAnimation
-    from matplotlib.figure import Figure
+    from IPython.display import Markdown
 
     from geodreg.paper.as_printed import AsPrinted
 
@@ -53,7 +48,6 @@ __all__ = [
 IPYTHON_NAMES = ("In", "Out")
 PAPERMILL = "PAPERMILL_"  # beginning of the names under which papermill gives paths, if it is asked to
 RECORD, VARIANT = "geodreg-run", "geodreg-variant"  # names of the glued records that the site's tables are made of
-NARROW = 767  # largest width of a screen, in pixels, that gets the narrow one of two drawings
 LOSSES = {"algorithm1": "force of the printed Algorithm 1"}
 
 
@@ -195,66 +189,6 @@ def _show_in_both_themes() -> None:
 def save_table(table: pd.DataFrame, name: str) -> None:
     """Write the data behind a plot as CSV into the working directory, all of it or nothing."""
     write_whole(Path(name), table.to_csv(index=False).encode())
-
-
-def save_figure(figure: Figure, name: str) -> None:
-    """Write a figure as SVG into the working directory, for pages that show it again."""
-    write_whole(Path(name), _drawn(figure).encode())
-
-
-def show_drawings(drawings: Mapping[str, Figure | tuple[Figure, Figure]]) -> HTML:
-    """Drawings side by side where there is room, as the output of a cell; one below the other where there is none.
-
-    Args:
-        drawings: by what is said of them to whom they are not shown; a drawing, or one for wide screens and one for
-            narrow screens, of which a reader gets either.
-    """
-    import matplotlib.pyplot as plt
-    from IPython.display import HTML
-
-    shown = []
-    for text, given in drawings.items():
-        wide, narrow = given if isinstance(given, tuple) else (given, None)
-        image = f'<img alt="{escape(text)}" src="{_address(wide)}"/>'
-        if narrow is not None:
-            source = f'<source media="(max-width: {NARROW}px)" srcset="{_address(narrow)}"/>'
-            image = f"<picture>{source}{image}</picture>"
-        shown.append(image)
-        for figure in filter(None, (wide, narrow)):
-            plt.close(figure)  # or they would be shown once more behind the cell
-    return HTML(f'<div class="drawings">{"".join(shown)}</div>')
-
-
-def _drawn(figure: Figure) -> str:
-    from geodreg.plotting.themes import for_both_themes
-
-    content = io.StringIO()
-    figure.savefig(content, format="svg", metadata={"Date": None})
-    return for_both_themes(content.getvalue())
-
-
-def _address(figure: Figure) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(_drawn(figure).encode()).decode()}"
-
-
-def save_markup(shown: HTML, name: str) -> None:
-    """Write the markup that a cell shows into the working directory, for pages that show it again."""
-    write_whole(Path(name), f"{shown.data}\n".encode())
-
-
-def save_animation(animation: FuncAnimation, name: str) -> None:
-    """Write an animation as GIF into the working directory, and its last picture as PNG of the same name beside it."""
-    from PIL import Image, ImageSequence
-
-    with tempfile.TemporaryDirectory() as scratch:
-        moving = Path(scratch) / "moving.gif"
-        animation.save(moving, writer="pillow")
-        still = io.BytesIO()
-        with Image.open(moving) as pictures:
-            *_, last = ImageSequence.Iterator(pictures)
-            last.convert("RGB").save(still, format="PNG", optimize=True)
-        write_whole(Path(name), moving.read_bytes())
-    write_whole(Path(name).with_suffix(".png"), still.getvalue())
 
 
 def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:
