@@ -4,8 +4,11 @@
 # make notebooks  write notebooks/*.ipynb beside the text sources, for plain papermill
 # make lab        open them in JupyterLab
 # make serve      serve the built site at http://127.0.0.1:8000
+# make pdf        print the whole book into _build/pdf, with the system's Chromium
+# make export     commit the pages as .ipynb to the branch that launch links open; BRANCH=notebooks
 # make bench      measure speed against other libraries, in an environment of its own, into data/benchmarks; DEVICE=cuda on a graphics card
-# make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=8 SEEDS=1 for one claim at that size; all of it takes about an hour and a half
+# make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=2 SEEDS=1 for one claim at that size; all of it takes about two hours
+# make train      train every model of the verdict, from the data sets; what is there already is not trained again
 # make sweep      rerun a page with many values: SWEEP=mu, see sweeps/; what is there already is not run again
 # make audit      look the packages of requirements.txt up among the known vulnerabilities
 # make lock       compile requirements.txt and requirements-bench.txt (needs uv)
@@ -54,11 +57,31 @@ PYTEST = OMP_NUM_THREADS=1 python -m pytest --maxschedchunk 1 -n $(call fitting,
 fitting = $(shell most=$$(($(MEMORY_MB) / 2500)); wanted=$$(($(1))); if [ $$wanted -gt $$most ]; then wanted=$$most; fi; \
   if [ $$wanted -lt 1 ]; then wanted=1; fi; echo $$wanted)
 
-.PHONY: book test quick bench claims sweep audit notebooks lab serve lock clean
+.PHONY: book pdf export test quick bench claims train sweep audit notebooks lab serve lock clean
 
 book: $(READY)
 	$(SNAKEMAKE) site $(if $(SWEEPS),--config 'sweeps=$(patsubst %,sweeps/%.yaml,$(SWEEPS))')
 	@printf 'The book is built: %s/_build/html/index.html\n' "$$PWD"
+
+# The single page is built beside the site, from what the site was built of, and printed.
+pdf: book
+	python -c "from jupyter_book.cli.main import main; main()" build book --toc "$$PWD/_build/toc.yml" --builder singlehtml \
+	  -W -n --keep-going
+	python -m geodreg.book.pdf _build/singlehtml/intro.html _build/pdf/geodesics-around-holes.pdf
+
+# This commit with the pages as notebooks in figures/, where the links of the theme look for them, as a commit of its own: neither
+# the checkout nor its index is touched.
+export: BRANCH := $(or $(BRANCH),notebooks)
+export: book
+	@if [ "$$(git branch --show-current)" = '$(BRANCH)' ]; then \
+	  echo 'BRANCH=$(BRANCH) is checked out here; name a branch that is made of exported notebooks alone.' >&2; exit 1; fi
+	rm -f _build/export.index
+	set -e; export GIT_INDEX_FILE="$$PWD/_build/export.index"; git read-tree HEAD; \
+	for page in _build/notebooks/figures/*.ipynb; do \
+	  git update-index --add --cacheinfo "100644,$$(git hash-object -w "$$page"),figures/$${page##*/}"; done; \
+	tree=$$(git write-tree); \
+	git update-ref 'refs/heads/$(BRANCH)' "$$(git commit-tree "$$tree" -p HEAD -m "The pages of $$(git rev-parse --short HEAD) as notebooks")"
+	@echo 'The branch $(BRANCH) has the pages as notebooks; push it where launch links look for it.'
 
 test: $(READY)
 	python -m ruff check .
@@ -92,7 +115,10 @@ claims: SIZE = $(foreach name,claim pairs seeds,$(if $($(shell echo $(name) | tr
 claims: $(READY)
 	$(SNAKEMAKE) --snakefile claims.smk --rerun-triggers input \
 	  $(if $(strip $(SIZE)),--config $(SIZE))
-	python -m geodreg.commands.claims_job collect $(addprefix --,$(SIZE))
+	python -m geodreg.commands.trial_job collect $(addprefix --,$(SIZE))
+
+train: $(READY)
+	$(SNAKEMAKE) --snakefile claims.smk --rerun-triggers input kept
 
 sweep: $(READY)
 	python -m geodreg sweep '$(SWEEP)' --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))

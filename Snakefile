@@ -25,7 +25,7 @@ PAGES = [
 ]
 
 # Were a source dated in the future, Snakemake would not accept what was made of it; were an output, it would pass for new.
-TABLES = [path for name in ("models", "benchmarks", "claims", "faces") for path in Path("data", name).rglob("*")]
+TABLES = [path for name in ("models", "benchmarks", "claims", "trial", "trainings", "faces") for path in Path("data", name).rglob("*")]
 SOURCES = [Path("_config.yml"), *map(Path, [*MODULE, *PROSE, *VENDOR]), *Path("notebooks").glob("*.md"), *TABLES]
 MADE = [*(sum_file(Path(f"book/figures/{page}.ipynb")) for page in PAGES), Path("_build/html/index.html")]
 date_now(SOURCES, MADE)
@@ -48,8 +48,8 @@ def models(wildcards):
 
 def tables(wildcards):
     needed = header(wildcards.page).get("geodreg", {})
-    folders = [Path("data", name) for name in ("benchmarks", "claims", "faces") if needed.get(name, False)]
-    return sorted(str(file) for folder in folders for file in folder.iterdir())
+    folders = [Path("data", name) for name in ("benchmarks", "claims", "trial", "trainings", "faces") if needed.get(name, False)]
+    return sorted(str(file) for folder in folders for file in folder.rglob("*") if file.is_file())
 
 
 rule site:
@@ -58,6 +58,7 @@ rule site:
         PROSE,
         VENDOR,
         MODULE,
+        [str(path) for path in Path("data", "trial").iterdir()],  # the first screen says what they say
         [str(summary_of(name)) for name in SWEEPS],
         sums=expand("book/figures/{page}.ipynb.sha256", page=PAGES),
     params:
@@ -69,6 +70,8 @@ rule site:
         "Building the site"
     shell:
         "python -m geodreg.book.provenance {params.notebooks:q} --out book/_generated/provenance.md"
+        " && python -m geodreg.book.landing --out book/_generated"
+        " && python -m geodreg.book.own_block book/own-generator.md --out book/_generated/own"
         " && python -m geodreg.commands.sweep_job chapters --book book --toc _build/toc.yml {params.sweeps}"
         ' && python -c "from jupyter_book.cli.main import main; main()" build book --toc "$PWD/_build/toc.yml" --all -W -n --keep-going'
 

@@ -1,7 +1,7 @@
-# `make claims`: every table of every model that a claim needs, each made once; a run that was stopped goes on where it was.
-# Config: claim (a number; default all), pairs and seeds (fewer of them than the definitions have).
-from geodreg.paper.verdict.definitions import read_definitions
-from geodreg.paper.verdict.plan import TRAINED_MODELS, Job, jobs, parts_folder
+# `make claims` and `make train`: every training and every table of every model that a claim needs, each made once; a run that was
+# stopped goes on where it was. Config: claim (a number; default all), pairs and seeds (fewer of them than the definitions have).
+from geodreg.paper.trial.definitions import read_definitions
+from geodreg.paper.trial.plan import KEPT_MODELS, TRAINED_MODELS, Job, jobs, models_to_train, parts_folder
 
 definitions, _ = read_definitions()
 claim, pairs, seeds = (int(config[name]) if name in config else None for name in ("claim", "pairs", "seeds"))
@@ -9,19 +9,24 @@ PARTS = parts_folder(pairs)
 JOBS = jobs(definitions, None if claim is None else definitions.claim(claim), seeds)
 
 
+def weights(wildcards):
+    job = Job(wildcards.table, wildcards.model, wildcards.label)
+    return [] if job.model == "yale-faces" else [job.models(definitions) / job.model / "card.json"]
+
+
 rule parts:
     input:
         [PARTS / job.file for job in JOBS],
 
 
-def card(wildcards):
-    job = Job(wildcards.table, wildcards.model, wildcards.label)
-    return [job.models / job.model / "card.json"] if job.trained else []
+rule kept:
+    input:
+        [KEPT_MODELS / job.label / job.model / "card.json" for job in models_to_train(definitions)],
 
 
 rule measure:
     input:
-        card,
+        weights,
     output:
         f"{PARTS}/{{table}}/{{model}}-{{label}}.csv",
     wildcard_constraints:
@@ -32,15 +37,26 @@ rule measure:
     message:
         "Measuring {wildcards.table} on {wildcards.model}, {wildcards.label}"
     shell:
-        "OMP_NUM_THREADS={threads} python -m geodreg.commands.claims_job measure"
+        "OMP_NUM_THREADS={threads} python -m geodreg.commands.trial_job measure"
         " {wildcards.table} {wildcards.model} {wildcards.label} {output} {params.size}"
+
+
+rule keep:
+    input:
+        f"{TRAINED_MODELS}/{{label}}/{{model}}/card.json",
+    output:
+        f"{KEPT_MODELS}/{{label}}/{{model}}/card.json",
+    message:
+        "Keeping {wildcards.model}, {wildcards.label}"
+    shell:
+        "python -m geodreg.commands.trial_job keep {wildcards.model} {wildcards.label}"
 
 
 rule train:
     output:
         f"{TRAINED_MODELS}/{{label}}/{{model}}/card.json",
     params:
-        which=lambda wildcards: Job("", wildcards.model, wildcards.label).training,
+        which=lambda wildcards: Job("", wildcards.model, wildcards.label).training(definitions),
     threads: 1
     priority: 1
     message:

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 NOISE = 0.1  # standard deviation of the density's noise, in the units of the data
-SEED = 1000  # of the ends; the figures have another one
+SEED = 1000  # of the endpoints; the figures have another one
 AT_ONCE = 2**26  # numbers of the tangents that are pushed forward together
 
 

@@ -3,7 +3,7 @@
 Run it with ``python -m benchmarks.starts``. On every pair the best value known comes from our solver from all start
 curves, and on hard decoders from L-BFGS from some of them: the straight line (with a density, the geodesic found from
 it, where such a solve starts), the graph's path, and the straight line plus sine modes with random amplitudes up to the
-distance of the ends.
+distance of the endpoints.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LBFGS_STEPS = 600
 
 
 def perturbed(problem: Problem, chance: torch.Generator) -> Tensor:
-    """Straight lines plus sine modes, whose amplitudes are drawn up to the distance of the ends: ``(P, K, d)``."""
+    """Straight lines plus sine modes, whose amplitudes are drawn up to the distance of the endpoints: ``(P, K, d)``."""
     line = straight(problem.start, problem.end, problem.n_points)
     t = torch.linspace(0.0, 1.0, problem.n_points, dtype=torch.float64)
     modes = torch.stack([(mode * torch.pi * t).sin() / mode for mode in range(1, MODES + 1)])  # M x K

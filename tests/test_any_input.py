@@ -286,7 +286,7 @@ def test_a_picture_is_read_as_grey_values_or_refused(
     except PictureError as error:
         event("refused")
         sentence = str(error)
-        assert sentence.startswith(f"{file} is no picture that can be read (")
+        assert sentence.startswith(f"{file} is not a picture that can be read (")
         assert sentence.endswith("give a PNG, JPEG or PGM file.")
         return
     event("read")

@@ -38,8 +38,8 @@ def test_paired_differences_are_pair_by_pair_with_an_interval_about_the_median()
 def test_claims_hold_where_most_pairs_say_so_and_fail_where_not() -> None:
     claims = figure_3_claims(table(length=LENGTH, nll_mean=NLL))
     assert [holds for *_, holds in claims] == [True, False, True]
-    assert "in 75% of 4 pairs" in claims[0][1]
-    assert "in 25% of pairs" in claims[1][1]
+    assert "in 75 % of 4 pairs" in claims[0][1]
+    assert "in 25 % of pairs" in claims[1][1]
     accepted = {"geodreg": [0.9, 0.9, 0.9, 0.2], "geodesic": [0.5] * 4, "straight": [0.6, 0.6, 0.4, 0.4]}
     more = figure_3_claims(table(length=LENGTH, nll_mean=NLL, accepted=accepted))[3:]
     assert [holds for *_, holds in more] == [True, False]
@@ -61,10 +61,10 @@ def test_a_rule_that_no_weight_meets_is_said_not_to_be_met() -> None:
     weights = pd.DataFrame({"mu": [0.01, 0.03, 0.1], "denser": [0.5, 0.9, 1.0]})
     both = told_choice({"one": weights, "other": weights.assign(denser=[0.1, 0.2, 0.4])}, share=0.9)
     assert "met on the one at 0.03." in both
-    assert "**not met** on the other, where 40% of the pairs are denser at most: there 0.1 is taken" in both
+    assert "**not met** on the other, where at most 40 % of the pairs are denser: there we take 0.1" in both
     assert "not met" not in told_choice({"one": weights}, share=0.9)
     two = told_choice({"this": weights.assign(denser=0.1), "that": weights.assign(denser=0.2)}, share=0.9)
-    assert "on the this, where 10% of the pairs are denser at most, and on the that, where 20%" in two
+    assert "on the this, where at most 10 % of the pairs are denser, and on the that, where at most 20 %" in two
     assert told_choice({"other": weights.assign(denser=0.0)}, share=0.9).startswith("It is **not met**")
 
 

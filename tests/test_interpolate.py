@@ -132,8 +132,8 @@ def test_coincident_ends_give_the_constant_path(method: str) -> None:
     start = latents(2, 3, 0)
     end = torch.stack([start[0], latents(1, 3, 1)[0]])
     paths = interpolate(decoder(), start, end, method, mu=0.1)
-    assert paths.status[0] == "ends coincide"
-    assert paths.status[1] != "ends coincide"
+    assert paths.status[0] == "endpoints coincide"
+    assert paths.status[1] != "endpoints coincide"
     assert torch.equal(paths.z[0], start[0].expand(35, 3))
     assert paths.length[0] == paths.energy[0] == paths.objective[0] == paths.interval[0] == 0.0
     assert paths.gap[0] == 1.0
@@ -247,14 +247,14 @@ def test_geodesic_is_as_good_as_long_lbfgs(gain: float) -> None:
         ({"interval": "unit speed"}, "interval is 'unit speed'; pass 'unit-speed' or a positive number"),
         ({"solver": "adam"}, "solver is 'adam'; choose one of 'newton', 'algorithm1'"),
         ({"init": "random"}, "init is 'random'; choose 'straight', 'graph' or 'best'"),
-        ({"init": torch.zeros(2, 9, 3, dtype=torch.float64)}, r"curves for these ends have shape \(2, 35, 3\)"),
-        ({"init": torch.zeros(2, 35, 3, dtype=torch.float64)}, "init does not join the ends"),
+        ({"init": torch.zeros(2, 9, 3, dtype=torch.float64)}, r"curves for these endpoints have shape \(2, 35, 3\)"),
+        ({"init": torch.zeros(2, 35, 3, dtype=torch.float64)}, "init does not join the endpoints"),
         ({"manifold": lambda z: z / 0.0}, "The generator returns NaN or infinity at start or end"),
         (
             {"manifold": lambda z: z @ torch.ones(5, 2).double()},
             r"does not take latents of shape \(4, 3\), torch.float64",
         ),
-        ({"manifold": torch.nn.Linear(3, 4)}, r"does not take latents .* pass ends of its latent size, dtype"),
+        ({"manifold": torch.nn.Linear(3, 4)}, r"does not take latents .* pass endpoints of its latent size, dtype"),
         (
             {"manifold": lambda z: z.sum()},
             r"The generator returns torch.float64 of shape \(\) for latents \(4, 3\)",
@@ -468,7 +468,7 @@ def test_known_geodesics_save_their_solve_and_change_nothing() -> None:
     for wrong, message in (
         (usual, r"geodesic holds paths by 'geodreg'"),
         (known[:3], r"of shape \(3, 35, 3\)"),
-        (interpolate(manifold, end, start, "geodesic"), "geodesic is between other ends"),
+        (interpolate(manifold, end, start, "geodesic"), "geodesic is between other endpoints"),
     ):
         with pytest.raises(ValueError, match=message):
             interpolate(manifold, start, end, mu=0.1, geodesic=wrong)

@@ -103,11 +103,11 @@ def test_the_judge_is_on_the_real_test_digits_as_its_card_says() -> None:
 
 def test_a_judge_is_no_generator_and_a_generator_no_judge() -> None:
     for name, door in (("mnist-judge", "load_judge"), ("mnist-neighbours", "load_judges")):
-        with pytest.raises(ModelError, match=f"{name} is a judge, no generator; load it with {door}\\.$"):
+        with pytest.raises(ModelError, match=f"{name} is a judge, not a generator; load it with {door}\\.$"):
             load_model(name)
-    with pytest.raises(ModelError, match="mnist-neighbours is a judge that is no classifier; load it with load_judges"):
+    with pytest.raises(ModelError, match="is a judge that is not a classifier; load it with load_judges"):
         load_judge("mnist-neighbours")
-    with pytest.raises(ModelError, match="is no judge but a generator; load it with load_model"):
+    with pytest.raises(ModelError, match="is a generator, not a judge; load it with load_model"):
         load_judge("mnist-vae")
 
 

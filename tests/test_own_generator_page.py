@@ -4,13 +4,20 @@ import re
 import warnings
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
+import typer
 from torch import nn
+from typer.testing import CliRunner
 
 import geodreg
+from geodreg.book.own_block import block_of, main
 
 PAGE = Path(__file__).parent.parent / "book" / "own-generator.md"
+app = typer.Typer()
+app.command()(main)
 SECTIONS = ["latent-shapes", "density-and-ambient", "many-latents"]
 
 
@@ -44,3 +51,16 @@ def test_the_code_of_a_section_runs(section: str) -> None:
         assert names["frames"].shape == (120, 30)  # type: ignore[attr-defined]
         assert names["z"].grad.any()  # type: ignore[attr-defined]
         assert decoders[0][0].weight.grad is not None
+
+
+def test_the_first_block_is_short_and_makes_its_picture(tmp_path: Path) -> None:
+    page = PAGE.read_text()
+    first = re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)[0]
+    assert len(first.strip().splitlines()) <= 15
+    result = CliRunner().invoke(app, [str(PAGE), "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    picture = plt.imread(tmp_path / "paths.png")
+    assert picture.shape[:2] == (4 * 28, 12 * 28)
+    assert np.ptp(picture[..., 0]) > 0.9
+    with pytest.raises(ValueError, match="no block"):
+        block_of("a page of words")

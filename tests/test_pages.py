@@ -135,7 +135,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(tmp_path: Path) -
 @pytest.mark.usefixtures("forked_kernels")
 def test_a_failing_page_keeps_the_earlier_result_and_shows_the_cell(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    text = SMALL.read_text().split("## Model and ends")[0]
+    text = SMALL.read_text().split("## The model and the pairs of endpoints")[0]
     page.write_text(text)
     out = tmp_path / "out.ipynb"
     run_page(page, out)

@@ -89,10 +89,10 @@ def test_a_tiff_in_which_white_is_zero_is_no_negative(white: int, kind: str, sam
         (3.0 * RAMP, 32, 3, r"its floating-point numbers are from 0 to 3 instead of from 0 to 1"),
         (RAMP - 0.5, 32, 3, r"from -0\.5 to 0\.5 instead"),
         (np.where(RAMP > 0.5, np.nan, RAMP), 32, 3, "from nan to nan instead"),
-        ((2**31 * RAMP).astype("u4"), 32, 1, "its grey values have 32 bits, and no white is known of such"),
-        ((1000 * RAMP).astype("i4"), 32, 2, "its numbers have a sign"),
-        ((1000 * RAMP).astype("i2"), 16, 2, "its numbers have a sign"),
-        ((100 * RAMP).astype("i1"), 8, 2, "its numbers have a sign"),
+        ((2**31 * RAMP).astype("u4"), 32, 1, "its grey values have 32 bits, and it is not known which"),
+        ((1000 * RAMP).astype("i4"), 32, 2, "its numbers are signed"),
+        ((1000 * RAMP).astype("i2"), 16, 2, "its numbers are signed"),
+        ((100 * RAMP).astype("i1"), 8, 2, "its numbers are signed"),
     ],
 )
 def test_a_picture_that_does_not_say_what_is_white_is_refused(
@@ -100,7 +100,7 @@ def test_a_picture_that_does_not_say_what_is_white_is_refused(
 ) -> None:
     file = tmp_path / "picture.tif"
     file.write_bytes(tiff(pixels.astype("f4") if sample == 3 else pixels, bits, sample))
-    with pytest.raises(PictureError, match=rf"picture\.tif is no picture that can be read \(.*{reason}.*\); give"):
+    with pytest.raises(PictureError, match=rf"picture\.tif is not a picture that can be read \(.*{reason}.*\); give"):
         read(file)
 
 

@@ -236,7 +236,7 @@ def test_distances_to_others_and_in_parts_are_the_same() -> None:
     assert tuple(across.matrix.shape) == tuple(across.status.shape) == (2, 4)
     assert torch.allclose(across.matrix, whole.matrix[:2, 1:], rtol=1e-5)
     assert across.matrix[1, 0] == 0.0
-    assert across.status[1, 0] == "ends coincide"
+    assert across.status[1, 0] == "endpoints coincide"
 
 
 def test_distances_that_did_not_converge_are_marked_and_upper_bounds() -> None:

@@ -115,7 +115,7 @@ def test_figures_are_numbered_and_their_notebook_and_data_can_be_downloaded(brow
     )
     assert captions
     assert page.evaluate("document.querySelectorAll('figure').length") == len(captions)
-    assert all(re.fullmatch(r"Figure \d+\.\d+ ?", caption) for caption in captions)
+    assert all(re.fullmatch(r"Figure (S\d+|[1-4]) ?", caption) for caption in captions)
     downloads = page.evaluate("[...document.querySelectorAll('a.download')].map(a => a.getAttribute('href'))")
     assert any(link.endswith(".csv") for link in downloads)
     notebook = SITE / "_sources" / name.replace(".html", ".ipynb")
@@ -180,4 +180,85 @@ def test_the_animation_can_be_stopped_by_keyboard(browser: Browser) -> None:
     page.keyboard.press("Space")
     assert (moving.is_visible(), still.is_visible()) == (False, True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_says_what_it_is_in_its_head(browser: Browser, name: str) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((SITE / name).as_uri())
+    book = "Geodesics around holes"
+    assert page.locator("head > title").count() == 1
+    title, heading = page.title(), page.locator("article h1").first.inner_text().rstrip("#").strip()
+    assert title.count(book) == 1
+    assert title.removesuffix(f" \N{EM DASH} {book}") == heading
+    tags = page.locator("head > meta").evaluate_all(
+        "tags => Object.fromEntries(tags.map(tag => [tag.getAttribute('property') || tag.name, tag.content]))"
+    )
+    assert 40 <= len(tags["description"]) <= 200
+    assert tags["og:description"] == tags["description"]
+    assert tags["og:title"] in heading
+    assert tags["og:site_name"] == book
+    assert "\\" not in tags["description"]
+    picture = (SITE / name).parent / tags["og:image"]
+    assert picture.suffix in (".png", ".gif", ".jpg")
+    assert picture.is_file()
+    page.close()
+
+
+MYST = re.compile(r"\{[A-Za-z][\w:+.-]*\}`|^\s*[`:]{3,}\{|^\([^()\s]+\)=$|\)\{[.#\w]", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("figures/")])
+def test_a_downloaded_notebook_has_no_myst_left(name: str) -> None:
+    notebook = json.loads((SITE / "_sources" / name.replace(".html", ".ipynb")).read_text())
+    shown = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    outputs = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    shown += ["".join(data["text/markdown"]) for data in outputs if "text/markdown" in data]
+    for text in shown:
+        prose = re.sub(r"^```.*?^```|(`+).+?\1", "", text, flags=re.DOTALL | re.MULTILINE)
+        assert MYST.findall(prose) == []
+        assert not re.search(r"!\[[^\]]*\]\((?!attachment:|data:|https?:)", prose), "a picture that is not in it"
+    exported = json.loads((SITE.parent / "notebooks" / name.replace(".html", ".ipynb")).read_text())
+    assert len(exported["cells"]) == len(notebook["cells"])
+    assert not any(cell.get("outputs") for cell in exported["cells"])
+
+
+def test_the_search_shows_excerpts_in_a_page_that_was_opened_as_a_file(browser: Browser) -> None:
+    page = browser.new_page()
+    trouble: list[str] = []
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.goto(f"{(SITE / 'search.html').as_uri()}?q=indicatrix")
+    excerpts = page.locator("#search-results li p.context")
+    excerpts.first.wait_for()
+    assert any("indicatri" in text.lower() for text in excerpts.all_inner_texts())
+    assert trouble == []
+    page.close()
+
+
+def test_works_are_listed_by_names_and_years_and_can_be_copied_as_bibtex(browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto((SITE / "references.html").as_uri())
+    labels = page.locator(".citation > .label").all_inner_texts()
+    assert len(labels) > 20
+    assert all(re.fullmatch(r"\[?[^\d+]+, \d{4}[a-z]?\]?", label.strip()) for label in labels)
+    blocks = page.locator("div.highlight-bibtex")
+    assert blocks.count() == 2
+    assert blocks.locator("button.copybtn").count() == 2
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_printed_page_has_no_bars_of_folds_and_cuts_nothing(browser: Browser, name: str) -> None:
+    page = browser.new_page(viewport={"width": 673, "height": 987})  # A4 within the margins
+    page.emulate_media(media="print")
+    page.goto((SITE / name).as_uri())
+    page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => null) : null")
+    wide = page.evaluate("""[...document.querySelectorAll('.bd-article :is(table, pre, img, svg, mjx-math)')]
+        .filter(node => node.getClientRects().length && node.getBoundingClientRect().right > innerWidth + 1)
+        .map(node => node.outerHTML.slice(0, 80))""")
+    assert wide == []
+    assert page.locator("details.hide > summary:visible").count() == 0
+    assert page.locator(".bd-sidebar-primary:visible, .copybtn:visible, #jb-print-docs-body:visible").count() == 0
+    assert page.locator("article h1:visible").count() >= 1
     page.close()

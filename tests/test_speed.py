@@ -78,7 +78,7 @@ def test_pairs_that_are_never_solved_are_not_timed_and_are_counted() -> None:
     assert times["reached"].to_dict() == {"geodreg": 1.0, "L-BFGS (SciPy)": 0.5, "Adam": 0.0}
     assert np.isnan(times["seconds"]["Adam"])
     shares = share_within_gap(time_to_gap(races())).set_index("Solver")
-    assert shares["Plain, within the gap"].to_dict() == {"geodreg": "100%", "L-BFGS (SciPy)": "50%", "Adam": "0%"}
+    assert shares["Plain, within the gap"].to_dict() == {"geodreg": "100 %", "L-BFGS (SciPy)": "50 %", "Adam": "0 %"}
     assert (shares["Regularised, within the gap"] == "").all()
 
 
@@ -104,7 +104,7 @@ def test_shares_count_pairs_within_the_gap_and_not_those_without_a_number() -> N
          "graph": [0.5, 0.5, 0.0, np.nan], "both": [0.0, 1e-4, 0.0, np.nan]}
     )  # fmt: skip
     row = share_at_best(starts).iloc[0]
-    assert (row["Straight"], row["Graph"], row["Better of both"]) == ("50%", "25%", "75%")
+    assert (row["Straight"], row["Graph"], row["Better of both"]) == ("50 %", "25 %", "75 %")
 
 
 def test_claims_hold_or_fail_by_their_numbers() -> None:
@@ -121,8 +121,8 @@ def test_claims_hold_or_fail_by_their_numbers() -> None:
     rows = speed_claims(times, speedups(times), fits, 1.4, memory, starts)
     holds = {statement: outcome for statement, _, outcome in rows}
     assert len(rows) == len(holds) == 13
-    assert rows[-2][1:] == ("117% of it at most", False)
-    assert rows[-1][1:] == ("50% of 2", False)
+    assert rows[-2][1:] == ("at most 117 % of it", False)
+    assert rows[-1][1:] == ("50 % of 2", False)
     assert [outcome for statement, outcome in holds.items() if "power 1.1" in statement] == [True, False]
     assert [outcome for statement, outcome in holds.items() if "5 times" in statement and "mean" in statement] == [True]
     assert [outcome for statement, outcome in holds.items() if "weight 0.1" in statement] == [False]

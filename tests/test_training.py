@@ -199,7 +199,7 @@ def test_a_damaged_checkpoint_is_refused(place: int, tmp_path: Path) -> None:
     content = bytearray(checkpoint.read_bytes())
     content[place] ^= 1
     checkpoint.write_bytes(content)
-    with pytest.raises(FileError, match=r"gan\.checkpoint is damaged: .* call the same command again to begin anew"):
+    with pytest.raises(FileError, match=r"gan\.checkpoint is damaged: .* again to start from the beginning"):
         train_circle_gan(CircleGANSettings(steps=8), checkpoint)
     checkpoint.write_bytes(content[:50])
     with pytest.raises(FileError, match="is damaged"):

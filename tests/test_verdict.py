@@ -10,27 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from scipy.stats import ttest_1samp
-from typer.testing import CliRunner
 
-from geodreg import LatentManifold, interpolate
-from geodreg.commands.claims_job import app
-from geodreg.geometry.curve import straight
-from geodreg.interpolation.paths import path_length
-from geodreg.models import load_model
 from geodreg.paper.verdict.definitions import ClaimsError, ClaimTest, read_definitions
-from geodreg.paper.verdict.effects import Outcome, Verdict, effect_of, effects_of, verdict_of, wide
-from geodreg.paper.verdict.live import check_live
-from geodreg.paper.verdict.measures import MEASURES, Subject, measure
-from geodreg.paper.verdict.plan import COMMITTED, jobs, parts_folder
-from geodreg.paper.verdict.presentation import claim_markdown, claims_markdown, effects_table
-from geodreg.paper.verdict.reading import OF_THE_LOSS, reading_markdown
+from geodreg.paper.verdict.effects import Outcome, Verdict, effect_of, verdict_of, wide
 from geodreg.paper.verdict.sensitivity import STATEMENTS, acceptance_by_nll, sensitivity
-from geodreg.paper.verdict.shortest import shorten
-from geodreg.paper.verdict.store import read_provenance, read_tables
-from geodreg.workspace.files import write_sum
-from tests.generators import sphere
+from geodreg.paper.verdict.store import read_tables
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "data" / "claims"
@@ -53,18 +38,6 @@ def difference(**changes: object) -> ClaimTest:
     bound = {} if "below" in changes else {"above": 0.0}
     options = {"what": "d", "table": "paths", "models": ("mnist-gan",), "value": "length_geodreg - length_straight"}
     return ClaimTest(**{**options, **bound, **changes})  # type: ignore[arg-type]
-
-
-def test_every_test_can_be_made() -> None:
-    assert [claim.number for claim in DEFINITIONS.claims] == list(range(1, 13))
-    for claim in DEFINITIONS.claims:
-        assert any(
-            f"({claim.page})=" in page.read_text() for page in (*ROOT.glob("notebooks/*.md"), *ROOT.glob("book/*.md"))
-        )
-        for test in claim.tests:
-            assert test.table in MEASURES
-            assert set(test.models) <= set(DEFINITIONS.sizes)
-    assert {job.model for job in jobs(DEFINITIONS)} == set(DEFINITIONS.sizes)
 
 
 def test_sizes_are_those_asked_for() -> None:
@@ -143,45 +116,6 @@ def test_verdict_of_outcomes() -> None:
     assert verdict_of([open_]) is verdict_of([]) is Verdict.UNTESTED
 
 
-def test_the_shortest_curve_on_the_sphere_is_a_great_circle() -> None:
-    manifold = LatentManifold(sphere)
-    start, end = torch.tensor([[1.2, 0.1]]).double(), torch.tensor([[1.5, 1.3]]).double()
-    line = straight(start, end, 17)
-    x = manifold.generate_flat(torch.cat([start, end]))
-    angle = (x[0] @ x[1]).acos().item()
-    assert path_length(manifold, line).item() > 1.001 * angle
-    by_length = shorten(manifold, line, 500)
-    assert torch.equal(by_length[:, [0, -1]], line[:, [0, -1]])
-    assert path_length(manifold, by_length).item() == pytest.approx(angle, rel=1e-3)
-    by_energy = interpolate(manifold, start, end, "geodesic", n_points=17)
-    assert torch.cdist(manifold.generate(by_length), by_energy.resample(200).x).amin(-1).amax() < 0.02 * angle
-
-
-def test_fewer_pairs_are_the_first_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GEODREG_DATA", str(tmp_path))  # distances to real images say nothing here
-    model = load_model("mnist-vae")
-    coarse = DEFINITIONS.settings.model_copy(update={"n_points": 5, "along": 8, "shown": 2})
-    few, more = (
-        measure("paths", Subject("mnist-vae", model, "0", n, 100, coarse)).query("method == 'straight'") for n in (2, 4)
-    )
-    assert np.allclose(few["length"], more["length"][:2])
-
-
-def test_tables_are_whole_and_older_than_nothing_they_rest_on() -> None:
-    tables, made = read_tables(), read_provenance()
-    for job in jobs(DEFINITIONS):
-        rows = tables[job.table]
-        assert ((rows["model"] == job.model) & (rows["seed"] == job.label)).any(), job
-        if job.model in COMMITTED:
-            assert f"{job.model} {job.label}" in made["models"]
-    for claim in DEFINITIONS.claims:
-        effects = effects_of(claim, tables, DEFINITIONS.n_outcomes)
-        assert all(effect.outcome is not Outcome.NO_DATA for effect in effects)
-        assert len(effects_table(effects)) == len(effects)
-        assert claim.counts_for in claim_markdown(claim, effects)
-    assert claims_markdown(DEFINITIONS, tables).count("\n") == 13
-
-
 def test_definitions_came_before_the_tables() -> None:
     def last_commit(file: str) -> str:
         command = ["git", "log", "-1", "--format=%H", "--", f"data/claims/{file}"]
@@ -208,21 +142,6 @@ def test_a_table_that_was_changed_by_hand_is_refused(
         read_tables()
 
 
-def test_a_part_that_is_not_what_its_measurement_wrote_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    files = [parts_folder(8) / found.file for found in jobs(DEFINITIONS, DEFINITIONS.claim(5), seeds=1)]
-    for file in files:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("seed\n")
-        write_sum(file)
-    files[0].write_text("seed\n1\n")
-    result = CliRunner().invoke(app, ["collect", "--claim", "5", "--pairs", "8", "--seeds", "1"])
-    assert result.exit_code == 1
-    assert result.output == (f"{files[0]} is not what its measurement wrote; remove it and call `make claims` again.\n")
-
-
 def test_tables_of_other_definitions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(FOLDER, tmp_path / "claims")
     monkeypatch.setenv("GEODREG_CLAIMS", str(tmp_path / "claims"))
@@ -230,33 +149,6 @@ def test_tables_of_other_definitions_are_refused(tmp_path: Path, monkeypatch: py
     definitions.write_text(definitions.read_text().replace("above: 0.95", "above: 0.9"))
     with pytest.raises(ClaimsError, match=r"claims\.yaml has changed"):
         read_tables()
-
-
-def test_numbers_that_do_not_come_out_again_are_refused() -> None:
-    tables = read_tables()
-    rows = tables["paths"].query("model == 'mnist-vae' and seed == '0' and pair < 8")
-    assert (check_live(rows, tables)["agree"] == 1.0).all()
-    with pytest.raises(ClaimsError, match="of length measured now agree"):
-        check_live(rows.assign(length=rows["length"] * 1.1), tables)
-
-
-def test_what_we_read_in_the_tables_is_in_them() -> None:
-    tables = read_tables()
-    text = reading_markdown(DEFINITIONS, tables)
-    for claim in DEFINITIONS.claims:
-        assert f"<claim-{claim.name}>" in text
-    named = [line for line in text.splitlines() if "mu = " in line]
-    for line in named:
-        assert OF_THE_LOSS in line, "a weight without what it is of"
-    assert {name for name in ("around", "realism", "weight") if any(f"<claim-{name}>" in line for line in named)} == {
-        "around",
-        "realism",
-        "weight",
-    }
-    paths = tables["paths"]
-    swapped = paths["method"].replace({"geodesic": "straight", "straight": "geodesic"})
-    with pytest.raises(ClaimsError, match="rests on claim 3"):
-        reading_markdown(DEFINITIONS, {**tables, "paths": paths.assign(method=swapped)})
 
 
 def test_sensitivity_has_every_value_and_agrees_with_the_claims() -> None:

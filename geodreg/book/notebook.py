@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 import difflib
-import io
 import itertools
 import json
 import platform
-import tempfile
 import tokenize
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -16,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geodreg
+from geodreg.book.drawings import save_animation, save_figure, save_markup, show_drawings
+from geodreg.book.found import FOUND, found_markdown
 from geodreg.book.parameters import Parameter, ParameterError, check_kinds, declarations, shortened
 from geodreg.book.values import ANYTHING, Value, ValueRefusedError
 from geodreg.paper.labels import UNSOLVED, names_of
@@ -26,8 +26,6 @@ from geodreg.workspace.revision import revision
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Markdown
-    from matplotlib.animation import FuncAnimation
-    from matplotlib.figure import Figure
 
     from geodreg.paper.as_printed import AsPrinted
 
@@ -36,9 +34,12 @@ __all__ = [
     "begin",
     "check_parameters",
     "describe_variant",
+    "found_here",
     "save_animation",
     "save_figure",
+    "save_markup",
     "save_table",
+    "show_drawings",
     "show_statuses",
     "show_table",
     "verdicts",
@@ -104,7 +105,7 @@ def _kind(annotation: object) -> str:
 
 
 def _declared_in(cell: str) -> dict[str, Parameter]:
-    """What a cell declares; nothing, if it is no plain Python."""
+    """What a cell declares; nothing, if it is not plain Python."""
     try:
         return declarations(cell)
     except (SyntaxError, tokenize.TokenError):
@@ -156,6 +157,7 @@ def begin(namespace: dict[str, Any]) -> None:
     find_device(device)
     use_house_style()
     set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})
+    _show_in_both_themes()
     packages = ("torch", "numpy", "scipy", "matplotlib")
     record = {
         "parameters": parameters,
@@ -171,31 +173,22 @@ def begin(namespace: dict[str, Any]) -> None:
     glue(RECORD, json.dumps(record), display=False)
 
 
+def _show_in_both_themes() -> None:
+    from IPython.core.getipython import get_ipython
+    from matplotlib.figure import Figure
+
+    from geodreg.plotting.themes import for_both_themes
+
+    shell = get_ipython()
+    if shell is not None and shell.display_formatter is not None:
+        formatter = shell.display_formatter.formatters["image/svg+xml"]
+        drawn = formatter.lookup_by_type(Figure)
+        formatter.for_type(Figure, lambda figure: for_both_themes(drawn(figure)))
+
+
 def save_table(table: pd.DataFrame, name: str) -> None:
     """Write the data behind a plot as CSV into the working directory, all of it or nothing."""
     write_whole(Path(name), table.to_csv(index=False).encode())
-
-
-def save_figure(figure: Figure, name: str) -> None:
-    """Write a figure as SVG into the working directory, for pages that show it again."""
-    content = io.BytesIO()
-    figure.savefig(content, format=Path(name).suffix[1:], metadata={"Date": None})
-    write_whole(Path(name), content.getvalue())
-
-
-def save_animation(animation: FuncAnimation, name: str) -> None:
-    """Write an animation as GIF into the working directory, and its last picture as PNG of the same name beside it."""
-    from PIL import Image, ImageSequence
-
-    with tempfile.TemporaryDirectory() as scratch:
-        moving = Path(scratch) / "moving.gif"
-        animation.save(moving, writer="pillow")
-        still = io.BytesIO()
-        with Image.open(moving) as pictures:
-            *_, last = ImageSequence.Iterator(pictures)
-            last.convert("RGB").save(still, format="PNG", optimize=True)
-        write_whole(Path(name), moving.read_bytes())
-    write_whole(Path(name).with_suffix(".png"), still.getvalue())
 
 
 def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:
@@ -210,17 +203,29 @@ def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:
     return Markdown(table.astype(object).to_markdown(index=False, floatfmt=formats))
 
 
-def verdicts(rows: Sequence[tuple[str, str, bool]]) -> Markdown:
+def verdicts(rows: Sequence[tuple[str, str, bool]], in_box: bool = False) -> Markdown:
     """What a page claims, what it measured, and whether that holds, as a table.
 
     Args:
         rows: statement, measured value in words, and the outcome of the comparison.
+        in_box: whether the first of them stand in the box at the head of the page as well, once on a page.
     """
     from IPython.display import Markdown
 
+    if in_box:
+        found_here(found_markdown(rows))
     lines = ["| Statement | Measured here | Holds |", "| :-- | :-- | :-: |"]
     lines += [f"| {statement} | {measured} | {'yes' if holds else '**no**'} |" for statement, measured, holds in rows]
     return Markdown("\n".join(lines))
+
+
+def found_here(text: str) -> Markdown:
+    """A text where it is computed, and in the box at the head of the page as well; once on a page."""
+    from IPython.display import Markdown
+    from myst_nb import glue
+
+    glue(FOUND, Markdown(text), display=False)
+    return Markdown(text)
 
 
 def show_statuses(table: pd.DataFrame) -> Markdown:

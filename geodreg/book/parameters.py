@@ -33,6 +33,7 @@ __all__ = [
 
 LONGEST = 200  # characters of a value in a sentence
 TAG = "parameters"  # of the cell that papermill asks for
+FOLDED = frozenset({"hide-input", "hide-cell", "remove-input", "remove-cell"})  # tags of code that the site folds
 
 
 class PageError(PlainError):
@@ -74,7 +75,7 @@ class Parameter:
         return found
 
     def as_option(self, raw: str = "-p") -> str:
-        """The default as words of a shell, such as ``-p mu 0.1``; empty if it is no plain value.
+        """The default as words of a shell, such as ``-p mu 0.1``; empty if it is not a plain value.
 
         Args:
             raw: the option for text that the ordinary one would take for a number; papermill's is ``-r``.
@@ -99,7 +100,7 @@ def declarations(cell: str) -> dict[str, Parameter]:
         cell: Python; what else it has is passed over.
 
     Raises:
-        SyntaxError: if it is no Python.
+        SyntaxError: if it is not valid Python.
     """
     tokens = tokenize.generate_tokens(io.StringIO(cell).readline)
     tree = ast.parse(cell)
@@ -115,10 +116,20 @@ def declarations(cell: str) -> dict[str, Parameter]:
 
 
 def pair(source: Path, notebook: Path) -> None:
-    """Write a notebook source as a notebook without outputs."""
+    """Write a notebook source as a notebook without outputs.
+
+    The site folds its code, which the outputs are read without, unless the header says ``code: shown`` under
+    ``geodreg:``: on such a page the code is the point.
+    """
     import jupytext
 
-    jupytext.write(jupytext.read(source), notebook)
+    page = jupytext.read(source)
+    if page.metadata.get("geodreg", {}).get("code") != "shown":
+        for cell in page.cells:
+            tags = cell.metadata.get("tags", [])
+            if cell.cell_type == "code" and FOLDED.isdisjoint(tags):
+                cell.metadata["tags"] = [*tags, "hide-input"]
+    jupytext.write(page, notebook)
 
 
 def declared(source: Path) -> dict[str, Parameter]:
@@ -128,12 +139,13 @@ def declared(source: Path) -> dict[str, Parameter]:
         source: MyST text (``.md``) or a notebook (``.ipynb``).
 
     Raises:
-        PageError: if its parameters cell is no Python, or declares a type whose values cannot be given from outside.
+        PageError: if its parameters cell is not valid Python, or declares a type whose values cannot be given from
+            outside.
     """
     try:
         found = declarations(tagged_cell(source, TAG) or "")
     except (SyntaxError, tokenize.TokenError) as error:
-        raise PageError(f"{source.name}: the parameters cell is no Python: {error}.") from None
+        raise PageError(f"{source.name}: the parameters cell is not valid Python: {error}.") from None
     try:
         check_kinds(found)
     except ParameterError as error:

@@ -14,11 +14,13 @@ import typer
 from geodreg.book.notebook import RECORD, VARIANT
 from geodreg.errors import PlainError
 from geodreg.models.store import model_path, read_card
+from geodreg.paper.labels import MEASURES
+from geodreg.plotting.themes import for_both_themes
 from geodreg.workspace.files import write_whole
 
 __all__ = ["provenance_page", "variants_table"]
 
-PICTURES = (("samples.png", "Samples", "60%"), ("losses.svg", "Losses in training", "70%"))
+PICTURES = (("samples.png", "Samples", 60), ("losses.svg", "Losses in training", 70))  # width in per cent of the page
 
 
 def provenance_page(notebooks: Sequence[Path], models: Sequence[str]) -> str:
@@ -90,17 +92,21 @@ def _model(name: str) -> str:
         ("Seed", card["seed"]),
         ("Settings", _settings(card["settings"])),
         ("Data", _data(card["data"])),
-        *((measure[0].upper() + measure[1:], f"{value:.4g}") for measure, value in card["measures"].items()),
+        *((_capitalised(MEASURES.get(name, name)), f"{value:.4g}") for name, value in card["measures"].items()),
         ("Files", _sums(card["files"])),
         ("Made by", f"`{card['command']}` in {card['seconds']:.0f} s on {card['threads']} thread(s)"),
         ("Versions", ", ".join(f"{package} {version}" for package, version in card["versions"].items())),
     ]  # fmt: skip
     pictures = [
-        f"```{{image}} _generated/{_picture(name, file)}\n:alt: {alt} of {name}.\n:width: {width}\n```"
+        f"```{{image}} _generated/{_picture(name, file)}\n:alt: {alt} of {name}.\n:width: {width}%\n```"
         for file, alt, width in PICTURES
         if file in card["files"]
     ]
     return "\n\n".join([f"### {name}", _table("Entry | Value", rows), *pictures])
+
+
+def _capitalised(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _picture(name: str, file: str) -> str:
@@ -150,7 +156,9 @@ def _write(notebooks: Sequence[Path], out: Path) -> None:
     for name in models:
         for file, *_ in PICTURES:
             if file in read_card(name)["files"]:
-                write_whole(out.parent / _picture(name, file), model_path(name, file).read_bytes())
+                content = model_path(name, file).read_bytes()
+                shown = for_both_themes(content.decode()).encode() if file.endswith(".svg") else content
+                write_whole(out.parent / _picture(name, file), shown)
     write_whole(out, f"{provenance_page(notebooks, models)}\n".encode())
     write_whole(out.with_name("variants.md"), f"{variants_table(notebooks)}\n".encode())
 

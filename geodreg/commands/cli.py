@@ -47,7 +47,7 @@ def train_command(
     ],
     seed: Annotated[int | None, typer.Option(help="Seed of weights, batches and samples.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data, for the VAE.", min=1)] = None,
-    steps: Annotated[int | None, typer.Option(help="Updates, for all others.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates, for all other models.", min=1)] = None,
     subject: Annotated[str | None, typer.Option(help="Whose faces, for yale-dcgan, such as yaleB22.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Any other setting, as NAME=VALUE, such as latent_dim=16.")
@@ -55,9 +55,7 @@ def train_command(
     data_root: Annotated[
         Path | None, typer.Option(help="Folder that holds mnist/ and yale_b/; default $GEODREG_DATA or data/raw.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of models, the model gets one of its own in it.")] = Path(
-        "data/models"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder of models, in which this one gets a folder.")] = Path("data/models"),
 ) -> None:
     """Train one of the book's models, and write its weights and its card."""
     from geodreg.training.settings import changed_settings, check_data
@@ -85,7 +83,7 @@ def fetch(
     root: Annotated[Path, typer.Option(help="The data root.", envvar="GEODREG_DATA")] = Path("data/raw"),
     subject: Annotated[str, typer.Option(help="Whose faces, for yale.")] = "yaleB22",
 ) -> None:
-    """Download a data set into a data root and check its sums."""
+    """Download a data set into a data root and check its checksums."""
     if name not in DATA:
         raise DataError(f"There is no data set {name!r} to fetch; choose {' or '.join(DATA)}.")
     from geodreg.datasets import fetch_mnist, fetch_yale
@@ -100,7 +98,7 @@ def fetch(
 def verify(
     root: Annotated[Path | None, typer.Option(help="The data root; default $GEODREG_DATA or data/raw.")] = None,
 ) -> None:
-    """Check every file of the data sets below the data root against its sum."""
+    """Check every file of the data sets below the data root against its checksum."""
     _tell(verify_data(root))
 
 
@@ -116,5 +114,5 @@ def _setting(text: str) -> tuple[str, object]:
     """Name and value of ``NAME=VALUE``, the value read as YAML with numbers as text, which the setting's type reads."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise ValueError(f"{text!r} is no setting; write NAME=VALUE, such as latent_dim=16.")
+        raise ValueError(f"{text!r} is not a setting; write NAME=VALUE, such as latent_dim=16.")
     return name.strip(), read_yaml(value)

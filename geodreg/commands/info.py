@@ -20,7 +20,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "matplotlib", "papermill",
 
 
 def info_command() -> None:
-    """Versions, devices, data and weights, each file checked against its sum."""
+    """Show versions, devices, data and weights, each file checked against its checksum."""
     import torch
 
     typer.echo(f"geodreg {geodreg.__version__} ({revision()}), Python {platform.python_version()}, {platform.system()}")

@@ -13,6 +13,7 @@ from geodreg.commands.pictures import check_picture, read_picture
 from geodreg.errors import PlainError
 from geodreg.models.store import WEIGHTS, model_path, read_card
 from geodreg.paper.labels import NAMES
+from geodreg.paper.wording import percent
 from geodreg.training.names import MODELS
 from geodreg.workspace.devices import find_device
 from geodreg.workspace.files import write_whole
@@ -28,9 +29,9 @@ __all__ = ["interpolate_command"]
 
 FORMATS = (".png", ".svg", ".pdf")
 IMAGELESS = {
-    "CircleGenerator": "makes points of the plane, no images",
-    "Judge": "is a judge, no generator",
-    "NeighbourJudge": "is a judge, no generator",
+    "CircleGenerator": "makes points of the plane, not images",
+    "Judge": "is a judge, not a generator",
+    "NeighbourJudge": "is a judge, not a generator",
 }
 
 
@@ -55,7 +56,7 @@ def interpolate_command(
     n_points: Annotated[int, typer.Option("--points", help="Points of a path.", min=3, max=10_000)] = 35,
     n_images: Annotated[int, typer.Option("--images", help="Images of a strip.", min=2, max=100)] = 12,
     slerp: Annotated[bool, typer.Option("--slerp", help="Also draw spherical interpolation in latent space.")] = False,
-    seed: Annotated[int, typer.Option(help="Which pairs there are, and of the search for a picture's latents.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the pairs, and of the search for a picture's latents.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:NUMBER.")] = "cpu",
     table: Annotated[
         Path | None, typer.Option(help="Also write 100 points of each path, evenly spaced by length, as CSV.")
@@ -65,7 +66,7 @@ def interpolate_command(
     if out.suffix not in FORMATS:
         raise InterpolationError(f"--out is {out}; give it a name that ends with one of {', '.join(FORMATS)}.")
     if (pair is None) == (first is None and last is None) or (first is None) != (last is None):
-        raise InterpolationError("Say between what: either --pair NUMBER, or --from PICTURE --to PICTURE.")
+        raise InterpolationError("Say what to interpolate between: --pair NUMBER, or --from PICTURE --to PICTURE.")
     check_model(model)
     for picture in (first, last):
         if picture is not None:
@@ -123,7 +124,7 @@ def ends_from_pictures(
     found = invert(manifold, x.to(_device(manifold)), model.latent_dim, seed=seed)
     for path, residual, own in zip(pictures, found.residual, x, strict=True):
         share = residual.item() / max(own.norm().item(), 1e-12)
-        typer.echo(f"{path}: the nearest image of {model.name} differs by {share:.0%} of the picture's norm.")
+        typer.echo(f"{path}: the nearest image of {model.name} differs by {percent(share)} of the picture's norm.")
     return found.z[:1], found.z[1:]
 
 

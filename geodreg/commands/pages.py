@@ -40,7 +40,7 @@ def run_command(
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Only show the page's parameters.")] = False,
 ) -> None:
-    """Execute a page with other parameters, names and types checked first."""
+    """Execute a page with other parameters; their names, types and ranges are checked first."""
     source = find_page(notebook)
     if show:
         for parameter in declared(source).values():
@@ -49,11 +49,11 @@ def run_command(
     given = dict(map(_split, parameters or []))
     if "" in given:
         raise PageError(
-            "-p wants the name of a parameter and a value, such as -p seed 1; `--show` lists the parameters."
+            "-p needs the name of a parameter and a value, such as -p seed 1; `--show` lists the parameters."
         )
     output = out or Path("runs", "pages", source.stem, "page.ipynb")
     if output.suffix != ".ipynb":
-        raise PageError(f"--out is {output}, which is no notebook; give a name that ends with .ipynb.")
+        raise PageError(f"--out is {output}, which is not a notebook; give a name that ends with .ipynb.")
     run_page(source, output, given, progress=True)
     typer.echo(f"Written: {output}")
 

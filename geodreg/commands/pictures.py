@@ -90,7 +90,8 @@ def _decoded(path: Path) -> tuple[int, Grey, Grey]:
             raise ValueError("all of it is transparent")  # noqa: TRY301 - told as all other reasons are
     except Exception as error:  # noqa: BLE001 - a damaged picture raises whatever its decoder stumbles over
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PictureError(f"{path} is no picture that can be read ({reason}); give a PNG, JPEG or PGM file.") from None
+        message = f"{path} is not a picture that can be read ({reason}); give a PNG, JPEG or PGM file."
+        raise PictureError(message) from None
     return number, grey, alpha
 
 
@@ -108,7 +109,7 @@ def _grey(opened: Image.Image, image: Image.Image) -> tuple[Grey, Grey]:
 
     tags = getattr(opened, "tag_v2", {})
     if SIGNED in tags.get(SAMPLE_FORMAT, ()):
-        raise ValueError("its numbers have a sign, and no white is known of such")
+        raise ValueError("its numbers are signed, and it is not known which of them is white")
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image)
         grey = values / (_unit(values) if image.mode == "F" else _white(opened, tags))
@@ -142,5 +143,5 @@ def _white(opened: Image.Image, tags: dict[int, tuple[int, ...]]) -> float:
     bits = max(tags.get(BITS_PER_SAMPLE, (16,)))
     if bits > 16 or opened.format not in DEEP:
         number = str(bits) if bits > 16 else "more than 8"
-        raise ValueError(f"its grey values have {number} bits, and no white is known of such")
+        raise ValueError(f"its grey values have {number} bits, and it is not known which of them is white")
     return float(2**bits - 1)

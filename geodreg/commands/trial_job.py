@@ -51,6 +51,7 @@ def collect_command(
     claim: Annotated[int | None, typer.Option(help="Number of a claim; default all of them.")] = None,
     pairs: Pairs = None,
     seeds: Seeds = None,
+    partly: Annotated[bool, typer.Option("--partly", help="Leave out models that are not measured whole.")] = False,
 ) -> None:
     """Put the tables that were measured together, and print what they say."""
     import pandas as pd
@@ -62,7 +63,11 @@ def collect_command(
     chosen = None if claim is None else definitions.claim(claim)
     tables: dict[str, list[pd.DataFrame]] = {}
     sums = {}
-    for job in jobs(definitions, chosen, seeds):
+    wanted = jobs(definitions, chosen, seeds)
+    missing = {(job.table, job.model) for job in wanted if partly and not (parts_folder(pairs) / job.file).exists()}
+    for job in wanted:
+        if (job.table, job.model) in missing:
+            continue
         file = parts_folder(pairs) / job.file
         if not has_its_sum(file):
             raise TrialError(f"{file} is not what its measurement wrote; remove it and call `make claims` again.")
@@ -74,9 +79,12 @@ def collect_command(
     joined = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
     options = {"CLAIM": claim, "PAIRS": pairs, "SEEDS": seeds}
     command = " ".join(["make claims", *(f"{name}={value}" for name, value in options.items() if value is not None)])
+    command = "python -m geodreg.commands.trial_job collect --partly" if missing else command
     out = out_folder(claim, pairs, seeds)
-    write_tables(joined, out, command, sums)
+    write_tables(joined, out, command, sums, [f"{table} of {model}" for table, model in sorted(missing)])
     typer.echo(told(definitions, joined, chosen))
+    if missing:
+        typer.echo("\nNot measured yet: " + ", ".join(f"{table} of {model}" for table, model in sorted(missing)))
     typer.echo(f"\nWritten: {out}")
 
 

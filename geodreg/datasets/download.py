@@ -27,7 +27,7 @@ def download(source: str, checksums: Mapping[str, str], folder: Path) -> None:
     from tqdm import tqdm
 
     if not source.startswith("https://"):
-        raise DataError(f"{source} is no address to download from; give one that begins with https://.")
+        raise DataError(f"{source} is not an address to download from; give one that begins with https://.")
     registry = {name: f"sha256:{checksum}" for name, checksum in checksums.items()}
     pooch.get_logger().setLevel("WARNING")  # a line for each file; the bar says as much
     files = pooch.create(folder, source, registry=registry, retry_if_failed=2)

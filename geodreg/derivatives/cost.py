@@ -9,7 +9,7 @@ from torch import Tensor
 
 __all__ = ["USUAL", "jacobian_cost"]
 
-N_DIRECTIONS = 8  # that are pushed to count; Jacobians of fewer latents are never dear
+N_DIRECTIONS = 8  # that are pushed to count; Jacobians of fewer latents are never expensive
 USUAL = 0.5  # a tangent takes as many operations as a pass forwards, and a gradient two of these
 
 Push = Callable[[Callable[[Tensor], Tensor], Tensor], tuple[Tensor, Tensor]]

@@ -22,7 +22,7 @@ def values_and_tangents(function: Callable[[Tensor], Tensor], z: Tensor) -> tupl
     computes, in fewer and larger pieces, and it can be differentiated again in reverse, by latents and by parameters.
 
     Args:
-        function: takes ``(n, d)`` to ``(n, ...)``, each row by itself.
+        function: takes ``(n, d)`` to ``(n, ...)``, each row independently of the others.
         z: points ``(n, d)``.
 
     Returns:

@@ -22,7 +22,8 @@ class Linearization:
     products are the derivative of :math:`u \mapsto J^\top u`, which is linear, so they are exact.
 
     Args:
-        function: takes ``(n, d)`` to ``(n, D)``, each row by itself, twice differentiable in reverse mode.
+        function: takes ``(n, d)`` to ``(n, D)``, each row independently of the others; twice differentiable in reverse
+            mode.
         z: points ``(n, d)``.
     """
 
@@ -68,7 +69,7 @@ class JacobianProducts:
         function: as for :class:`Linearization`.
         z: points ``(n, d)``.
         n_rows: rows at a time.
-        keep: whether the graphs of all rows are kept between products; else each product makes them anew.
+        keep: whether the graphs of all rows are kept between products; otherwise each product makes them again.
     """
 
     def __init__(self, function: Callable[[Tensor], Tensor], z: Tensor, n_rows: int, keep: bool) -> None:

@@ -14,7 +14,7 @@ __all__ = ["is_kinked"]
 
 N_SEGMENTS, N_POINTS = 3, 65  # and points on each
 N_WEIGHTS = 4  # random ones of the numbers of a data point
-JUMPS = 0.2  # share of the slope's changes that the second derivative does not explain
+JUMPS = 0.2  # fraction of the slope's changes that the second derivative does not explain
 
 
 @torch.inference_mode(False)
@@ -26,7 +26,8 @@ def is_kinked(function: Callable[[Tensor], Tensor], z: Tensor, push: Push = tang
     derivative that automatic differentiation finds is blind for kinks, so where there are some the left side is larger.
 
     Args:
-        function: takes ``(n, d)`` to ``(n, ...)``, each row by itself, twice differentiable by ``push``.
+        function: takes ``(n, d)`` to ``(n, ...)``, each row independently of the others; twice differentiable by
+            ``push``.
         z: latents ``(n, d)``, of which the first few are joined; a single one is left in an arbitrary direction.
         push: how the function is differentiated.
 

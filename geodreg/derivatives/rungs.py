@@ -29,7 +29,7 @@ def tangents_by_vmap(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[T
     """Value and tangents of a row-wise function by :func:`torch.func.jvp` under :func:`torch.func.vmap`.
 
     Args:
-        function: takes ``(n, d)`` to ``(n, ...)``, each row by itself.
+        function: takes ``(n, d)`` to ``(n, ...)``, each row independently of the others.
         z: points ``(n, d)``.
 
     Returns:

@@ -21,7 +21,7 @@ PARALLEL, OPPOSITE = 1e-7, 0.03  # radians from the same direction, and from the
 
 
 def straight(start: Tensor, end: Tensor, n_points: int) -> Tensor:
-    """Evenly spaced points of the segment between two ends: ``(..., d)`` twice to ``(..., K, d)``.
+    """Evenly spaced points of the segment between two endpoints: ``(..., d)`` twice to ``(..., K, d)``.
 
     Example:
         >>> straight(torch.zeros(1), torch.ones(1), 3).squeeze(-1)
@@ -86,7 +86,7 @@ def chord_length(x: Tensor) -> Tensor:
 
 
 def chord_energy(x: Tensor, interval: Tensor | float) -> Tensor:
-    r"""Energy of the polyline run through in ``interval``: ``(..., K, D)`` to ``(...)``.
+    r"""Energy of the polyline traversed in ``interval``: ``(..., K, D)`` to ``(...)``.
 
     .. math:: E = \sum_k \frac{|x_{k+1} - x_k|^2}{2\,\Delta t}, \qquad \Delta t = \frac{T}{K-1}
 
@@ -129,7 +129,7 @@ def equal_length_positions(norms: Tensor, n: int) -> Tensor:
 
     Args:
         norms: lengths of its chords, ``(..., M)``.
-        n: number of points, at least 2; the first and the last are the polyline's ends.
+        n: number of points, at least 2; the first and the last are the polyline's endpoints.
 
     Returns:
         positions ``(..., n)`` in [0, M], for :func:`along`.

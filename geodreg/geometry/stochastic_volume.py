@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 RANK = 16  # factors of the derivative of one probe
-NEGLIGIBLE = 1e-8  # share of a probe's derivative below which a factor is left out
+NEGLIGIBLE = 1e-8  # fraction of a probe's derivative below which a factor is left out
 ROWS = 64  # that a matrix-free manifold takes through the generator together, where no derivative is asked for
 EXACT, USUAL_PROBES = 1024, 16  # latents up to which nothing is estimated, and probes above that
 KEPT = 4  # copies of a row's Krylov basis that are alive together
@@ -179,7 +179,7 @@ class StochasticVolume:
         """Gradient of half of each probe's quadratic form, ``(n, s, d)``, in double precision."""
         n, s, rank, d = found.factors.shape
         gradients = torch.zeros(n, s, d, dtype=torch.float64, device=found.z.device)
-        # A factor's share of the form is its length in the metric; the bound below needs no product.
+        # A factor's fraction of the form is its length in the metric; the bound below needs no product.
         shares = found.factors.double().square().sum(-1) * found.largest[:, None, None]
         at_once = self._tangents_at_once(manifold, found.z)
         for point in range(n):

@@ -80,7 +80,7 @@ def with_tolerance(solver: Solver, tolerance: object) -> Solver:
 
 
 def check_init(init: str | Start | Tensor, start: Tensor, end: Tensor, n_points: int) -> None:
-    """Refuse start curves that are unknown, of another shape, or that do not join the ends.
+    """Refuse start curves that are unknown, of another shape, or that do not join the endpoints.
 
     Raises:
         ValueError: in each of these cases.
@@ -88,13 +88,16 @@ def check_init(init: str | Start | Tensor, start: Tensor, end: Tensor, n_points:
     if isinstance(init, Tensor):
         shape = (*start.shape[:-1], n_points, start.shape[-1])
         if init.shape != shape:
-            raise ValueError(f"init has shape {tuple(init.shape)}; curves for these ends have shape {shape}.")
+            raise ValueError(f"init has shape {tuple(init.shape)}; curves for these endpoints have shape {shape}.")
         if init.dtype != start.dtype or init.device != start.device:
             raise ValueError(
-                f"init is {init.dtype} on {init.device}; these ends are {start.dtype} on {start.device}, pass the same."
+                f"init is {init.dtype} on {init.device}; these endpoints are {start.dtype} on {start.device}, "
+                "pass the same."
             )
         if not (torch.allclose(init[..., 0, :], start) and torch.allclose(init[..., -1, :], end)):
-            raise ValueError("init does not join the ends; its first points must be start and its last points end.")
+            raise ValueError(
+                "init does not join the endpoints; its first points must be start and its last points end."
+            )
     elif not (init in STARTS if isinstance(init, str) else _has_method(init, "curves")):
         raise ValueError(
             f"init is {init!r}; choose 'straight', 'graph' or 'best', or pass curves (..., K, d), a GraphStart or "
@@ -111,7 +114,7 @@ def check_geodesic(geodesic: Paths | None, start: Tensor, end: Tensor, n_points:
     """Refuse plain geodesics that are not what they are taken for.
 
     Raises:
-        ValueError: if they are by another method, of another shape, or between other ends.
+        ValueError: if they are by another method, of another shape, or between other endpoints.
     """
     if geodesic is None:
         return
@@ -119,14 +122,14 @@ def check_geodesic(geodesic: Paths | None, start: Tensor, end: Tensor, n_points:
     if geodesic.method != "geodesic" or geodesic.z.shape != shape:
         raise ValueError(
             f"geodesic holds paths by {geodesic.method!r} of shape {tuple(geodesic.z.shape)}; "
-            f"pass what method='geodesic' gave for these ends, of shape {shape}."
+            f"pass what method='geodesic' gave for these endpoints, of shape {shape}."
         )
     if not (torch.equal(geodesic.z[..., 0, :], start) and torch.equal(geodesic.z[..., -1, :], end)):
-        raise ValueError("geodesic is between other ends; pass what method='geodesic' gave for these.")
+        raise ValueError("geodesic is between other endpoints; pass what method='geodesic' gave for these.")
 
 
 def check_endpoints(manifold: LatentManifold, start: Tensor, end: Tensor, needs_density: bool) -> None:
-    """Refuse ends that do not match each other, the generator or the prior.
+    """Refuse endpoints that do not match each other, the generator or the prior.
 
     Raises:
         TypeError: if an end is not a floating-point tensor.
@@ -187,8 +190,8 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
             hidden = f" The weights behind a function must be in {z.dtype} themselves."
         raise ValueError(
             f"The generator does not take latents of shape {tuple(z.shape)}, {z.dtype}, on {z.device} "
-            f"({_first_line(error)}); pass ends of its latent size, dtype and device, and LatentManifold(generator, "
-            f"latent_shape=...) if it takes latents of another shape than (n, d).{hidden}"
+            f"({_first_line(error)}); pass endpoints of its latent size, dtype and device, and "
+            f"LatentManifold(generator, latent_shape=...) if it takes latents of another shape than (n, d).{hidden}"
         ) from error
     if not (isinstance(x, Tensor) and x.is_floating_point() and x.ndim >= 2 and len(x) == len(z)):
         raise ValueError(_wrong_data(x, z))
@@ -198,7 +201,7 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
     if (x[:1] - alone).abs().max() > rounding:
         raise ValueError(
             "The generator gives another result for a latent alone than among others; "
-            "it must compute each row by itself and without chance (call .eval() on a module)."
+            "it must compute each row independently of the others, and without randomness (call .eval() on a module)."
         )
     check_ambient(manifold, x, z)
     _check_derivatives(manifold, z, twice)

@@ -112,7 +112,7 @@ def chain(
         the path; look at ``.converged`` before using it.
 
     Raises:
-        TypeError: if the latents are no floating-point tensor.
+        TypeError: if the latents are not a floating-point tensor.
         ValueError: if there are fewer than two, or as for :func:`~geodreg.interpolate`.
 
     Example:

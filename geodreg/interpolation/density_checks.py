@@ -55,7 +55,8 @@ def _check_values(density: LatentDensity, z: Tensor, value: Tensor, alone: Tenso
         raise ValueError("The density is infinite at start or end; pass one that is bounded there.")
     if (value[:1] - alone).abs().max() > max(SAME, torch.finfo(value.dtype).eps ** 0.5) * value.abs().max():
         raise ValueError(
-            "The density gives another result for a latent alone than among others; it must take each row by itself."
+            "The density gives another result for a latent alone than among others; it must treat each row "
+            "independently of the others."
         )
     try:
         gradient = density.gradient(z)

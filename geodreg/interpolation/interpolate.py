@@ -78,13 +78,13 @@ def interpolate(
         manifold: the model, or a bare generator ``(n, d) -> (n, *data_shape)``, then with a standard normal prior.
         start: latents ``(..., d)``, or ``(..., *latent_shape)`` if the manifold has a shape of latents. Those in half
             precision are solved in single precision, and the points are given back in half.
-        end: latents of the same dtype and device; the batches broadcast, so one start may have many ends.
+        end: latents of the same dtype and device; the batches broadcast, so one start may have many endpoints.
         method: one of the four.
         mu: weight of the density, for ``"geodreg"`` only. The paper's range, 0.003 to 0.1, is that of its Algorithm 1;
             the same number in the loss, which the other solvers minimise, does something else.
-        n_points: number ``K`` of points of each path, ends included, at least 3. ``"auto"`` is 35, and for the
+        n_points: number ``K`` of points of each path, endpoints included, at least 3. ``"auto"`` is 35, and for the
             whole batch 69, 137 and at last 273 where a path is more than a hundredth longer than the polyline through
-            its points; each time it is solved anew.
+            its points; each time it is solved again.
         interval: length ``T`` of the parameter interval. With ``"unit-speed"`` it is the length of the pair's plain
             geodesic (found from the straight start), as the paper asks, and for the other methods the
             length of the path itself; 1.0 is the other usual convention.
@@ -96,8 +96,8 @@ def interpolate(
         solver: ``"newton"``, ``"matrix-free"`` (where the Jacobians do not fit into memory; the paths then carry an
             estimated nll), ``"algorithm1"`` (the paper's, as printed), or a configured solver, one of your own too, see
             :class:`~geodreg.solvers.Solver`.
-        geodesic: for ``"geodreg"``, the plain geodesics between the same ends, if they are known already; they are not
-            solved for again.
+        geodesic: for ``"geodreg"``, the plain geodesics between the same endpoints, if they are known already; they are
+            not solved for again.
         tolerance: when a pair has come to rest, as the solver has it: a relative decrease for ``"newton"`` and
             ``"matrix-free"``, by default 1e-7 for a plain geodesic (1e-10 in double precision, which places its points
             within 1e-5 of its length) and 1e-5 with a density; a push in data space for ``"algorithm1"``. A solver that
@@ -115,8 +115,10 @@ def interpolate(
             the exact gradient of that density takes more tangents than an estimate is worth, above 1,024 latents.
 
     Raises:
-        TypeError: if the ends are no floating-point tensors, or a start or solver of your own returns another type.
-        ValueError: if an argument is out of range, or generator and ends do not fit; the message says how to mend it.
+        TypeError: if the endpoints are not floating-point tensors, or if a start or solver of your own returns another
+            type.
+        ValueError: if an argument is out of range, or generator and endpoints do not fit; the message says how to
+            mend it.
 
     Example:
         >>> paths = interpolate(lambda z: z, torch.zeros(2), torch.tensor([3.0, 4.0]), "geodesic")

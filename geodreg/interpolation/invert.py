@@ -23,8 +23,8 @@ class Inversion:
         x: what the generator makes of them, ``(..., *data_shape)``.
         residual: distance between data and ``x``, ``(...)``, in data units.
         converged: whether the best start came to rest, ``(...)``.
-        agreement: share of the starts that ended within one per cent of the best residual, ``(...)``; a low share says
-            that the problem has many local minima and more starts may do better.
+        agreement: fraction of the starts that ended within one per cent of the best residual, ``(...)``; a low
+            fraction says that the problem has many local minima and more starts may do better.
     """
 
     z: Tensor
@@ -64,7 +64,7 @@ def invert(
         seed: of the samples; the same seed gives the same latents.
 
     Raises:
-        TypeError: if the data are no floating-point tensor.
+        TypeError: if the data are not a floating-point tensor.
         ValueError: if the data do not have the generator's data shape, or are not finite, if a number is out of range,
             or if the generator does not take latents of that size.
 

@@ -1,4 +1,4 @@
-"""Latents as they are given, flat or in the shape that a generator takes, one start with many ends."""
+"""Latents as they are given, flat or in the shape that a generator takes, one start with many endpoints."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Paths:
-    """Interpolations between pairs of latents; leading dimensions ``...`` are the batch of the ends.
+    """Interpolations between pairs of latents; leading dimensions ``...`` are the batch of the endpoints.
 
     A path is piecewise linear in latent space between its ``K`` points. ``z``, ``x``, ``nll`` and the chords are those
     of the points; ``length`` and :meth:`resample` are of the path between them.
@@ -86,7 +86,7 @@ class Paths:
         gap: longest chord over mean chord, ``(...)``; 1 is even spacing.
         converged: whether the solve came to rest at a minimum, a local one at least, ``(...)``.
         iterations: of the solver, ``(...)``.
-        evaluations: of the objective, ``(...)``; one with fewer points counts for as much as its share of points.
+        evaluations: of the objective, ``(...)``; one with fewer points counts for as much as its fraction of points.
         gradient_norm: norm of the objective's gradient with respect to the latents at the end of the solve, ``(...)``;
             NaN where there was none.
         status: why the solver stopped, an array of the strings of :class:`~geodreg.Status`, ``(...)``.

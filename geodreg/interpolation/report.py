@@ -28,7 +28,7 @@ class Report:
         gap: longest chord over mean chord.
         chord_ratio: length of the path over that of the polyline through its points; above 1.01 it swings out between.
         speed_variation: standard deviation of the chords' lengths over their mean.
-        evaluations: of the objective; one with fewer points counts for as much as its share of points.
+        evaluations: of the objective; one with fewer points counts for as much as its fraction of points.
         status: why the solver stopped.
         derivatives: how the generator was differentiated, and what that was checked against.
         curvature: what the solver knew of the energy's curvature, and what a Jacobian costs if that was counted.

@@ -43,7 +43,7 @@ class BlockTridiagonal:
         self.n_odd = odd.shape[-3]
         if self.n_odd == 0:
             return
-        # Each odd block couples to the even one on its left, and, but for a last one, to the even one on its right.
+        # Each odd block is coupled to the even one on its left, and, but for a last one, to the even one on its right.
         self.left = upper[..., ::2, :, :].mT  # block (odd, even on the left), n_odd of them
         self.right = upper[..., 1::2, :, :]  # block (odd, even on the right)
         n_right = self.right.shape[-3]

@@ -18,9 +18,9 @@ class Krylov:
     Attributes:
         basis: ``(n, m, d)``, the first vectors along the start.
         diagonal: of the tridiagonal matrices, ``(n, m)``.
-        coupling: beside the diagonal, ``(n, m)``; the last one couples to what is left out.
+        coupling: beside the diagonal, ``(n, m)``; the last one belongs to what is left out.
         size: squared lengths of the start vectors, ``(n,)``.
-        rounding: relative error of the products, as a share of the largest eigenvalue.
+        rounding: relative error of the products, as a fraction of the largest eigenvalue.
     """
 
     basis: Tensor

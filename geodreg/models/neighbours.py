@@ -1,4 +1,4 @@
-"""A judge of realism that is no classifier: how far an image lies from real ones, in features that know no labels."""
+"""A judge of realism without classes: how far an image lies from real ones, in features learnt without labels."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def model_path(name: str, file: str, models: Path | None = None) -> Path:
 
 
 def read_table(name: str, file: str, models: Path | None = None) -> pd.DataFrame:
-    """One of a model's tables, after its sum was checked.
+    """One of a model's tables, after its checksum was verified.
 
     Raises:
         ModelError: as :func:`model_path`.

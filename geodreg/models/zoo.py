@@ -64,7 +64,7 @@ class TrainedModel:
     models: Path | None = None
 
     def table(self, file: str) -> pd.DataFrame:
-        """A table that was derived from the model and its data, after its sum was checked."""
+        """A table that was derived from the model and its data, after its checksum was verified."""
         return read_table(self.name, file, self.models)
 
 
@@ -76,7 +76,7 @@ def load_model(name: str, models: Path | None = None) -> TrainedModel:
         models: folder of models; default the usual search.
 
     Raises:
-        geodreg.models.ModelError: if it is not found, or damaged, or no generator.
+        geodreg.models.ModelError: if it is not found, or damaged, or not a generator.
 
     Example:
         >>> load_model("circle-gan").latent_dim
@@ -85,7 +85,7 @@ def load_model(name: str, models: Path | None = None) -> TrainedModel:
     module, card = _load(name, models)
     if isinstance(module, Judge | NeighbourJudge):
         door = "load_judge" if isinstance(module, Judge) else "load_judges"
-        raise ModelError(f"{name} is a judge, no generator; load it with {door}.")
+        raise ModelError(f"{name} is a judge, not a generator; load it with {door}.")
     generator = module.generator if isinstance(module, VAE) else module
     latent_dim: int = generator.latent_dim  # type: ignore[assignment]
     return TrainedModel(name, module, generator, latent_dim, card, models)
@@ -103,9 +103,9 @@ def load_judge(name: str = "mnist-judge", models: Path | None = None) -> Judge:
     """
     module, _ = _load(name, models)
     if isinstance(module, NeighbourJudge):
-        raise ModelError(f"{name} is a judge that is no classifier; load it with load_judges.")
+        raise ModelError(f"{name} is a judge that is not a classifier; load it with load_judges.")
     if not isinstance(module, Judge):
-        raise ModelError(f"{name} is no judge but a generator; load it with load_model.")
+        raise ModelError(f"{name} is a generator, not a judge; load it with load_model.")
     return module
 
 
@@ -128,7 +128,7 @@ def load_judges(models: Path | None = None) -> dict[str, Judge | NeighbourJudge]
     for name in JUDGES:
         module, _ = _load(name, models)
         if not isinstance(module, Judge | NeighbourJudge):
-            raise ModelError(f"{name} is no judge but a generator; retrain it with `geodreg train {name}`.")
+            raise ModelError(f"{name} is a generator, not a judge; retrain it with `geodreg train {name}`.")
         judges[name] = module
     return judges
 

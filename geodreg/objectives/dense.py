@@ -21,7 +21,7 @@ JACOBIANS_AT_ONCE = 2**18  # numbers in the Jacobians that are multiplied togeth
 
 @dataclass(frozen=True)
 class PathObjective:
-    r"""The objective of a batch of paths with fixed ends, each with its own interval.
+    r"""The objective of a batch of paths with fixed endpoints, each with its own interval.
 
     .. math::
 

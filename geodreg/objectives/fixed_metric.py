@@ -30,7 +30,7 @@ class FixedMetricObjective:
         endpoints: where lengths are measured, ``(P, 2, D)``.
         metric: one for each path.
         n_rows: latents that go through the generator together.
-        keep: whether the graph of a trial is kept for its gradient, or made anew for that.
+        keep: whether the graph of a trial is kept for its gradient, or made again for that.
     """
 
     manifold: LatentManifold

@@ -320,7 +320,7 @@ class GaussNewton:
         image = torch.empty_like(v)
         for row, pair in enumerate(pairs.tolist()):
             pushed = self.products[pair].push(v[row])
-            still = torch.zeros_like(pushed[:1])  # the ends do not move
+            still = torch.zeros_like(pushed[:1])  # the endpoints do not move
             force = -torch.cat([still, pushed, still]).diff(dim=0).diff(dim=0)
             image[row] = self.products[pair].pull(force).double() / self.step[pair]
         return (image + self.density[pairs] * v).view_as(tangents)

@@ -1,4 +1,4 @@
-"""The paper's own method: Algorithm 1 as printed, with what the paper does not tell chosen by name."""
+"""The paper's own method: Algorithm 1 as printed, with what the paper does not say chosen by name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["AsPrinted", "as_printed", "at_budgets"]
 
 @dataclass(frozen=True)
 class AsPrinted:
-    r"""What the paper does not tell of its Algorithm 1, and the weight.
+    r"""What the paper does not say about its Algorithm 1, and the weight.
 
     The algorithm's weight has units. With data scaled by :math:`c`, and the noise too, the pulled-back force
     :math:`(J^\top J)^{-1} J^\top a` is :math:`1/c` times what it was and the gradient of the density is what it was,
@@ -85,7 +85,7 @@ def as_printed(
         start: latents ``(..., d)``.
         end: latents ``(..., d)``.
         setting: weight, number of iterations, step and grey scale.
-        n_points: number ``K`` of points of each path, ends included.
+        n_points: number ``K`` of points of each path, endpoints included.
         init: start curve, ``"straight"`` for the straight line in latent space; ``"graph"``, a start of your own or
             curves ``(..., K, d)`` as for :func:`~geodreg.interpolate`.
 

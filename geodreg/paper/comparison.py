@@ -14,6 +14,7 @@ from geodreg.interpolation.interpolate import Settings, interpolate
 from geodreg.interpolation.paths import Paths, Profile
 from geodreg.paper.as_printed import AsPrinted, as_printed
 from geodreg.paper.labels import LABELS, NAMES, UNSOLVED, names_of
+from geodreg.paper.wording import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ def compare(
     with_algorithm1: AsPrinted | None = None,
     **settings: Unpack[Settings],
 ) -> dict[str, Paths]:
-    """Paths between the same ends by each of the paper's three methods, with the same settings.
+    """Paths between the same endpoints by each of the paper's three methods, with the same settings.
 
     Args:
         manifold: the model.
@@ -73,7 +74,7 @@ def summarise(
 ) -> pd.DataFrame:
     """One row for each method and pair, measured along the paths.
 
-    Columns: ``method``, ``pair``, ``length`` and ``chord`` (distance of the ends) in data units, ``nll_mean`` and
+    Columns: ``method``, ``pair``, ``length`` and ``chord`` (distance of the endpoints) in data units, ``nll_mean`` and
     ``nll_max`` in nats, ``gap``, ``iterations``, ``converged``, ``status``, and one for each further measure.
 
     Args:
@@ -114,7 +115,7 @@ def medians(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """
     grouped = table.groupby("method")
     rows = grouped[list(columns)].median().rename(columns=dict(columns))
-    rows["converged"] = grouped["converged"].mean().map("{:.0%}".format)
+    rows["converged"] = grouped["converged"].mean().map(percent)
     rows.loc[rows.index.isin(UNSOLVED), "converged"] = "(not solved)"
     names = names_of(rows.index)
     return rows.loc[list(names)].rename(index=names).reset_index()
@@ -131,7 +132,7 @@ def paired_differences(table: pd.DataFrame, column: str, method: str, other: str
         seed: of the resampling.
 
     Returns:
-        ``median`` of the differences with the ends of its 95 % interval, ``low`` and ``high`` (percentiles of the
+        ``median`` of the differences with the bounds of its 95 % interval, ``low`` and ``high`` (percentiles of the
         bootstrap over pairs), and the ``share`` of pairs in which the method has more.
     """
     from scipy.stats import bootstrap

@@ -28,7 +28,7 @@ def with_costs(table: pd.DataFrame, paths: Mapping[str, Paths]) -> pd.DataFrame:
     rejected.
 
     Args:
-        table: from :func:`~geodreg.paper.comparison.summarise`, with the share ``accepted`` if there is a judge.
+        table: from :func:`~geodreg.paper.comparison.summarise`, with the fraction ``accepted`` if there is a judge.
         paths: the paths that were summarised.
     """
     import numpy as np
@@ -49,6 +49,6 @@ def cost_table(table: pd.DataFrame) -> pd.DataFrame:
         table: from :func:`with_costs`.
     """
     columns = {name: LABELS[name] for name in COLUMNS if name in table}
-    columns["nll_mean"] = f"{LABELS['nll_mean']} along the path"
+    columns["nll_mean"] = "mean NLL along the path (nats)"
     rounded = table.assign(angle=table["angle"].round(1))  # a tenth of a degree is nothing
     return medians(rounded, columns).rename(columns={"converged": LABELS["at_rest"]})

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 SAMPLES_A_PAIR = 40  # prior samples for each pair of the circle GAN
-N_CANDIDATES = 1000  # prior samples among which a GAN's ends are chosen, as many as there are codes of the VAE
+N_CANDIDATES = 1000  # prior samples among which a GAN's endpoints are chosen, as many as there are codes of the VAE
 
 
 def codes_of(model: TrainedModel, file: str) -> Tensor:

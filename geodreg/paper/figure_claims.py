@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from geodreg.paper.comparison import paired_differences
 from geodreg.paper.labels import names_of
+from geodreg.paper.wording import by_how_much, percent, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,8 @@ def figure_3_claims(table: pd.DataFrame, regularised: str = "geodreg") -> list[R
     """The paper's statements about lengths and densities; one holds if it does in more than half of the pairs.
 
     Args:
-        table: from :func:`~geodreg.paper.comparison.summarise`, with the share ``accepted`` by a judge if there is one.
+        table: from :func:`~geodreg.paper.comparison.summarise`, with the fraction ``accepted`` by a judge if there is
+            one.
         regularised: which method's paths are the regularised ones, ``"geodreg"`` or ``"algorithm1"``.
     """
     three = (regularised, *THREE[1:])
@@ -36,20 +38,20 @@ def figure_3_claims(table: pd.DataFrame, regularised: str = "geodreg") -> list[R
     rows = [
         (
             "The geodesic is the shortest of the three",
-            f"in {shortest.mean():.0%} of {len(length)} pairs; StraightZ is longer by "
-            f"{(length['straight'] / length['geodesic'] - 1).median():.0%}, "
-            f"{name} by {(length[regularised] / length['geodesic'] - 1).median():.0%} (medians)",
+            f"in {percent(shortest.mean())} of {len(length)} pairs; StraightZ is "
+            f"{_longer(length['straight'] / length['geodesic'])}, {name} "
+            f"{_longer(length[regularised] / length['geodesic'])} (medians)",
             shortest.mean() > 0.5,
         ),
         (
             "It passes through lower density than the straight line",
-            f"in {thinner['share']:.0%} of pairs; mean NLL higher by {_interval(thinner, 'nats')}",
+            f"in {percent(thinner['share'])} of pairs; mean NLL {with_interval(thinner, 'higher', 'lower', 'nats')}",
             thinner["share"] > 0.5,
         ),
         (
             "The regularised path has the highest density of the three",
-            f"in {densest.mean():.0%} of pairs; mean NLL below StraightZ's in {denser['share']:.0%}, "
-            f"by {_interval(denser, 'nats')}",
+            f"in {percent(densest.mean())} of pairs; mean NLL below StraightZ's in {percent(denser['share'])}, "
+            f"{with_interval(denser, 'lower', 'higher', 'nats')}",
             densest.mean() > 0.5,
         ),
     ]
@@ -59,12 +61,12 @@ def figure_3_claims(table: pd.DataFrame, regularised: str = "geodreg") -> list[R
         rows += [
             (
                 "More of its images are accepted by the judge than of the straight line's",
-                f"in {better['share']:.0%} of pairs; share larger by {_interval(better)}",
+                f"in {percent(better['share'])} of pairs; {_points(better, 'more', 'fewer')}",
                 better["share"] > 0.5,
             ),
             (
                 "and fewer of the geodesic's",
-                f"in {worse['share']:.0%} of pairs; share smaller by {_interval(worse)}",
+                f"in {percent(worse['share'])} of pairs; {_points(worse, 'fewer', 'more')}",
                 worse["share"] > 0.5,
             ),
         ]
@@ -80,13 +82,13 @@ def figure_3_aims(table: pd.DataFrame) -> list[Row]:
     return [
         (
             "The regularised path is denser than StraightZ in at least 80 % of pairs",
-            f"in {denser['share']:.0%}",
+            f"in {percent(denser['share'])}",
             denser["share"] >= 0.8,
         ),
-        ("The geodesic is the shortest in all", f"in {shortest.mean():.0%}", bool(shortest.all())),
+        ("The geodesic is the shortest in all", f"in {percent(shortest.mean())}", bool(shortest.all())),
         (
             "Every solve of the loss converged; if not, the next table says why",
-            f"{solved.mean():.0%}",
+            percent(solved.mean()),
             bool(solved.all()),
         ),
     ]
@@ -106,12 +108,14 @@ def figure_4_claims(table: pd.DataFrame) -> list[Row]:
         ),
         (
             "GeodReg deviates from the straight line more than Geod",
-            f"in {farther['share']:.0%} of pairs; excess length larger by {_interval(farther, digits=3)}",
+            f"in {percent(farther['share'])} of pairs; excess length "
+            f"{with_interval(farther, 'larger', 'smaller', digits=3)}",
             farther["share"] > 0.5,
         ),
         (
             "GeodReg deviates from it less than StraightZ",
-            f"in {nearer['share']:.0%} of pairs; excess length smaller by {_interval(nearer, digits=3)}",
+            f"in {percent(nearer['share'])} of pairs; excess length "
+            f"{with_interval(nearer, 'smaller', 'larger', digits=3)}",
             nearer["share"] > 0.5,
         ),
     ]
@@ -122,6 +126,12 @@ def _columns(table: pd.DataFrame, name: str, methods: Sequence[str] = THREE) -> 
     return table.pivot_table(index="pair", columns="method", values=name)[list(methods)]
 
 
-def _interval(difference: dict[str, float], unit: str = "", digits: int = 2) -> str:
-    median, low, high = (f"{difference[key]:.{digits}f}" for key in ("median", "low", "high"))
-    return f"{median} {unit}".strip() + f" (median; 95 % interval {low} to {high})"
+def _longer(ratio: pd.Series) -> str:
+    """The median of a length over another one, in words."""
+    return by_how_much(100.0 * (ratio.median() - 1.0), "longer", "shorter", "%", digits=0)
+
+
+def _points(difference: dict[str, float], more: str, less: str) -> str:
+    """A difference of two fractions, in words."""
+    hundredfold = {name: 100.0 * value for name, value in difference.items()}
+    return with_interval(hundredfold, more, less, "percentage points", digits=1)

@@ -27,7 +27,7 @@ def orientation(manifold: LatentManifold, z: Tensor) -> Tensor:
 
 
 def folded_share(manifold: LatentManifold, z: Tensor) -> float:
-    """Share of latents ``(n, d)`` with the orientation of the minority.
+    """Fraction of latents ``(n, d)`` with the orientation of the minority.
 
     Example:
         >>> folded_share(LatentManifold(lambda z: z**2), torch.tensor([[1.0], [2.0], [3.0], [-1.0]]))

@@ -32,7 +32,7 @@ def grid_distances(
     Args:
         generator: takes latents ``(n, 2)`` to data ``(n, *data_shape)``.
         axes: increasing coordinates of the grid, ``(n,)`` and ``(m,)``.
-        pairs: grid indices of the ends, ``(P, 2, 2)``: pair, end, axis.
+        pairs: grid indices of the endpoints, ``(P, 2, 2)``: pair, end, axis.
         reach: steps that an edge can span.
 
     Returns:

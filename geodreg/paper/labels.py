@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["LABELS", "NAMES", "UNSOLVED", "names_of"]
+__all__ = ["LABELS", "MEASURES", "NAMES", "UNSOLVED", "label_of", "names_of"]
 
 NAMES = {
     "geodreg": "GeodReg",
@@ -41,17 +41,38 @@ def names_of(methods: Iterable[str]) -> dict[str, str]:
 
 LABELS = {
     "length": "length",
-    "nll_mean": "mean NLL",
-    "nll_max": "largest NLL",
+    "nll_mean": "mean NLL (nats)",
+    "nll_max": "largest NLL (nats)",
     "gap": "longest chord / mean chord",
     "iterations": "iterations",
     "excess": "excess length",
     "distance": "distance from the line",
-    "accepted": "accepted by the judge",
+    "accepted": "fraction accepted by the judge",
     "condition": "condition number",
     "rejected": "rejected length",
     "angle": "largest angle between chords (degrees)",
-    "nll_points": "mean NLL at the points",
+    "nll_points": "mean NLL at the points (nats)",
     "at_rest": "at rest",
+    "radius_min": "smallest radius",
 }
 """What columns of a summary are called in a table that is read."""
+
+
+def label_of(column: str) -> str:
+    """What a column is called where a reader meets it: by :data:`LABELS`, or else by its name in plain words.
+
+    Example:
+        >>> label_of("nll_mean"), label_of("largest_distance")
+        ('mean NLL (nats)', 'largest distance')
+    """
+    return LABELS.get(column, column.replace("_", " "))
+
+
+MEASURES = {
+    "folded share of the prior": "fraction of the prior that is folded over",
+    "share of the rarest class among samples": "fraction of the rarest class among samples",
+    "held-out training digits told from the classifiers' fakes, mean AUC": (
+        "held-out training digits told from the classifiers' fakes, mean area under the ROC curve"
+    ),
+}
+"""What those measures of model cards are called whose names are not for reading; cards keep the names they have."""

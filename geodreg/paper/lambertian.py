@@ -24,13 +24,13 @@ MARGIN = 20.0  # degrees by which the grid is larger than the lights' angles
 
 
 def cumulated_energy(singular_values: Tensor) -> np.ndarray:
-    """Share of the energy in the first 1, 2, ... components, from singular values of images that were not centred."""
+    """Fraction of the energy in the first 1, 2, ... components, from singular values of uncentred images."""
     energy = singular_values.double().square()
     return (energy.cumsum(0) / energy.sum()).numpy()
 
 
 def harmonic_shares(n_orders: int = 3) -> list[float]:
-    r"""Share of the energy of Lambert's kernel in its first 1, 4, 9, ... harmonics.
+    r"""Fraction of the energy of Lambert's kernel in its first 1, 4, 9, ... harmonics.
 
     With :math:`\max(0, \cos\theta) = \sum_l a_l P_l(\cos\theta)` order :math:`l` has the energy
     :math:`2 a_l^2 / (2l + 1)` of :math:`1/3` (Basri and Jacobs 2003), and :math:`2l + 1` harmonics. So it is
@@ -60,8 +60,8 @@ def exact_lengths(
     """Lengths of paths between the images of an exact renderer, and references that owe nothing to the solver.
 
     The coordinates are azimuth and elevation, and log-strength if that is free. The reference is the distance of the
-    ends where the manifold is flat (free strength, no shadows), else a geodesic on a dense grid; with free strength
-    that of the images at unit norm, of which the manifold is a cone.
+    endpoints where the manifold is flat (free strength, no shadows), else a geodesic on a dense grid; at free
+    strength that of the images at unit norm, of which the manifold is a cone.
 
     Args:
         scene: the renderer.
@@ -73,7 +73,7 @@ def exact_lengths(
             in closed form.
 
     Returns:
-        a row for each pair: ``pair``, ``chord`` (distance of the ends), ``straight``, ``geodesic``, ``polyline``
+        a row for each pair: ``pair``, ``chord`` (distance of the endpoints), ``straight``, ``geodesic``, ``polyline``
         (through the geodesic's points), ``reference``, ``converged``.
     """
     import pandas as pd

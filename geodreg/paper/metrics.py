@@ -21,7 +21,7 @@ __all__ = [
 
 
 def cosine_dissimilarity(profile: Profile) -> Tensor:
-    r"""One minus the cosine between the tangent of a path and the line between its ends: ``(..., n)``.
+    r"""One minus the cosine between the tangent of a path and the line between its endpoints: ``(..., n)``.
 
     With :math:`u` the unit vector from end to end and :math:`\dot x` the tangent at unit speed, it is
     :math:`1 - u \cdot \dot x` (Kim and Zhang 2019, Figure 4). The tangents add up to the line itself, so its mean over
@@ -39,13 +39,13 @@ def mean_cosine_dissimilarity(profile: Profile) -> Tensor:
 
 
 def excess_length(profile: Profile) -> Tensor:
-    """By how much a path is longer than the straight line between its ends, as a share of that: ``(...)``."""
+    """By how much a path is longer than the straight line between its endpoints, as a fraction of it: ``(...)``."""
     x = profile.x.flatten(profile.z.ndim - 1).double()
     return profile.arc_length[..., -1] / (x[..., -1, :] - x[..., 0, :]).norm(dim=-1) - 1.0
 
 
 def distance_from_segment(profile: Profile) -> Tensor:
-    """Largest distance of a path from the straight line between its ends, as a share of that line: ``(...)``."""
+    """Largest distance of a path from the straight line between its endpoints, over that line's length: ``(...)``."""
     x = profile.x.flatten(profile.z.ndim - 1).double()
     line = x[..., -1:, :] - x[..., :1, :]
     length = line.norm(dim=-1, keepdim=True)

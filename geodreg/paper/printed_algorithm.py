@@ -166,7 +166,7 @@ def step_sweep(
         n_points: points of a path.
 
     Returns:
-        a row for each share and pair: ``share``, ``pair``, ``angle`` (the largest between neighbours, in degrees).
+        a row for each step and pair: ``share``, ``pair``, ``angle`` (the largest between neighbours, in degrees).
     """
     import pandas as pd
 

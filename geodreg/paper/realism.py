@@ -36,10 +36,10 @@ QUERIES_AT_ONCE = 512  # images whose distances to all real ones are held at onc
 def acceptance_table(
     judge: RealismJudge, digits: Digits, seed: int, seen: Collection[str] = frozenset(SEEN_FAKES)
 ) -> pd.DataFrame:
-    """Share of images that a judge accepts, for digits as they are and for each kind of fake made of them.
+    """Fraction of images that a judge accepts, for digits as they are and for each kind of fake made of them.
 
     Columns: ``kind``, ``group`` (``real``, ``seen in training``, ``unseen``), ``images``, ``accepted``; and
-    ``accuracy``, the share of digits whose class the judge names, for the first row, if it names classes.
+    ``accuracy``, the fraction of digits whose class the judge names, for the first row, if it names classes.
 
     Args:
         judge: the judge.
@@ -66,7 +66,7 @@ def acceptance_table(
 def separation(judge: RealismJudge, digits: Digits, seed: int, kinds: Mapping[str, Fake] = SEEN_FAKES) -> pd.Series:
     """How well a judge's doubt tells digits from fakes made of them, whatever its threshold: the area under the ROC.
 
-    It is the share of pairs of a digit and a fake of which the fake is doubted more; ``auc`` by kind.
+    It is the fraction of pairs of a digit and a fake of which the fake is doubted more; ``auc`` by kind.
 
     Args:
         judge: the judge.
@@ -89,8 +89,8 @@ def separation(judge: RealismJudge, digits: Digits, seed: int, kinds: Mapping[st
 def agreement_table(judges: Mapping[str, RealismJudge], samples: Mapping[str, Tensor]) -> pd.DataFrame:
     """What several judges make of the same images.
 
-    Columns: ``images``, a key of the samples; a column for each judge, the share that it accepts; ``all accept`` and
-    ``all agree``, the shares of images that all of them accept, and of which all say the same.
+    Columns: ``images``, a key of the samples; a column for each judge, the fraction that it accepts; ``all accept`` and
+    ``all agree``, the fractions of images that all of them accept, and of which all say the same.
 
     Args:
         judges: by name.
@@ -140,7 +140,7 @@ def reliability_table(
 
 
 def expected_calibration_error(reliability: pd.DataFrame) -> float:
-    """Mean distance between confidence and share correct, over images (Guo et al. 2017)."""
+    """Mean distance between confidence and fraction correct, over images (Guo et al. 2017)."""
     weights = reliability["images"] / reliability["images"].sum()
     return float((weights * (reliability["confidence"] - reliability["correct"]).abs()).sum())
 
@@ -203,5 +203,5 @@ def nearest_distance(points: Tensor, known: Tensor) -> Tensor:
 
 
 def accepted_share(judge: RealismJudge, images: Tensor) -> Tensor:
-    """Share of images that the judge accepts along paths: ``(..., n, 28, 28)`` to ``(...)``."""
+    """Fraction of images that the judge accepts along paths: ``(..., n, 28, 28)`` to ``(...)``."""
     return judge.accepts(images).double().mean(-1)

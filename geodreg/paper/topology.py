@@ -46,10 +46,10 @@ def hole_lifetimes(points: Tensor, nll: Tensor, shares: Sequence[float]) -> pd.D
     Args:
         points: ``(n, D)``.
         nll: negative log-density of each, or anything that ranks them like it, ``(n,)``.
-        shares: shares of densest points to keep, in (0, 1].
+        shares: fractions of densest points to keep, in (0, 1].
 
     Returns:
-        one row a share: ``share``, ``first``, ``second`` (zero where there is no such hole), ``ratio``.
+        one row for each fraction: ``share``, ``first``, ``second`` (zero where there is no such hole), ``ratio``.
     """
     import pandas as pd
 
@@ -63,7 +63,7 @@ def hole_lifetimes(points: Tensor, nll: Tensor, shares: Sequence[float]) -> pd.D
 
 
 def densest(points: Tensor, nll: Tensor, share: float) -> Tensor:
-    """The share of the points ``(n, D)`` whose negative log-density ``(n,)`` is lowest.
+    """The fraction of the points ``(n, D)`` whose negative log-density ``(n,)`` is lowest.
 
     Example:
         >>> import torch

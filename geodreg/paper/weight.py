@@ -11,6 +11,7 @@ from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import Settings, interpolate
 from geodreg.interpolation.paths import Paths
 from geodreg.paper.comparison import summarise
+from geodreg.paper.wording import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +35,9 @@ def compare_weights(
 ) -> pd.DataFrame:
     """Regularised paths with several weights against the straight line in latent space, a row for each weight.
 
-    Columns: ``mu``; ``denser``, the share of pairs that converged to a mean NLL below the straight line's; ``gain``,
+    Columns: ``mu``; ``denser``, the fraction of pairs that converged to a mean NLL below the straight line's; ``gain``,
     the median of that difference in nats; ``longer``, the median of the length over the plain geodesic's, minus one;
-    ``converged``, a share.
+    ``converged``, a fraction.
 
     Args:
         manifold: the model.
@@ -45,7 +46,7 @@ def compare_weights(
         weights: in increasing order; each solve starts from the path before, the first one from the geodesic.
         geodesic: the plain geodesics, if they are known already.
         along: points of each path, evenly spaced by arc length, at which its density is measured.
-        until: share of denser pairs at which no larger weight is tried; default all are.
+        until: fraction of denser pairs at which no larger weight is tried; default all are.
         settings: as for :func:`~geodreg.interpolate`.
     """
     import pandas as pd
@@ -69,11 +70,11 @@ def compare_weights(
 
 
 def choose_weight(table: pd.DataFrame, share: float = 0.9) -> float:
-    """The smallest weight at which that share of paths is denser than the straight line; if there is none, the largest.
+    """The smallest weight at which enough paths are denser than the straight line; if there is none, the largest.
 
     Args:
         table: from :func:`compare_weights`.
-        share: of the pairs.
+        share: fraction of the pairs that must be denser than the straight line.
     """
     enough = table.loc[table["denser"] >= share, "mu"]
     return float(enough.min() if len(enough) else table["mu"].max())
@@ -84,17 +85,17 @@ def rule_is_met(table: pd.DataFrame, share: float = 0.9) -> bool:
 
     Args:
         table: from :func:`compare_weights`.
-        share: of the pairs.
+        share: fraction of the pairs that must be denser than the straight line.
     """
     return bool((table["denser"] >= share).any())
 
 
 def told_choice(tables: Mapping[str, pd.DataFrame], share: float) -> str:
-    """Where the rule is met, and where the largest weight was taken for want of one that suffices, in sentences.
+    """Sentences that say where the rule is met, and where the largest weight was taken because none suffices.
 
     Args:
         tables: from :func:`compare_weights`, by the name of the model.
-        share: of the pairs.
+        share: fraction of the pairs that must be denser than the straight line.
     """
     met = {name: choose_weight(table, share) for name, table in tables.items() if rule_is_met(table, share)}
     others = {name: table for name, table in tables.items() if name not in met}
@@ -103,11 +104,11 @@ def told_choice(tables: Mapping[str, pd.DataFrame], share: float) -> str:
         said.append("The rule is met on " + ", ".join(f"the {name} at {mu:g}" for name, mu in met.items()) + ".")
     if others:
         most = ", and on ".join(
-            f"the {name}, where {table['denser'].max():.0%} of the pairs are denser at most"
+            f"the {name}, where at most {percent(table['denser'].max())} of the pairs are denser"
             for name, table in others.items()
         )
         largest = max(float(table["mu"].max()) for table in others.values())
         said.append(
-            f"It is **not met** on {most}: there {largest:g} is taken for no better reason than that it is the largest."
+            f"It is **not met** on {most}: there we take {largest:g}, only because it is the largest weight tried."
         )
     return " ".join(said)

@@ -9,32 +9,38 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from geodreg.paper.trial.definitions import METHODS
 from geodreg.plotting.style import DATA_COLOR, MODEL_COLOR
 
 if TYPE_CHECKING:
-    from geodreg.paper.verdict.effects import Effect
+    from geodreg.paper.trial.effects import Effect
 
 __all__ = ["plot_effects"]
 
-HEIGHT, WIDTH, TEXT = 0.6, 7.4, 40  # inches a strip and altogether, characters in a line of the label
+HEIGHT, WIDTH, TEXT = 0.75, 7.4, 44  # inches a strip and altogether, characters in a line of the label
 
 
 def plot_effects(effects: Sequence[Effect]) -> Figure:
-    """A strip for each effect: every seed, mean, 95 % interval (thick) and corrected one (thin), bound (dashed).
+    """A strip for each effect: every seed, mean, plain 95 % interval, bound (dashed), of the part on which it hangs.
 
     Args:
-        effects: those of one claim; such without data are left out.
+        effects: those of one claim; such without data are left out, and if all are, a line of text says so.
     """
-    shown = [effect for effect in effects if effect.seeds]
+    shown = [effect for effect in effects if effect.parts]
+    if not shown:
+        figure = plt.figure(figsize=(WIDTH, HEIGHT))
+        figure.text(0.5, 0.5, "not measured yet", ha="center", va="center", color="grey")
+        return figure
     figure, axes = plt.subplots(len(shown), 1, figsize=(WIDTH, HEIGHT * len(shown) + 0.3), squeeze=False)
     for ax, effect in zip(axes[:, 0], shown, strict=True):
-        seeds = list(effect.seeds.values()) if effect.test.versus is None else []
-        ax.plot(effect.corrected, [0, 0], color=MODEL_COLOR, linewidth=1.0)
-        ax.plot(effect.interval, [0, 0], color=MODEL_COLOR, linewidth=4.0, alpha=0.5, solid_capstyle="butt")
+        part = effect.decisive
+        seeds = list(part.seeds.values()) if effect.test.versus is None else []
+        ax.plot(part.interval, [0, 0], color=MODEL_COLOR, linewidth=4.0, alpha=0.5, solid_capstyle="butt")
         ax.plot(seeds, [0] * len(seeds), "|", color=DATA_COLOR, markersize=13, markeredgewidth=1.4)
-        ax.plot(effect.value, 0, "D", color=MODEL_COLOR, markersize=5)
+        ax.plot(part.value, 0, "D", color=MODEL_COLOR, markersize=5)
         ax.axvline(effect.test.bound, color="black", linestyle="dashed", linewidth=1.0)
-        label = textwrap.fill(f"{effect.test.what}: {effect.title}", TEXT)
+        named = ", ".join(filter(None, [effect.title, METHODS.get(effect.test.method or ""), part.name]))
+        label = textwrap.fill(f"{effect.test.what}: {named}", TEXT)
         ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8.5)
         ax.set_yticks([])
         ax.set_ylim(-1, 1)

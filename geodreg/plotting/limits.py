@@ -50,11 +50,11 @@ def plot_fold(table: pd.DataFrame) -> Figure:
 
 
 def plot_acceptance_by_nll(table: pd.DataFrame, bounds: Mapping[str, float]) -> Figure:
-    """Accepted share in each tenth of the samples by NLL, a line for each training.
+    """Fraction accepted in each tenth of the samples by NLL, a line for each training.
 
     Args:
         table: of :func:`~geodreg.paper.verdict.sensitivity.acceptance_by_nll`.
-        bounds: share of real images that is accepted, by what it is called.
+        bounds: fraction of real images that is accepted, by what it is called.
     """
     figure, ax = plt.subplots(figsize=(5.2, 3.2))
     for model, own in table.groupby("model"):
@@ -66,7 +66,7 @@ def plot_acceptance_by_nll(table: pd.DataFrame, bounds: Mapping[str, float]) -> 
     for label, share in bounds.items():
         ax.axhline(share, color=DATA_COLOR, linestyle="dashed", linewidth=1.0, label=label)
     ax.set_xlabel("tenth of the samples by NLL, densest first")
-    ax.set_ylabel("accepted by the judge")
+    ax.set_ylabel("fraction accepted by the judge")
     ax.set_ylim(0, 1.02)
     ax.set_xticks(sorted(table["group"].unique()))
     ax.legend(frameon=False, fontsize=8)
@@ -75,7 +75,7 @@ def plot_acceptance_by_nll(table: pd.DataFrame, bounds: Mapping[str, float]) -> 
 
 
 def plot_sensitivity(table: pd.DataFrame) -> Figure:
-    """Share of the pairs in which each statement holds: a row for each statement, a column for each setting.
+    """Fraction of the pairs in which each statement holds: a row for each statement, a column for each setting.
 
     Args:
         table: of :func:`~geodreg.paper.verdict.sensitivity.sensitivity`.

@@ -75,7 +75,7 @@ def plot_density(axes: Axes, manifold: LatentManifold, extent: float, n: int = 2
 
 
 def plot_curves(axes: Axes, paths: Mapping[str, Paths], pair: int, in_latent: bool = False, n: int = 300) -> None:
-    """Paths of each method between one pair of ends, in a latent plane or in a data plane."""
+    """Paths of each method between one pair of endpoints, in a latent plane or in a data plane."""
     names = names_of(paths)
     for method in list(paths)[::-1]:  # the straight line below the paper's others
         profile = paths[method].resample(n)
@@ -87,9 +87,16 @@ def plot_curves(axes: Axes, paths: Mapping[str, Paths], pair: int, in_latent: bo
 
 
 def plot_plane(
-    manifold: LatentManifold, data: Tensor, paths: Mapping[str, Paths], pair: int, extent: float = 2.5
+    manifold: LatentManifold,
+    data: Tensor,
+    paths: Mapping[str, Paths],
+    pair: int,
+    extent: float = 2.5,
+    is_narrow: bool = False,
 ) -> Figure:
     """Figure 2's panels, for a generator of the plane: data, mapped grid, density with paths, paths in data space.
+
+    Where paths lie close to each other over the density, a part of it is shown larger in a corner.
 
     Args:
         manifold: a model with two latents and two-dimensional data, in double precision.
@@ -97,21 +104,51 @@ def plot_plane(
         paths: paths by method.
         pair: which pair to show.
         extent: of the latent plane that is shown.
+        is_narrow: for a telephone, one panel below the other.
     """
-    figure, axes = plt.subplots(2, 2, figsize=(8.0, 7.4), layout="constrained")
-    plot_points(axes[0, 0], data, "(a) data")
-    plot_points(axes[0, 1], data, "(b) latent grid, mapped", BACKGROUND)
-    plot_grid(axes[0, 1], manifold, extent)
-    plot_density(axes[1, 0], manifold, extent)
-    plot_curves(axes[1, 0], paths, pair, in_latent=True)
-    axes[1, 0].set(title="(c) density over the latent plane", xlim=(-extent, extent), ylim=(-extent, extent))
-    plot_points(axes[1, 1], data, "(d) interpolations", BACKGROUND)
-    plot_curves(axes[1, 1], paths, pair)
-    handles, labels = axes[1, 1].get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], frameon=False, ncols=len(paths), loc="outside lower center")
-    for axis in axes.flat[[0, 1, 3]]:
+    grid, size = ((4, 1), (4.7, 15.6)) if is_narrow else ((2, 2), (8.0, 7.4))
+    figure, axes = plt.subplots(*grid, figsize=size, layout="constrained")
+    of_data, of_grid, of_density, of_paths = axes.flat
+    plot_points(of_data, data, "(a) data")
+    plot_points(of_grid, data, "(b) latent grid, mapped", BACKGROUND)
+    plot_grid(of_grid, manifold, extent)
+    plot_density(of_density, manifold, extent)
+    plot_curves(of_density, paths, pair, in_latent=True)
+    of_density.set(title="(c) density over the latent plane", xlim=(-extent, extent), ylim=(-extent, extent))
+    _enlarge_where_close(of_density, paths, pair, extent)
+    plot_points(of_paths, data, "(d) interpolations", BACKGROUND)
+    plot_curves(of_paths, paths, pair)
+    handles, labels = of_paths.get_legend_handles_labels()
+    columns = 2 if is_narrow else len(paths)
+    figure.legend(handles[::-1], labels[::-1], frameon=False, ncols=columns, loc="outside lower center")
+    for axis in (of_data, of_grid, of_paths):
         axis.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
     return figure
+
+
+def _enlarge_where_close(axes: Axes, paths: Mapping[str, Paths], pair: int, extent: float) -> None:
+    """A square around the middle of the geodesic, drawn larger in the corner that the paths leave free.
+
+    Nothing is drawn where the geodesic and the straight line can be told apart as they are, or are the same.
+    """
+    curves = {method: path.resample(201).z[pair] for method, path in paths.items()}
+    line, geodesic = curves["straight"], curves["geodesic"]
+    apart = torch.cdist(geodesic, line).amin(-1).max().item()
+    if not 0.002 * extent < apart < 0.1 * extent:
+        return
+    middle, half, size = geodesic[100], 2.5 * apart, 0.36
+    drawn = torch.cat(list(curves.values())) / extent
+    corners = [(x, y) for x in (-1, 1) for y in (-1, 1)]
+    free = min(corners, key=lambda corner: ((drawn * torch.tensor(corner)).amin(-1) > 1 - 2 * size).sum().item())
+    place = (0.02 if free[0] < 0 else 0.98 - size, 0.02 if free[1] < 0 else 0.98 - size, size, size)
+    low, high = (middle - half).tolist(), (middle + half).tolist()
+    inset = axes.inset_axes(
+        place, xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[], facecolor="white"
+    )
+    plot_curves(inset, paths, pair, in_latent=True)
+    inset.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    inset.spines[:].set_visible(True)
+    axes.indicate_inset_zoom(inset, edgecolor="white", alpha=1.0)
 
 
 def plot_starts(
@@ -137,7 +174,7 @@ def plot_starts(
             axes.plot(*path[[0, -1]].T.numpy(), "o", color="black", markersize=4, zorder=3)
     latent.set_title("density over the latent plane")
     plane.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
-    plane.legend(loc="upper right", fontsize="x-small")
+    plane.legend(loc="upper right", fontsize=9)
     return figure
 
 
@@ -161,7 +198,7 @@ def animate_solution(
         method: [axes.plot([], [], label=names[method], **METHOD_STYLE[method])[0] for axes in (latent, plane)]
         for method in list(stages[0])[::-1]
     }
-    plane.legend(loc="upper right", fontsize="x-small")
+    plane.legend(loc="upper right", fontsize=9)
     profiles = [{method: path.resample(100) for method, path in stage.items()} for stage in stages]
 
     def draw(frame: int) -> list[Line2D]:

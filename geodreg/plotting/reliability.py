@@ -21,7 +21,7 @@ APART = 0.22  # rows from one judge's points to the next one's
 
 
 def plot_judges(table: pd.DataFrame) -> Figure:
-    """Shares of images accepted, a row for each kind of image, a colour and marker for each judge.
+    """Fractions of images accepted, a row for each kind of image, a colour and marker for each judge.
 
     Full markers are of real digits and of kinds that the judge was trained on, empty ones of kinds new to it.
 
@@ -48,11 +48,11 @@ def plot_judges(table: pd.DataFrame) -> Figure:
 
 
 def plot_reliability(table: pd.DataFrame) -> Figure:
-    """Share correct against confidence, from :func:`geodreg.paper.realism.reliability_table`."""
+    """Fraction correct against confidence, from :func:`geodreg.paper.realism.reliability_table`."""
     figure, axes = plt.subplots(figsize=(4.2, 4.0), layout="constrained")
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
     area = 25 * np.log10(table["images"] + 1)
     axes.scatter(table["confidence"], table["correct"], s=area, color=MODEL_COLOR, alpha=0.8, zorder=3)
-    axes.set(xlabel="mean probability of what it says", ylabel="share correct", xlim=(0, 1.05), ylim=(0, 1.05))
+    axes.set(xlabel="mean probability of what it says", ylabel="fraction correct", xlim=(0, 1.05), ylim=(0, 1.05))
     axes.set_aspect("equal")
     return figure

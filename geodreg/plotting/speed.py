@@ -41,7 +41,7 @@ LOWEST = 1e-7  # of what is drawn, where single precision ends
 
 
 def plot_time_to_gap(times: pd.DataFrame, ratios: pd.DataFrame) -> Figure:
-    """Seconds a pair to the gap, a row for each problem, with how many times the fastest peer takes.
+    """Seconds per pair to the gap, a row for each problem, with how many times the fastest peer takes.
 
     A solver that reaches the gap on some pairs only is drawn hollow; one that never does stands at the right.
 
@@ -67,7 +67,7 @@ def plot_time_to_gap(times: pd.DataFrame, ratios: pd.DataFrame) -> Figure:
     )
     axes[-1].set(
         xscale="log",
-        xlabel="seconds a pair to a gap of 0.001",
+        xlabel="seconds per pair to a gap of 0.001",
         xlim=(times["seconds"].min() / 1.6, never * ASIDE ** max(2, _most_absent(times) - 1) * 1.4),
     )
     _name_solvers(figure, times["solver"].unique().tolist())

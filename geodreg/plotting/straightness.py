@@ -21,40 +21,44 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_excess", "plot_references", "plot_spectra", "plot_straightness"]
 
+QUARTILES = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
 MARKERS = {"geodreg": "^", "geodesic": "o", "straight": "s", "algorithm1": "v", "slerp": "D"}
 
 
-def plot_straightness(paths: Mapping[str, Paths], n: int = 100) -> Figure:
-    """Figure 4: lengths of paths beside the distances of their ends, and cosine dissimilarities along them.
+def plot_straightness(paths: Mapping[str, Paths], n: int = 100, is_narrow: bool = False) -> Figure:
+    """Figure 4: how much longer paths are than the chords of their pairs, and cosine dissimilarities along them.
 
     Args:
         paths: paths ``(P, K, *data_shape)`` by method.
         n: points of each path, evenly spaced by arc length.
+        is_narrow: for a telephone, one panel below the other.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.0, 3.9), layout="constrained")
+    grid, size = ((2, 1), (4.7, 6.6)) if is_narrow else ((1, 2), (9.0, 3.9))
+    figure, (left, right) = plt.subplots(*grid, figsize=size, layout="constrained")
     position = np.linspace(0.0, 1.0, n)
     ends = next(iter(paths.values())).x[:, [0, -1]].flatten(2).double().cpu()
-    true = (ends[:, 1] - ends[:, 0]).norm(dim=-1)
-    order = true.argsort()
+    chord = (ends[:, 1] - ends[:, 0]).norm(dim=-1)
+    order = chord.argsort()
     pair = np.arange(1, len(order) + 1)
-    for method, path in paths.items():
-        style = METHOD_STYLE[method]
-        left.plot(pair, path.length.cpu()[order], **_marker(method))
-        curves = cosine_dissimilarity(path.resample(n)).cpu()
-        right.plot(position, curves.T, **{**style, "linewidth": 0.8, "alpha": 0.45})
-        right.plot(position, curves.quantile(0.5, dim=0), label=NAMES[method], **{**style, "linewidth": 2.4})
-    left.plot(pair, true[order], "_", color="black", markersize=12, markeredgewidth=2, label="true length")
-    left.set(xlabel="pair, by true length", ylabel="length in data space", xticks=pair)
+    aside = np.linspace(-0.22, 0.22, len(paths))  # so that marks of the same height stand beside each other
+    for (method, path), shift in zip(paths.items(), aside, strict=True):
+        style, name = METHOD_STYLE[method], NAMES[method]
+        excess = path.length.double().cpu() / chord - 1
+        left.plot(pair + shift, 100 * excess[order], **_marker(method))
+        low, median, high = cosine_dissimilarity(path.resample(n)).double().cpu().quantile(QUARTILES, dim=0).numpy()
+        right.fill_between(position, low, high, color=style["color"], alpha=0.18, linewidth=0)
+        right.plot(position, median, label=name, **{**style, "linewidth": 2.4})
+    left.set(xlabel="pair, by length of the chord", ylabel="longer than the chord (%)", xticks=pair)
     left.set_ylim(bottom=0)
     left.legend(frameon=False)
-    right.set(xlabel="share of the path's length", ylabel="cosine dissimilarity", xlim=(0, 1))
+    right.set(xlabel="fraction of the path's length", ylabel="cosine dissimilarity", xlim=(0, 1))
     right.set_ylim(bottom=0)
-    right.legend(frameon=False, title="median of the pairs")
+    right.legend(frameon=False, title="median and quartiles")
     return figure
 
 
 def plot_references(table: pd.DataFrame) -> Figure:
-    """Lengths on exact renderers over the distance of the ends, pair by pair, next to references.
+    """Lengths on exact renderers over the distance of the endpoints, pair by pair, next to references.
 
     Args:
         table: rows of :func:`geodreg.paper.lambertian.exact_lengths` with columns ``object`` and ``manifold`` added.
@@ -71,8 +75,8 @@ def plot_references(table: pd.DataFrame) -> Figure:
             for method in ("straight", "geodesic"):
                 axes.plot(pair, part[method] / part["chord"], **_marker(method))
             axes.plot(pair, part["reference"] / part["chord"], "_", color="black", markersize=11, label="reference")
-            axes.set_title(f"{name}: {manifold}", fontsize="small")
-        row[0].set_ylabel("length / distance of ends")
+            axes.set_title(f"{name}: {manifold}", fontsize=9)
+        row[0].set_ylabel("length / distance of the endpoints")
     for axes in grid[-1]:
         axes.set_xlabel("pair, by distance")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), frameon=False, ncols=3, loc="outside lower center")
@@ -101,7 +105,7 @@ def plot_excess(table: pd.DataFrame, order: Sequence[str]) -> Figure:
         shown, x="excess", y="data", hue="method", order=order, hue_order=list(colors), palette=colors,
         fill=False, linewidth=1.2, whis=(0, 100), gap=0.2, ax=axes,
     )  # fmt: skip
-    axes.set(xlabel="excess length: length over distance of the ends, minus one", ylabel="")
+    axes.set(xlabel="excess length: length over distance of the endpoints, minus one", ylabel="")
     axes.set_xlim(left=0)
     axes.legend(frameon=False)
     axes.grid(axis="x", alpha=0.3)
@@ -109,11 +113,11 @@ def plot_excess(table: pd.DataFrame, order: Sequence[str]) -> Figure:
 
 
 def plot_spectra(shares: Mapping[str, np.ndarray], theory: Sequence[float], n_shown: int = 15) -> Figure:
-    """Share of the energy in the first components, by data set, next to the theory's.
+    """Fraction of the energy in the first components, by data set, next to the theory's.
 
     Args:
-        shares: cumulated shares by name.
-        theory: the share in the first 1, 4 and 9 harmonics.
+        shares: cumulated fractions by name.
+        theory: the fraction in the first 1, 4 and 9 harmonics.
         n_shown: components that are shown.
     """
     figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
@@ -125,6 +129,6 @@ def plot_spectra(shares: Mapping[str, np.ndarray], theory: Sequence[float], n_sh
         [1, 4, 9], 100 * torch.tensor(theory), "*", color="black", markersize=11, label="sphere, harmonics", zorder=4
     )
     axes.axvline(9, color="grey", linewidth=0.8)
-    axes.set(xlabel="components", ylabel="share of the energy (%)", xticks=range(1, n_shown + 1))
+    axes.set(xlabel="components", ylabel="fraction of the energy (%)", xticks=range(1, n_shown + 1))
     axes.legend(frameon=False)
     return figure

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
+from matplotlib.path import Path as MplPath
 from torch import Tensor
 
 from geodreg.interpolation.paths import Paths
@@ -18,51 +20,64 @@ from geodreg.plotting.style import HATCHES, METHOD_STYLE
 
 __all__ = ["plot_interpolations", "plot_nine", "plot_strips"]
 
-N_PAPER = 3  # strips of a panel in the paper; more make it higher
+SIZES = ("font.size", "axes.labelsize", "axes.titlesize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+TICK = MplPath([(-0.9, 0.0), (-0.3, -0.7), (0.9, 0.8)])
+ACCEPTED, REJECTED = "#1f6fb2", "#b3261e"
 LEVELS = 63  # above zero, of each colour in strips; more are not seen, and make a file half as large again
 
 
 def plot_interpolations(
-    paths: Mapping[str, Paths], pairs: Sequence[int], n_images: int = 12, cmap: str = "gray_r"
+    paths: Mapping[str, Paths],
+    pairs: Sequence[int],
+    n_images: int = 12,
+    cmap: str = "gray_r",
+    accepts: Callable[[Tensor], Tensor] | None = None,
+    is_narrow: bool = False,
 ) -> Figure:
-    """Figure 3's panels: for each pair the lengths as bars, strips of images, and the nll along the paths.
+    """Figure 3's panels: for each pair strips of images, lengths as bars beside them, and the nll along the paths.
+
+    Each panel's grey values are stretched alike, from its least to its greatest.
 
     Args:
         paths: paths of grey images ``(P, K, h, w)`` by method.
         pairs: which of the ``P`` pairs to show, a panel each.
         n_images: images of a strip, evenly spaced by arc length.
         cmap: ``"gray_r"`` for ink on paper, ``"gray"`` for light.
+        accepts: a judge of images ``(n, h, w)``, whose marks ``(n,)`` stand under them.
+        is_narrow: for a column or a telephone.
     """
-    height = 3.9 + 0.7 * max(0, len(paths) - N_PAPER)
-    figure = plt.figure(figsize=(9.0, height * len(pairs)), layout="constrained")
-    panels = figure.subfigures(len(pairs), 1, squeeze=False, hspace=0.06)[:, 0]
-    for panel, pair in zip(panels, pairs, strict=True):
-        curves = _plot_panel(panel, paths, pair, n_images, cmap)
-        curves.legend(
-            frameon=False, ncols=len(paths), loc="upper center", bbox_to_anchor=(0.47, 1.24), fontsize="small"
-        )
+    place = _Places.of(is_narrow, len(paths), n_images, accepts is not None)
+    figure = plt.figure(figsize=(place.width, place.panel * len(pairs) + place.legend))
+    sizes: dict[Any, float] = dict.fromkeys(SIZES, place.text)
+    with plt.rc_context(sizes):
+        for row, pair in enumerate(pairs):
+            curves = _plot_panel(figure, place, row * place.panel, paths, pair, n_images, cmap, accepts)
+        handles, labels = curves.get_legend_handles_labels()
+        columns = 2 if is_narrow else len(labels)
+        figure.legend(handles, labels, frameon=False, ncols=columns, loc="lower center", handlelength=3.2)
     return figure
 
 
-def plot_nine(models: Mapping[str, tuple[Mapping[str, Paths], str]], n_pairs: int = 3, n_images: int = 7) -> Figure:
-    """The whole of Figure 3: a column for each model, a panel for each of its first pairs.
+def plot_nine(
+    models: Mapping[str, tuple[Mapping[str, Paths], str, Callable[[Tensor], Tensor] | None]],
+    n_pairs: int = 3,
+    n_images: int = 7,
+) -> dict[str, Figure]:
+    """The whole of Figure 3: a column for each model, a panel in it for each of its first pairs.
 
     Args:
-        models: by title, paths by method and colour map, as for :func:`plot_interpolations`.
+        models: by title, paths by method, colour map and judge, as for :func:`plot_interpolations`.
         n_pairs: panels of each model.
         n_images: images of a strip.
+
+    Returns:
+        the columns by title.
     """
-    n_methods = max(len(paths) for paths, _ in models.values())
-    height = 3.1 + 0.55 * max(0, n_methods - N_PAPER)
-    figure = plt.figure(figsize=(4.6 * len(models), height * n_pairs), layout="constrained")
-    panels = figure.subfigures(n_pairs, len(models), squeeze=False, wspace=0.04, hspace=0.05)
-    for column, (title, (paths, cmap)) in zip(panels.T, models.items(), strict=True):
-        for pair, panel in enumerate(column):
-            curves = _plot_panel(panel, paths, pair, n_images, cmap, compact=True)
-        column[0].suptitle(title, fontsize="large")
-    handles, labels = curves.get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, ncols=len(labels), loc="outside lower center", handlelength=4)
-    return figure
+    columns = {}
+    for title, (paths, cmap, accepts) in models.items():
+        columns[title] = plot_interpolations(paths, range(n_pairs), n_images, cmap, accepts, is_narrow=True)
+        columns[title].axes[0].set_title(title, fontsize="large")
+    return columns
 
 
 def plot_strips(
@@ -94,7 +109,7 @@ def plot_strips(
         scaled = [((images[method][pair] - low) / (high - low)).clamp(0.0, 1.0) for method in methods]
         picture = np.concatenate([_strip((strip * LEVELS).round() / LEVELS) for strip in scaled])
         axes.imshow(
-            picture, cmap=plt.get_cmap(cmap).with_extremes(bad="white"), vmin=0.0, vmax=1.0, interpolation="none"
+            picture, cmap=plt.get_cmap(cmap).with_extremes(bad=(0, 0, 0, 0)), vmin=0.0, vmax=1.0, interpolation="none"
         )
         height = len(picture) / len(methods)
         axes.set_yticks(
@@ -104,65 +119,114 @@ def plot_strips(
             label.set_color(METHOD_STYLE[method]["color"])
             if notes is not None:
                 beside = (picture.shape[1] * 1.01, (place + 0.5) * height)
-                axes.text(*beside, notes[method][pair], va="center", fontsize="small")
+                axes.text(*beside, notes[method][pair], va="center")
         axes.set_xticks([])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
     return figure
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where the parts of a panel stand, in inches, and how large their text is, in points."""
+
+    width: float
+    text: float
+    left: float  # of the strips, where their names end
+    strips: float  # width
+    bars: float  # width
+    row: float  # height of a strip with its marks
+    mark: float  # height of the marks
+    strips_high: float
+    panel: float  # height
+    legend: float  # height
+
+    @staticmethod
+    def of(is_narrow: bool, n_methods: int, n_images: int, is_judged: bool) -> _Places:
+        # The smallest text is read at 9 pixels or more: a wide drawing is shown at 0.74 of its
+        # natural size or more, a narrow one at 0.65.
+        width, text, left, bars = (4.7, 10.5, 1.1, 0.7) if is_narrow else (9.0, 9.5, 1.15, 1.2)
+        strips = width - left - bars - 0.3
+        mark = 0.17 if is_judged else 0.0
+        row = strips / n_images + mark
+        legend = 0.22 * -(-n_methods // 2) + 0.15 if is_narrow else 0.35
+        return _Places(
+            width,
+            text,
+            left,
+            strips,
+            bars,
+            row,
+            mark,
+            row * n_methods,
+            row * n_methods + 0.4 + 0.55 + 1.0 + 0.6,
+            legend,
+        )
+
+
 def _plot_panel(
-    panel: SubFigure, paths: Mapping[str, Paths], pair: int, n_images: int, cmap: str, compact: bool = False
+    figure: Figure,
+    place: _Places,
+    above: float,
+    paths: Mapping[str, Paths],
+    pair: int,
+    n_images: int,
+    cmap: str,
+    accepts: Callable[[Tensor], Tensor] | None,
 ) -> Axes:
-    """Draw one panel; a compact one leaves the names of the bars to the legend."""
-    is_crowded = len(paths) > N_PAPER
-    bars, strips, curves = panel.subplot_mosaic(
-        [["bars", "strips"], ["bars", "nll"]],
-        width_ratios=[1.3 if is_crowded else 1.0, 4.2],
-        height_ratios=[1.55 * max(1.0, len(paths) / N_PAPER), 1],
-    ).values()
-    rows, names = [], names_of(paths)
-    broken = [names[method].replace(", ", ",\n") for method in paths]  # where there is little room
-    note: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": "xx-small" if compact else "small"}
-    note |= {"rotation": 90} if compact and is_crowded else {}
-    for place, (method, of_all_pairs) in enumerate(paths.items()):
-        path, color = of_all_pairs[pair], METHOD_STYLE[method]["color"]
+    """Draw one panel, so many inches below the top of the figure."""
+    width, height = figure.get_size_inches()
+
+    def add(left: float, top: float, wide: float, high: float) -> Axes:
+        return figure.add_axes((left / width, 1 - (above + top + high) / height, wide / width, high / height))
+
+    strips = add(place.left, 0.4, place.strips, place.strips_high)
+    bars = add(place.left + place.strips + 0.1, 0.4, place.bars, place.strips_high)
+    curves = add(place.left, 0.4 + place.strips_high + 0.55, place.strips + 0.1 + place.bars, 1.0)
+    names = names_of(paths)
+    shown = {method: of_all[pair].resample(n_images).x for method, of_all in paths.items()}
+    low, high = (float(limit) for limit in torch.stack(list(shown.values())).aminmax())
+    position = torch.linspace(0, 1, 200)
+    for line, (method, images) in enumerate(shown.items()):
+        path, color = paths[method][pair], METHOD_STYLE[method]["color"]
+        picture = _strip((((images - low) / (high - low)) * LEVELS).round() / LEVELS)
+        bottom = line + 1 - place.mark / place.row  # below stand the judge's marks
+        strips.imshow(
+            picture, extent=(0, n_images, bottom, line), cmap=plt.get_cmap(cmap).with_extremes(bad=(0, 0, 0, 0)),
+            vmin=0.0, vmax=1.0, interpolation="none", aspect="auto",
+        )  # fmt: skip
+        if accepts is not None:
+            marks = accepts(images).cpu().numpy()
+            x, y = np.arange(n_images) + 0.5, np.full(n_images, (bottom + line + 1) / 2)
+            style: dict[str, Any] = {
+                "linestyle": "",
+                "markersize": 5.5,
+                "markerfacecolor": "none",
+                "markeredgewidth": 1.3,
+            }
+            strips.plot(x[marks], y[marks], marker=TICK, color=ACCEPTED, clip_on=False, **style)
+            strips.plot(x[~marks], y[~marks], marker="x", color=REJECTED, clip_on=False, **style)
         length = path.length.item()
-        bars.bar(place, length, color="white", edgecolor=color, hatch=HATCHES[method], linewidth=1.5)
-        bars.text(place, length, f"{length:.1f}", **note)
-        rows.append(_strip(path.resample(n_images).x))
-        position = torch.linspace(0, 1, 200)
+        bars.barh(line + 0.45, length, 0.62, color="white", edgecolor=color, hatch=HATCHES[method], linewidth=1.5)
+        bars.annotate(f"{length:.1f}", (length, line + 0.45), (3, 0), textcoords="offset points", va="center")
         curves.plot(position, path.resample(200).nll.cpu(), label=names[method], **METHOD_STYLE[method])
-    if compact:
-        bars.set_xticks([])
-    elif is_crowded:
-        bars.set_xticks(range(len(paths)), broken, rotation=90)
-    else:
-        bars.set_xticks(range(len(paths)), broken, rotation=60, ha="right")
-    bars.set_ylabel("length in data space")
-    bars.margins(y=0.2 if "rotation" in note else 0.1)
-    picture = np.concatenate(rows)
-    low = min(0.0, float(np.nanmin(picture)))
-    strips.imshow(
-        picture, cmap=plt.get_cmap(cmap).with_extremes(bad="white"), vmin=low, vmax=1.0, interpolation="nearest"
-    )
-    height = len(picture) / len(paths)
-    strips.set_yticks([(place + 0.5) * height for place in range(len(paths))], broken)
+    strips.set(xlim=(0, n_images), ylim=(len(paths), 0), xticks=[])
+    broken = [names[method].replace(", ", ",\n") for method in paths]  # there is little room
+    strips.set_yticks([place + 0.45 for place in range(len(paths))], broken)
     for label, method in zip(strips.get_yticklabels(), paths, strict=True):
         label.set_color(METHOD_STYLE[method]["color"])
-    strips.set_xticks([])
     strips.tick_params(length=0)
-    if is_crowded:
-        strips.tick_params(labelsize="small")
     strips.spines[:].set_visible(False)
-    curves.set_xlabel("share of the path's length")
-    curves.set_ylabel("NLL (nats)")
-    curves.set_xlim(0, 1)
+    bars.set(ylim=(len(paths), 0), yticks=[], xlabel="length")
+    bars.margins(x=0.6 if place.bars < 1 else 0.3)
+    bars.locator_params(axis="x", nbins=1 if place.bars < 1 else 3)
+    curves.set(xlabel="fraction of the path's length", ylabel="NLL (nats)", xlim=(0, 1))
+    curves.locator_params(axis="y", nbins=4)
     return curves
 
 
 def _strip(images: Tensor, share: float = 0.04) -> np.ndarray:
-    """Images side by side in one array, each with a border a share of its height wide.
+    """Images side by side in one array, each with a border a fraction of its height wide.
 
     Grey ones ``(n, h, w)`` give ``(h', w')`` with a border of no value; those in colour ``(n, 3, h, w)`` give
     ``(h', w', 4)`` with a border that is transparent.

@@ -9,17 +9,20 @@ import matplotlib.pyplot as plt
 __all__ = ["BACKGROUND", "DATA_COLOR", "HATCHES", "METHOD_STYLE", "MODEL_COLOR", "use_house_style"]
 
 METHOD_STYLE: dict[str, dict[str, Any]] = {
-    "geodreg": {"color": "#2a8c4a", "linestyle": "dashdot"},
+    "geodreg": {"color": "#23803f", "linestyle": "dashdot"},
     "geodesic": {"color": "#c8372d", "linestyle": "dotted"},
     "straight": {"color": "#2b61a8", "linestyle": "solid"},
     "algorithm1": {"color": "#1c1c1c", "linestyle": (0, (5, 1.2, 1, 1.2, 1, 1.2))},
-    "slerp": {"color": "#b8860b", "linestyle": "dashed"},
+    "slerp": {"color": "#8a6508", "linestyle": "dashed"},
 }
-"""The paper's colours and line styles, and two more, so that the figures compare at a glance and without colour."""
+"""The paper's colours and line styles, and two more, so that the figures compare at a glance and without colour.
+
+Labels have these colours too, so each contrasts with white as WCAG AA asks of text.
+"""
 
 DATA_COLOR, MODEL_COLOR = "#8a8a8a", "#7b5aa6"  # the methods' colours are for methods alone
 BACKGROUND = 0.3  # opacity of data behind something else
-HATCHES = {"geodreg": "///", "geodesic": "...", "straight": "", "algorithm1": "xxx", "slerp": "\\\\\\"}
+HATCHES = {"geodreg": "///", "geodesic": "---", "straight": "", "algorithm1": "xxx", "slerp": "\\\\\\"}
 
 
 def use_house_style() -> None:

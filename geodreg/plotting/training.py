@@ -18,17 +18,17 @@ __all__ = ["plot_acceptance", "plot_trade", "plot_weights"]
 
 
 def plot_acceptance(milestones: Mapping[str, Sequence[float]], real: float) -> Figure:
-    """Share of samples that the judge accepts against seconds of training, below that of real digits.
+    """Fraction of samples that the judge accepts against seconds of training, below that of real digits.
 
     Args:
         milestones: columns ``seconds`` and ``accepted`` of a model card.
-        real: share of real test digits that the judge accepts.
+        real: fraction of real test digits that the judge accepts.
     """
     figure, axes = plt.subplots(figsize=(6.0, 2.8), layout="constrained")
     axes.plot(milestones["seconds"], milestones["accepted"], "o-", color=MODEL_COLOR, markersize=4, label="samples")
     axes.axhline(real, color=DATA_COLOR, linestyle="--", label="real test digits")
     axes.axhline(0.85 * real, color=DATA_COLOR, linestyle=":", label="0.85 of that")
-    axes.set(xlabel="seconds of training", ylabel="share accepted", ylim=(0, 1))
+    axes.set(xlabel="seconds of training", ylabel="fraction accepted", ylim=(0, 1))
     axes.legend(frameon=False)
     return figure
 
@@ -41,7 +41,7 @@ def plot_weights(table: pd.DataFrame, chosen: Mapping[str, float]) -> Figure:
         chosen: weight chosen for each model.
     """
     figure, axes = plt.subplots(1, 2, figsize=(9.0, 3.3), layout="constrained")
-    panels = (("gain", "mean NLL below StraightZ's (nats)"), ("longer", "longer than the geodesic (share)"))
+    panels = (("gain", "mean NLL below StraightZ's (nats)"), ("longer", "longer than the geodesic (fraction)"))
     for (column, label), panel in zip(panels, axes, strict=True):
         for (model, mu), style in zip(chosen.items(), ("o-", "s--", "^:"), strict=False):
             part = table[table["model"] == model].set_index("mu")[column]

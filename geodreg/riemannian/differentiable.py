@@ -62,7 +62,7 @@ def geodesic_distance(
         distances ``(...)``, in data units; at coincident endpoints, where the distance has no derivative, it is zero.
 
     Raises:
-        TypeError: if the latents are no floating-point tensors.
+        TypeError: if the latents are not floating-point tensors.
         ValueError: if an argument is out of range, generator and latents do not fit, or ``geodesic`` is by another
             method or between other latents.
         GeodesicError: if a geodesic did not converge.

@@ -83,7 +83,7 @@ def geodesic_distances(
         pairs_at_once: pairs that are solved together; fewer need less memory.
 
     Raises:
-        TypeError: if the points are no floating-point tensors, or ``init`` is a tensor.
+        TypeError: if the points are not floating-point tensors, or ``init`` is a tensor.
         ValueError: if an argument is out of range, or generator and points do not fit.
 
     Example:

@@ -49,7 +49,7 @@ def exponential_map(
         z: latents ``(..., d)``.
         velocity: in latent coordinates, ``(..., d)``, in the same dtype and on the same device; the batches broadcast.
             Its norm by the metric is the length of the geodesic.
-        n_points: also return the way: so many points, evenly spaced in time and so in length, both ends included.
+        n_points: also return the way: so many points, evenly spaced in time and so in length, both endpoints included.
         rtol: relative tolerance of a step of each geodesic, in position and momentum; 1e-8 in double precision, else
             1e-5.
         atol: absolute tolerance of a step, in latent units; 1e-10 in double precision, else 1e-6.
@@ -59,7 +59,7 @@ def exponential_map(
         end points ``(..., d)``, or the geodesics ``(..., n_points, d)``.
 
     Raises:
-        TypeError: if latents or velocities are no floating-point tensors.
+        TypeError: if latents or velocities are not floating-point tensors.
         ValueError: if they do not go together, or a number is out of range.
         GeodesicError: if a geodesic cannot be followed, because the metric is singular on its way or its end is not
             reached within the limit of evaluations.

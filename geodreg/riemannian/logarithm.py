@@ -49,11 +49,11 @@ def logarithm_map(
         solver: as for :func:`~geodreg.interpolate`; by default Newton's with a tolerance of 1e-12.
 
     Returns:
-        velocities in latent coordinates, ``(..., d)``; zero where the ends coincide.
+        velocities in latent coordinates, ``(..., d)``; zero where the endpoints coincide.
 
     Raises:
-        TypeError: if the ends are no floating-point tensors.
-        ValueError: if an argument is out of range, or generator and ends do not fit.
+        TypeError: if the endpoints are not floating-point tensors.
+        ValueError: if an argument is out of range, or generator and endpoints do not fit.
         GeodesicError: if a geodesic did not converge; its ``paths`` hold all that were found, and
             :func:`~geodreg.initial_velocity` takes those that did. Also if the metric is singular at a start.
 
@@ -113,7 +113,7 @@ def initial_velocity(paths: Paths) -> Tensor:
 
 
 def _broadcast(start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
-    """Both ends with one batch; those that do not go together are left for the front door to refuse."""
+    """Both endpoints with one batch; those that do not go together are left for the front door to refuse."""
     try:
         batch = torch.broadcast_shapes(start.shape[:-1], end.shape[:-1])
     except RuntimeError:

@@ -24,7 +24,7 @@ __all__ = ["FrechetMean", "frechet_mean"]
 TOLERANCES = {torch.float64: 1e-5}  # every other precision has COARSE
 COARSE = 1e-4
 LEAST_STEP = 1e-3
-SUFFICIENT = 0.1  # share of the decrease of the variance that a step foresees
+SUFFICIENT = 0.1  # fraction of the decrease of the variance that a step foresees
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ def frechet_mean(
         weights: ``(n,)``, zero or positive; they are divided by their sum. Equal ones by default.
         start: first guess ``(d,)``; by default the point nearest to the others in data space, in the mean square.
         step: the first step size ``s``; on a flat manifold 1 leads to the mean at once.
-        tolerance: norm of the mean of the logarithms at which the mean is found, as a share of the standard deviation
-            (the root of the variance); 1e-5 in double precision, else 1e-4.
+        tolerance: norm of the mean of the logarithms at which the mean is found, as a fraction of the standard
+            deviation (the root of the variance); 1e-5 in double precision, else 1e-4.
         max_iterations: limit of steps.
         n_points: number of points of each geodesic, at least 3.
         init: start curve of the first geodesics, ``"straight"``, ``"graph"`` a :class:`~geodreg.GraphStart`, or a
@@ -99,7 +99,7 @@ def frechet_mean(
         the mean; look at ``.converged`` before using it.
 
     Raises:
-        TypeError: if points, weights or start are no floating-point tensors, or ``init`` is a tensor.
+        TypeError: if points, weights or start are not floating-point tensors, or ``init`` is a tensor.
         ValueError: if an argument is out of range, or generator and points do not fit.
         GeodesicError: if the geodesics from the start to the points did not converge.
 

@@ -44,7 +44,7 @@ def parallel_transport(
         the vectors at all points in latent coordinates, ``(..., K, d)``.
 
     Raises:
-        TypeError: if curve or vectors are no floating-point tensors.
+        TypeError: if curve or vectors are not floating-point tensors.
         ValueError: if they do not go together, or ``n_sub`` is below 1.
         GeodesicError: if the metric is singular on the curve, or neighbouring tangent spaces are more than 60 degrees
             apart.

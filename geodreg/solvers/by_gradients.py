@@ -1,4 +1,4 @@
-"""Descent where Jacobians are dear: gradients by single passes, with one metric for all of a path."""
+"""Descent where Jacobians are expensive: gradients by single passes, with one metric for all of a path."""
 
 from __future__ import annotations
 

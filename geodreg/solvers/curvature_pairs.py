@@ -16,7 +16,7 @@ USABLE = 1e-10  # least cosine between a step and the change of gradient along i
 
 @dataclass(frozen=True)
 class CurvaturePairs:
-    """Steps and changes of gradient of the last iterations, of every problem of a batch by itself.
+    """Steps and changes of gradient of the last iterations, of each problem of a batch separately.
 
     A problem without a usable pair in some iteration has the weight zero there, so it is skipped in its
     own recursion and in nobody else's (Nocedal and Wright, algorithm 7.4).

@@ -41,7 +41,7 @@ def moved(z: Tensor, advance: Tensor) -> Tensor:
 def line_search(
     objective: Objective, z: Tensor, step: Tensor, slope: Tensor, place: Place, first: Tensor | None = None
 ) -> Reached:
-    """Backtrack every pair by itself until its objective has decreased enough (Armijo).
+    """Backtrack each pair separately until its objective has decreased enough (Armijo).
 
     A trial costs no gradient; the points that are taken get theirs from the trial's own graph.
 

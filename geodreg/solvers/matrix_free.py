@@ -32,7 +32,7 @@ class MatrixFree:
 
     A plain geodesic, and one with a density that is given, needs gradients alone: L-BFGS starts from the mean of the
     metrics at both endpoints, whose 32 leading directions are found by products, as in
-    :class:`~geodreg.Newton` where Jacobians are dear.
+    :class:`~geodreg.Newton` where Jacobians are expensive.
 
     With the push-forward density the Gauss-Newton system, whose matrix takes tangents :math:`v_k` at the points to
 
@@ -95,7 +95,7 @@ class MatrixFree:
         reference: Tensor | None = None,
         on_stop: Callable[[int], object] | None = None,
     ) -> Solution:
-        """Paths that minimise the objective, from start curves with the same ends.
+        """Paths that minimise the objective, from start curves with the same endpoints.
 
         Args:
             objective: of ``P`` pairs.

@@ -23,7 +23,7 @@ PLAIN_TOLERANCE, REGULARISED_TOLERANCE = 1e-7, 1e-5  # a plain geodesic's length
 PRECISE_TOLERANCE = 1e-10  # of a plain geodesic in double precision: points within 1e-5 of its length
 WORTH_COARSE = 2**16  # numbers in the Jacobians; with fewer of them calls cost more than the arithmetic that is saved
 DEAR = 20.0  # gradients that a Jacobian may cost; an iteration with Jacobians gains as much as some ten without
-FEW = 12  # latents, whose Jacobians are not dear in any way of differentiation
+FEW = 12  # latents, whose Jacobians are not expensive in any way of differentiation
 POINTS = "curvature from the Jacobians at all points, in every iteration"
 MEAN = "curvature from the mean metric of both endpoints, gradients without Jacobians"
 
@@ -90,7 +90,7 @@ class Newton:
         on_stop: Callable[[int], object] | None = None,
         limits: Tensor | None = None,
     ) -> Solution:
-        """Paths that minimise the objective, from start curves with the same ends.
+        """Paths that minimise the objective, from start curves with the same endpoints.
 
         Args:
             objective: of ``P`` pairs.

@@ -25,7 +25,7 @@ class Status(StrEnum):
     SWINGS = "converged at its points, but longer between them: take more points"
     PRECISION = "no further decrease in this precision"
     NO_STEPS = "nothing to solve"
-    COINCIDENT = "ends coincide"
+    COINCIDENT = "endpoints coincide"
     ITERATIONS = "iteration limit"
     UNBOUNDED = "no minimum in reach"
     STALLED = "no decrease found along the gradient"
@@ -51,7 +51,7 @@ class Solution:
         z: the paths, ``(P, K, d)``.
         iterations: iterations that each pair took, ``(P,)``.
         evaluations: evaluations of the objective that each pair took, ``(P,)``; one with fewer points counts for as
-            much as its share of points.
+            much as its fraction of points.
         gradient_norm: norm of the gradient of the objective with respect to the latents where each pair stopped,
             ``(P,)``; NaN where none was taken.
         status: why each pair stopped, an array of the strings of :class:`~geodreg.Status`, ``(P,)``.

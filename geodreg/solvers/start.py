@@ -23,7 +23,7 @@ LEAST_WEIGHT, LARGE = 0.01, 1e12  # the Jacobi metric of the objective, kept pos
 
 @dataclass(frozen=True)
 class GraphStart:
-    r"""Global start: the shortest path in a nearest-neighbour graph on prior samples and the ends.
+    r"""Global start: the shortest path in a nearest-neighbour graph on prior samples and the endpoints.
 
     A straight start may sit in a bad basin, through a hole. An edge weighs
 
@@ -94,9 +94,9 @@ class GraphStart:
         return np.unique(edges[edges[:, 0] != edges[:, 1]], axis=0)
 
     def _end_edges(self, tree: KDTree, ends: Tensor) -> NDArray[np.int64]:
-        """Pairs of an end and a sample near it, ``(E, 2)``; the ends are the two nodes after the samples.
+        """Pairs of an end and a sample near it, ``(E, 2)``; the endpoints are the two nodes after the samples.
 
-        The ends are neighbours of each other if they are as near as those samples.
+        The endpoints are neighbours of each other if they are as near as those samples.
         """
         points = ends.cpu().double().numpy()
         distances, neighbours = tree.query(points, k=[*range(1, min(self.n_neighbours, tree.n) + 1)])

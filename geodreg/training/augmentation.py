@@ -19,7 +19,7 @@ def move(
         chance: source of chance.
         angle: standard deviation in radians.
         scale: standard deviation of the factor about one.
-        shift: standard deviation as a share of half the image.
+        shift: standard deviation as a fraction of half the image.
     """
     n = len(images)
     turn = angle * torch.randn(n, generator=chance)

@@ -85,7 +85,8 @@ def _calibrate(
 ) -> None:
     """Set temperature and threshold of a trained judge on digits it has not seen, and as many fakes made of them.
 
-    The temperature minimises the cross-entropy (Guo et al. 2017); the threshold accepts the given share of the digits.
+    The temperature minimises the cross-entropy (Guo et al. 2017); the threshold accepts the given fraction of
+    the digits.
     """
     from scipy.optimize import minimize_scalar
 

@@ -120,7 +120,7 @@ class Run:
         if hashlib.sha256(content).digest() != digest:
             raise FileError(
                 f"{self.path} is damaged: its sha256 is not the one at its beginning; "
-                "remove it, and call the same command again to begin anew."
+                "remove it, and call the same command again to start from the beginning."
             )
         state = torch.load(io.BytesIO(content), weights_only=True)
         if (its := state["settings"]) != dict(self.settings):
@@ -128,7 +128,8 @@ class Run:
             others = (f"{name}={its.get(name)}" for name in names)
             raise FileError(
                 f"{self.path} is of a training with other settings ({', '.join(others)}), which stopped at "
-                f"{state['done']} of its {self.title.split()[-1]}; go on with those, or remove it to begin anew."
+                f"{state['done']} of its {self.title.split()[-1]}; go on with those, or remove it to "
+                "start from the beginning."
             )
         self.done, self.seconds = state["done"], state["seconds"]
         self.curve, self.milestones = state["curve"], state["milestones"]

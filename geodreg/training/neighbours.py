@@ -1,4 +1,4 @@
-"""Training of the judge that is no classifier: features of digits alone, without labels and without any fake."""
+"""Training of the judge that is not a classifier: features of digits alone, without labels and without any fake."""
 
 from __future__ import annotations
 
@@ -91,6 +91,6 @@ def _decoder(size: int) -> nn.Module:
 
 @torch.no_grad()
 def _keep(judge: NeighbourJudge, images: Tensor, held_out: Tensor, accepted: float) -> None:
-    """Keep the features of images as the reference, and accept the given share of digits that are not among them."""
+    """Keep the features of images as the reference, and accept the given fraction of digits that are not among them."""
     judge.reference.copy_(torch.cat([judge.embed(part) for part in images.split(1000)]))
     judge.threshold.copy_(judge.distance(held_out).quantile(accepted))

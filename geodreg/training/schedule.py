@@ -7,7 +7,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 __all__ = ["one_cycle"]
 
-RISE = 0.1  # share of the updates in which the rate rises
+RISE = 0.1  # fraction of the updates in which the rate rises
 
 
 def one_cycle(optimiser: Optimizer, highest: float, steps: int) -> OneCycleLR:

@@ -45,7 +45,7 @@ class GANSettings:
         steps: updates of discriminator and generator.
         batch_size: real examples, and as many fakes, in each update.
         learning_rate: of Adam, for both, brought down along a cosine.
-        final_rate: what it is brought down to, as a share.
+        final_rate: what it is brought down to, as a fraction.
         penalty: weight of the gradient penalty on real examples (R1; Mescheder et al. 2018).
         penalty_every: updates from one penalty to the next, its weight raised by as much (Karras et al. 2020).
         averaging: decay of the moving average of the generator's weights; zero keeps the last ones.
@@ -90,7 +90,7 @@ class JudgeSettings:
         learning_rate: the highest of the one-cycle schedule.
         weight_decay: of AdamW.
         held_out: training digits kept back for calibration.
-        accepted: share of the held-out digits that the threshold accepts.
+        accepted: fraction of the held-out digits that the threshold accepts.
     """
 
     seed: int = 0
@@ -120,13 +120,13 @@ class NeighbourSettings:
         noise: standard deviation of the noise that is to be removed, in grey values.
         angle: standard deviation of the moves' angle, in radians.
         scale: of their factor about one.
-        shift: of their shift, as a share of half the image.
+        shift: of their shift, as a fraction of half the image.
         learning_rate: the highest of the one-cycle schedule.
         weight_decay: of AdamW.
         neighbours: number of nearest reference images whose distances are averaged.
         reference: training digits whose features are kept.
         held_out: training digits kept back for the threshold.
-        accepted: share of the held-out digits that the threshold accepts.
+        accepted: fraction of the held-out digits that the threshold accepts.
     """
 
     seed: int = 2
@@ -227,9 +227,9 @@ class FaceGANSettings(GANSettings):
     Attributes:
         latent_dim: latent size. The lights have two angles.
         channels: of the generator's layers.
-        shift: how far the images are moved before the discriminator sees them, as standard deviation and share of half
-            their side; with 64 images it would know each by heart.
-        cut: side of the square that is blanked, as a share of theirs.
+        shift: how far the images are moved before the discriminator sees them, as standard deviation and fraction of
+            half their side; with 64 images it would know each by heart.
+        cut: side of the square that is blanked, as a fraction of theirs.
     """
 
     latent_dim: int = 3
@@ -308,7 +308,7 @@ def changed_settings(name: str, changes: Mapping[str, object]) -> Any:  # noqa: 
 
 
 def check_data(settings: object, root: str | Path | None = None) -> None:
-    """Check every file of the data that a training reads against its sum.
+    """Check every file of the data that a training reads against its checksum.
 
     Args:
         settings: of the training.

@@ -9,7 +9,7 @@ from geodreg.book.sweeps.columns import check_columns
 from geodreg.book.sweeps.definition import RESULTS, Results, Run, Sweep, SweepError, file_name
 from geodreg.book.sweeps.results import Ending, as_cell, as_numbers, column_of, ending_of, page_of, read_results
 from geodreg.book.values import Value
-from geodreg.paper.labels import LABELS, names_of
+from geodreg.paper.labels import label_of, names_of
 from geodreg.workspace.files import write_whole
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
             figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight")
             plt.close(figure)
             write_whole(sweep.folder / file, content.getvalue())
-            shown.append(f"![{LABELS.get(column, column)} across the sweep]({file})")
+            shown.append(f"![{label_of(column)} across the sweep]({file})")
     rows = []
     for run in runs:
         ending = endings[run.slug]
         page = page_of(sweep, run)
         path = {Ending.DONE: page, Ending.FAILED: page.with_suffix(".failed.ipynb")}.get(ending)
         link = f"[{run.slug}]({path.relative_to(sweep.folder).as_posix()})" if path else run.slug
-        cells = {name: _in_a_table(value) for name, value in run.varied.items()}
+        cells = {_as_code(name): _in_a_table(value) for name, value in run.varied.items()}
         rows.append({"Notebook": link, **cells, "Ended": str(ending)})
     first = runs[0]
     fixed = ", ".join(f"`{name}` = {first.parameters[name]!r}" for name in sweep.parameters if name not in first.varied)
@@ -120,7 +120,13 @@ def medians(results: pd.DataFrame, parameters: list[str], wanted: Results) -> st
         table[wanted.by] = table[wanted.by].replace(names_of(table[wanted.by]))
     for name in parameters:
         table[name] = table[name].map(_in_a_table)
-    return str(table.rename(columns=LABELS).astype(object).to_markdown(index=False, floatfmt=".4g"))
+    headings = {name: _as_code(name) if name in parameters else label_of(str(name)) for name in table}
+    return str(table.rename(columns=headings).astype(object).to_markdown(index=False, floatfmt=".4g"))
+
+
+def _as_code(name: str) -> str:
+    """A parameter's name as it is typed; the column of the runs has words."""
+    return f"`{name}`" if name.isidentifier() and name != "run" else name
 
 
 def _in_a_table(value: Value) -> Value:
@@ -169,5 +175,5 @@ def plot_results(results: pd.DataFrame, parameters: list[str], column: str, by: 
     if not is_number:
         for axes in grid.axes.flat:  # names of runs are long
             plt.setp(axes.get_xticklabels(), rotation=20, ha="right", rotation_mode="anchor")
-    grid.set_ylabels(LABELS.get(column, column))
+    grid.set_ylabels(label_of(column))
     return grid.figure

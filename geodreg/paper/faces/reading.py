@@ -9,6 +9,7 @@ from geodreg.paper.faces.store import FacesTable
 from geodreg.paper.faces.study import GREY_LEVEL, METHODS
 from geodreg.paper.figure_claims import figure_3_claims
 from geodreg.paper.labels import NAMES
+from geodreg.paper.wording import by_how_much, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,10 +21,10 @@ def costs(table: FacesTable) -> pd.DataFrame:
     """What each method found and what it cost, medians over its pairs, a row for each method, for reading."""
     numbers = table.numbers.assign(excess=100 * _over(table.numbers, "length", "geodesic"))
     columns = {
-        "energy": "Energy",
-        "length": "Length",
-        "excess": "Longer, %",
-        "nll_mean": "Mean NLL",
+        "energy": "Energy (squared data units)",
+        "length": "Length (data units)",
+        "excess": "Longer than the geodesic (%)",
+        "nll_mean": "Mean NLL (nats)",
         "evaluations": "Evaluations",
         "seconds": "Seconds",
     }
@@ -47,12 +48,13 @@ def decisions(table: FacesTable) -> str:
     why = "the smallest that suffices" if reached else "the largest, since none of them suffices"
     enough = math.ceil(settings["share"] * settings["n_rule"])
     return (
-        f"The least that a unit step moves the picture at the {2 * settings['n_rule']} endpoints of the "
-        f"{settings['n_rule']} pairs of the rule (seed {settings['rule_seed']}) is {stretch:.3g}, {side} a grey level "
-        f"of {GREY_LEVEL:.2g}: **the noise is {noise:.2g}**. Of the weights tried, **{mu:g}** is {why}; with so few "
-        f"pairs, {settings['share']:.0%} of them means {enough}. A path with the density has come to rest here where "
-        f"the next step would gain less than {settings['density_tolerance']:.0%} of what the density has changed; it "
-        f"has at most {settings['max_iterations']} iterations."
+        f"A unit step in latent space moves the picture at the {2 * settings['n_rule']} endpoints of the "
+        f"{settings['n_rule']} pairs of the rule (seed {settings['rule_seed']}) by {stretch:.3g} at least, "
+        f"{side} a grey level of {GREY_LEVEL:.2g}: **the noise is {noise:.2g}**. Of the weights tried, "
+        f"**{mu:g}** is {why}; with so few pairs, {percent(settings['share'])} of them means {enough}. A path with the "
+        f"density has come to rest here where the next step would gain less than "
+        f"{percent(settings['density_tolerance'])} of what the density has changed; it has at most "
+        f"{settings['max_iterations']} iterations."
     )
 
 
@@ -68,7 +70,8 @@ def faces_claims(table: FacesTable) -> list[tuple[str, str, bool]]:
     rows = figure_3_claims(compared) if len(compared) else []
     slerp = numbers.assign(longer=_over(numbers, "length", "straight")).query("method == 'slerp'")
     share = float((slerp["longer"] > 0).mean())
-    measured = f"in {share:.0%} of {len(slerp)} pairs; by {slerp['longer'].median():.0%} (median)"
+    longer = by_how_much(100.0 * slerp["longer"].median(), "longer", "shorter", "%", digits=0)
+    measured = f"in {percent(share)} of {len(slerp)} pairs; {longer} (median)"
     return [*rows, ("Spherical interpolation is longer in data space than the straight line", measured, share > 0.5)]
 
 

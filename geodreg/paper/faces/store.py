@@ -100,7 +100,7 @@ def write_faces(
 
 
 def read_faces() -> FacesTable:
-    """The committed table, after its sums were checked.
+    """The committed table, after its checksums were verified.
 
     Raises:
         FacesError: if a part of it is missing or was changed.

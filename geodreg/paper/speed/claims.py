@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geodreg.paper.speed.tables import OURS, PowerLaw, readable
+from geodreg.paper.wording import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,7 @@ def _together(ratios: pd.DataFrame) -> list[Row]:
     together = ratios[ratios["kind"] == "together"]
     return [
         (
-            f"Many pairs at once, gain {gain:g}: at least {least:g} times faster a pair",
+            f"Many pairs at once, gain {gain:g}: at least {least:g} times faster per pair",
             *_compare(together[together["gain"] == gain], least),
         )
         for gain, least in TOGETHER.items()
@@ -91,8 +92,8 @@ def _digits(times: pd.DataFrame, ratios: pd.DataFrame) -> list[Row]:
         found.append((statement, *_compare(rows, least)))
     unsolved, most = int((ours["pairs"] - ours["converged"]).sum()), int(ours["evaluations"].max())
     found.append(("All of these pairs converge", f"{unsolved} do not", unsolved == 0))
-    statement = f"Each with at most {MOST_EVALUATIONS} evaluations"
-    found.append((statement, f"{most} at most", most <= MOST_EVALUATIONS))
+    statement = f"Each of them takes at most {MOST_EVALUATIONS} evaluations"
+    found.append((statement, f"at most {most}", most <= MOST_EVALUATIONS))
     return found
 
 
@@ -109,9 +110,9 @@ def strong_claims(races: pd.DataFrame) -> list[Row]:
         left = int(row["pairs"] - row["converged"] - row["unbounded"])
         statement = (
             f"Weight {row['mu']:g} on the MNIST GAN: every pair converges or has no minimum in reach, in at most "
-            f"{STRONG_SECONDS:g} s a pair"
+            f"{STRONG_SECONDS:g} s per pair"
         )
-        said = f"{int(row['converged'])} and {int(row['unbounded'])} of {int(row['pairs'])}, {seconds:.2f} s a pair"
+        said = f"{int(row['converged'])} and {int(row['unbounded'])} of {int(row['pairs'])}, {seconds:.2f} s per pair"
         found.append((statement, said, left == 0 and bool(seconds <= STRONG_SECONDS)))
     return found
 
@@ -131,7 +132,7 @@ def _growth(fits: Mapping[str, PowerLaw], memory: pd.DataFrame) -> list[Row]:
         *found,
         (
             f"A solve of {memory['pairs'].max()} pairs keeps to a budget of {budget}",
-            f"{share.max():.0%} of it at most",
+            f"at most {percent(share.max())} of it",
             bool(share.max() <= 1.0),
         ),
     ]
@@ -141,9 +142,10 @@ def _starts(starts: pd.DataFrame) -> list[Row]:
     hard = starts[starts["gain"] > 0.0]
     share = float((hard["both"] <= GAP).mean())
     statement = (
-        f"On hard decoders the better of both starts is within {GAP:g} of the best known in {AT_BEST:.0%} or more"
+        f"On hard decoders the better of both starts is within {GAP:g} of the best known in {percent(AT_BEST)} of "
+        "pairs or more"
     )
-    return [(statement, f"{share:.0%} of {len(hard)}", share >= AT_BEST)]
+    return [(statement, f"{percent(share)} of {len(hard)}", share >= AT_BEST)]
 
 
 def _compare(rows: pd.DataFrame, least: float) -> tuple[str, bool]:

@@ -17,6 +17,7 @@ from geodreg.geometry.manifold import LatentManifold
 from geodreg.models.zoo import TITLES
 from geodreg.objectives.dense import PathObjective
 from geodreg.paper.speed.files import BenchmarkError, provenance, read_benchmark
+from geodreg.paper.wording import percent
 from geodreg.solvers import Newton
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ REPEATS = 5  # of each timing in the small race
 
 
 def time_to_gap(races: pd.DataFrame) -> pd.DataFrame:
-    """Seconds a pair to the gap for each problem and solver, and the share of pairs where it is reached.
+    """Seconds per pair to the gap for each problem and solver, and the fraction of pairs where it is reached.
 
     Args:
         races: the table of that name; several rows of one problem are decoders with other weights.
@@ -57,7 +58,7 @@ def time_to_gap(races: pd.DataFrame) -> pd.DataFrame:
     Returns:
         columns ``kind, problem, gain, mu, solver``; ``seconds``, the median over decoders of the time divided by the
         pairs that reach the gap; ``at_least``, the time a pair of a run that ended without reaching it; ``reached``, a
-        share; ``pairs``, ``converged`` (numbers), ``evaluations`` (the most that a pair took).
+        fraction; ``pairs``, ``converged`` (numbers), ``evaluations`` (the most that a pair took).
     """
     each = races.assign(seconds=races["seconds"] / races["reached"].where(races["reached"] > 0))
     each["at_least"] = (races["seconds_recorded"] / races["pairs"]).where(races["reached"] == 0)
@@ -139,7 +140,7 @@ def _bounded(value: float, bound: bool) -> str:
 def main_table(
     times: pd.DataFrame, ratios: pd.DataFrame, kinds: Sequence[str] = ("plain", "regularised")
 ) -> pd.DataFrame:
-    """The ratios as a page shows them, a row for each problem, with the share of pairs that the default solver solves.
+    """The ratios as a page shows them, a row for each problem, with the fraction of pairs within the gap.
 
     Args:
         times: from :func:`time_to_gap`.
@@ -157,17 +158,17 @@ def main_table(
             "Problem": [TITLES.get(name, name) for name in rows["problem"]],
             "Gain": [f"{gain:g}" if gain > 0 else "" for gain in rows["gain"]],
             "Weight": [f"{mu:g}" if mu > 0 else "plain" for mu in rows["mu"]],
-            "Ours, ms a pair": [readable(1e3 * value) for value in rows["ours"]],
+            "Ours, ms per pair": [readable(1e3 * value) for value in rows["ours"]],
             "Fastest peer": rows["peer"].to_list(),
-            "ms a pair": [_bounded(1e3 * value, bound) for value, bound in zip(rows["fastest"], bounds, strict=True)],
+            "ms per pair": [_bounded(1e3 * value, bound) for value, bound in zip(rows["fastest"], bounds, strict=True)],
             "Faster by": [_bounded(value, bound) for value, bound in zip(rows["ratio"], bounds, strict=True)],
-            "Share": [f"{share:.0%}" for share in found["reached"]],
+            "Within the gap": [percent(fraction) for fraction in found["reached"]],
         }
     )
 
 
 def share_within_gap(times: pd.DataFrame) -> pd.DataFrame:
-    """Share of all pairs on which each solver reaches the gap, plain and regularised; empty where it did not take part.
+    """Fraction of all pairs on which each solver reaches the gap, plain and regularised; empty if it took no part.
 
     Args:
         times: from :func:`time_to_gap`.
@@ -176,7 +177,7 @@ def share_within_gap(times: pd.DataFrame) -> pd.DataFrame:
 
     alone = times[times["kind"].isin(("plain", "regularised"))]
     sums = alone.assign(within=alone["reached"] * alone["pairs"]).groupby(["kind", "solver"])[["within", "pairs"]].sum()
-    shares = (sums["within"] / sums["pairs"]).map("{:.0%}".format)
+    shares = (sums["within"] / sums["pairs"]).map(percent)
     solvers = alone["solver"].unique()
     columns = {f"{kind.capitalize()}, within the gap": kind for kind in ("plain", "regularised")}
     return pd.DataFrame(
@@ -199,7 +200,7 @@ def probes_table(probes: pd.DataFrame) -> pd.DataFrame:
         "length": "Length",
         "path": "Path",
         "log_volume": "Log-volume off by",
-        "standard_error": "its standard error",
+        "standard_error": "Its standard error",
         "seconds": "Seconds",
     }
     table = probes[list(names)].copy()
@@ -210,7 +211,7 @@ def probes_table(probes: pd.DataFrame) -> pd.DataFrame:
 
 
 def share_at_best(starts: pd.DataFrame, gap: float = 1e-3) -> pd.DataFrame:
-    """Shares of pairs that end within a gap of the best minimum known, for each start and for the better of the two.
+    """Fractions of pairs within a gap of the best minimum known, for each start and for the better of the two.
 
     Args:
         starts: the table of that name.
@@ -225,7 +226,7 @@ def share_at_best(starts: pd.DataFrame, gap: float = 1e-3) -> pd.DataFrame:
         **{"Better of both": ("both", "mean")},
     ).reset_index()
     for start in ("Straight", "Graph", "Better of both"):
-        table[start] = [f"{share:.0%}" for share in table[start]]
+        table[start] = [percent(fraction) for fraction in table[start]]
     table["gain"] = [f"{gain:g}" if gain > 0 else "" for gain in table["gain"]]
     table["mu"] = [f"{mu:g}" if mu > 0 else "plain" for mu in table["mu"]]
     table["problem"] = [TITLES.get(name, name) for name in table["problem"]]
@@ -314,7 +315,7 @@ def race_lbfgs(manifold: LatentManifold, start: Tensor, end: Tensor, n_points: i
     best = min(map(min, energies))
     needed = [next((i for i, energy in enumerate(run) if energy <= best * (1 + gap)), None) for run in energies]
     if needed[0] is None or needed[1] is None:
-        raise ValueError("One of the two solvers ends in another minimum on this pair; choose another pair.")
+        raise ValueError("One of the two solvers finds another minimum on this pair; choose another pair.")
     limits = max(1, needed[0]), max(1, needed[1])
     return Race(_median_seconds(ours, limits[0]), _median_seconds(lbfgs, limits[1]), *limits)
 

@@ -69,7 +69,7 @@ class Population(_Strict):
 
 
 class Printed(_Strict):
-    """What the paper does not tell of Algorithm 1, by model.
+    """What the paper does not say of Algorithm 1, by model.
 
     Attributes:
         weights: of the density, in the algorithm's sense.
@@ -167,7 +167,9 @@ class ClaimTest(_Strict):
         if (self.above is None) == (self.below is None):
             raise ValueError(f"give {self.what!r} one bound, above or below")
         if (self.statistic == "auc") != (self.positive is not None):
-            raise ValueError(f"{self.what!r} needs positive with the statistic auc, and only with that")
+            raise ValueError(
+                f"{self.what!r} needs positive where the statistic is an area under the curve, and only there"
+            )
         return self
 
     @property

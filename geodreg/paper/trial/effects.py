@@ -29,9 +29,9 @@ class Outcome(StrEnum):
 
     FOR = "for"
     AGAINST = "against"
-    DEPENDS = "depends on what the paper does not tell"
+    DEPENDS = "depends on what the paper does not say"
     UNDECIDED = "undecided"
-    NO_DATA = "no data"
+    NO_DATA = "not measured"
 
 
 class Verdict(StrEnum):
@@ -99,8 +99,8 @@ class Effect:
 
     @property
     def p(self) -> float:
-        """Two-sided: twice the smaller of the two."""
-        return min(1.0, 2.0 * min(self.p_for, self.p_against))
+        """Two-sided: twice the smaller of the two; one if nothing was measured."""
+        return min(1.0, 2.0 * min(self.p_for, self.p_against)) if self.parts else 1.0
 
     @property
     def decisive(self) -> Part:
@@ -142,6 +142,9 @@ def effect_of(definitions: Definitions, test: ClaimTest, model: str, tables: Map
 def decide(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) -> dict[int, list[Effect]]:
     """All effects of all claims by number, the primary ones decided by Holm's step-down over the family of them.
 
+    A primary test that was not measured counts in the family, as one that says nothing, so that what is decided without
+    it stays decided when it comes.
+
     Args:
         definitions: the claims.
         tables: by name.
@@ -151,10 +154,10 @@ def decide(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) -> dict
         for claim in definitions.claims
     }
     family = [(number, i) for number, own in effects.items() for i, effect in enumerate(own) if effect.test.primary]
-    family = [(number, i) for number, i in family if effects[number][i].outcome is not Outcome.NO_DATA]
     adjusted = holm([effects[number][i].p for number, i in family])
     for (number, i), p in zip(family, adjusted, strict=True):
-        effects[number][i] = _with_outcome(effects[number][i], p)
+        if effects[number][i].parts:
+            effects[number][i] = _with_outcome(effects[number][i], p)
     return effects
 
 

@@ -1,4 +1,4 @@
-"""A part of the table of paths measured anew, and compared."""
+"""A part of the table of paths measured again, and compared."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from geodreg.paper.trial.definitions import Definitions, Settings, TrialError
 from geodreg.paper.trial.paths_table import all_paths, tabulated
 from geodreg.paper.trial.plan import Job
 from geodreg.paper.trial.subject import Subject
+from geodreg.paper.wording import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,7 @@ def measured_again(subject: Subject) -> tuple[pd.DataFrame, dict[str, Paths]]:
 
 
 def check_live(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """How well rows that were measured anew agree with the table, column by column.
+    """How well rows that were measured again agree with the table, column by column.
 
     Args:
         found: from :func:`measured_again`.
@@ -106,7 +107,7 @@ def check_live(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Da
         rows.append((column, len(both), float((now - then).abs().max()), agree))
         if agree < ENOUGH:
             raise TrialError(
-                f"Only {agree:.0%} of {len(both)} values of {column} measured now agree with the table of paths; "
+                f"Only {percent(agree)} of {len(both)} values of {column} measured now agree with the table of paths; "
                 "the module, the weights or the table have changed: make it again with `make claims`."
             )
     return pd.DataFrame(rows, columns=["quantity", "rows", "largest", "agree"])

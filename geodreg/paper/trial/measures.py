@@ -17,8 +17,8 @@ from geodreg.paper.likelihood import bound_of_nll, pixel_entropy
 from geodreg.paper.printed_algorithm import largest_angle
 from geodreg.paper.trial.paths_table import minimisers, paths_table, tabulated
 from geodreg.paper.trial.plan import VARIATIONS
+from geodreg.paper.trial.shortest import SUB_POINTS, shorten
 from geodreg.paper.trial.subject import RING, Subject
-from geodreg.paper.verdict.shortest import SUB_POINTS, shorten
 from geodreg.solvers import Algorithm1, Newton, Solver
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ BROKEN = 90.0  # degrees between neighbouring chords
 ITERATIONS_SHORTER = 500  # of L-BFGS on the length
 ITERATIONS = 300  # of Algorithm 1; above the limit a curve breaks up within a few dozen
 WEIGHT = 0.1  # of the loss, where one is enough
+STRONG = 1.0  # of the loss, in the figure of the circle
 
 
 def measure(table: str, subject: Subject) -> pd.DataFrame:
@@ -86,12 +87,19 @@ def _cover(subject: Subject) -> pd.DataFrame:
 
 
 def _noiseless(subject: Subject) -> pd.DataFrame:
-    """The printed loss without noise, from the straight line on: whether it has a minimum within reach."""
+    """The printed loss without noise: whether a minimum is within reach.
+
+    From the straight line on at the paper's largest weight, and from the graph at the one that leads around the hole.
+    """
     import pandas as pd
 
     start, end, _ = subject.endpoints()
-    path = interpolate(subject.manifold_with(0.0), start, end, mu=WEIGHT, n_points=subject.settings.n_points)
-    return pd.DataFrame({"pair": range(len(start)), "converged": path.converged.numpy(), "status": path.status})
+    found: dict[str, object] = {"pair": range(len(start))}
+    manifold, n_points = subject.manifold_with(0.0), subject.settings.n_points
+    for ending, mu, init in (("", WEIGHT, "straight"), ("_strong", STRONG, "graph")):
+        path = interpolate(manifold, start, end, mu=mu, n_points=n_points, init=init)
+        found |= {f"converged{ending}": path.converged.numpy(), f"status{ending}": path.status}
+    return pd.DataFrame(found)
 
 
 def _energy(subject: Subject) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from geodreg.paper.trial.effects import Effect, Outcome, Verdict, decide, verdic
 from geodreg.paper.trial.equal import equal
 from geodreg.paper.trial.plan import DERIVED
 from geodreg.paper.trial.reading import method_name, sentence
+from geodreg.paper.wording import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,13 +100,24 @@ def claims_markdown(
             cells = [
                 f"{{ref}}`{claim.number} <claim-{claim.name}>`" if first else "",
                 f"{claim.sentence} ({claim.source})" if first else "",
-                f"**{MARKS[verdict]} {verdict}**{f', {method_name(method)}' if method else ''}<br>"
+                f"**{verdict_words(verdict, own)}**{f', {method_name(method)}' if method else ''}<br>"
                 + sentence(claim, effects, method),
                 "" if hangs is None else _hangs(hangs),
                 rests_on(own, tables),
             ]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def verdict_words(verdict: Verdict, effects: Sequence[Effect]) -> str:
+    """A verdict with its mark, and whether some of its primary tests are still to be measured.
+
+    Args:
+        verdict: on one method, or on none.
+        effects: what it was made of.
+    """
+    missing = any(effect.test.primary and effect.outcome is Outcome.NO_DATA for effect in effects)
+    return f"{MARKS[verdict]} {verdict}{' so far' if missing else ''}"
 
 
 def _hangs(effect: Effect) -> str:
@@ -115,12 +127,15 @@ def _hangs(effect: Effect) -> str:
 
 
 def rests_on(effects: Sequence[Effect], tables: Mapping[str, pd.DataFrame]) -> str:
-    """Models of the primary tests, with the number of their trainings and the fraction of samples that is accepted."""
-    found = {}
+    """Models of the primary tests, with the number of their trainings and the fraction of samples that is accepted.
+
+    Those that are still to be measured come last.
+    """
+    found, missing = {}, dict.fromkeys(effect.title for effect in effects if effect.test.primary and not effect.parts)
     for effect in effects:
         if effect.test.primary and effect.parts:
             found[effect.model] = f"{effect.title} ({len(effect.parts[0].seeds)}{accepted(effect.model, tables)})"
-    return "; ".join(found.values())
+    return "; ".join([*found.values(), *([f"not measured yet: {', '.join(missing)}"] if missing else [])])
 
 
 def accepted(model: str, tables: Mapping[str, pd.DataFrame]) -> str:
@@ -131,13 +146,14 @@ def accepted(model: str, tables: Mapping[str, pd.DataFrame]) -> str:
     if own is None or not columns or own[columns].isna().all(axis=None) or not len(own):
         return ""
     rates = [1.0 - float(own[name].astype(float).mean()) for name in columns]
-    return f"; {min(rates):.0%} to {max(rates):.0%} of its samples accepted"
+    return f"; {percent(min(rates))} to {percent(max(rates))} of its samples accepted"
 
 
 def claim_markdown(claim: Claim, effects: Sequence[Effect]) -> str:
     """What counts for a claim and against it, what of it cannot fail, and its numbers, as MyST text."""
     words = [
-        f"{MARKS[verdict]} {verdict}" + (f" ({method_name(method)})" if method else "")
+        verdict_words(verdict, [effect for effect in effects if method is None or effect.test.method in (method, None)])
+        + (f" ({method_name(method)})" if method else "")
         for method, verdict in verdicts(claim, effects).items()
     ]
     parts = [

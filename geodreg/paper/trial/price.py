@@ -9,6 +9,7 @@ import numpy as np
 from geodreg.models.zoo import TITLES
 from geodreg.paper.trial.definitions import Settings
 from geodreg.paper.trial.equal import curves
+from geodreg.paper.wording import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +85,6 @@ def price_sentence(prices: pd.DataFrame, settings: Settings, model: str) -> str:
         f"over the straight line for {between('relative_length', '.1f')} times its length. Of its own length "
         f"{rejected} is rejected ({between('rejected', '+.1f')} grey values against the straight line's, mean of the "
         f"three judges), neighbouring chords meet at up to {between('angle', '.0f')} degrees, and "
-        f"{between('at_rest', '.0%')} of the paths are at rest. The ranges are over numbers of iterations and grey "
-        "scales, which the paper does not tell."
+        f"{percent(low['at_rest'])} to {percent(high['at_rest'])} of the paths are at rest. The ranges are over "
+        "numbers of iterations and grey scales, which the paper does not say."
     )

@@ -20,8 +20,8 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
         "the loss's minimiser does not go around it, even with ten times the paper's largest weight",
     ),
     (2, 2): (
-        "the loss as printed has a minimum within reach",
-        "the loss as printed, without noise, has no minimum within reach",
+        "at 0.1 the loss as printed, without noise, has a minimum within reach",
+        "even at 0.1 the loss as printed, without noise, has no minimum within reach",
     ),
     (2, 3): ("Algorithm 1 goes around it at 0.1", "Algorithm 1 does not go around it at 0.1"),
     (3, 0): ("the geodesic is the shortest", "the geodesic is not the shortest"),
@@ -91,6 +91,8 @@ def sentence(claim: Claim, effects: Sequence[Effect], method: str | None = None)
         by_outcome: dict[Outcome, list[str]] = {}
         for effect in own:
             by_outcome.setdefault(effect.outcome, []).append(TITLES.get(effect.model, effect.title))
+        if len(by_outcome) > 1:  # where some of the models were measured, those that were not are no news
+            by_outcome.pop(Outcome.NO_DATA, None)
         yes, no = STATEMENTS[claim.number, place]
         for outcome, models in by_outcome.items():
             where = f" ({', '.join(models)})" if len(by_outcome) > 1 or len(models) < len(test.models) else ""
@@ -104,7 +106,7 @@ def _said(outcome: Outcome, yes: str, no: str) -> str:
     sayings: Mapping[Outcome, str] = {
         Outcome.FOR: yes,
         Outcome.AGAINST: no,
-        Outcome.DEPENDS: f"whether {stem} depends on what the paper does not tell",
+        Outcome.DEPENDS: f"whether {stem} depends on what the paper does not say",
         Outcome.UNDECIDED: f"whether {stem} is not decided",
         Outcome.NO_DATA: f"whether {stem} was not measured",
     }

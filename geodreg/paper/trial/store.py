@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,13 @@ PROVENANCE = "provenance.json"
 SIGNIFICANT = "%.6g"  # of each number
 
 
-def write_tables(tables: Mapping[str, pd.DataFrame], out: Path, made_by: str, models: Mapping[str, str]) -> None:
+def write_tables(
+    tables: Mapping[str, pd.DataFrame],
+    out: Path,
+    made_by: str,
+    models: Mapping[str, str],
+    missing: Sequence[str] = (),
+) -> None:
     """Write tables and their provenance, each file all or nothing, the provenance last.
 
     Args:
@@ -33,6 +39,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], out: Path, made_by: str, mo
         out: folder.
         made_by: the command.
         models: SHA-256 of the weights of each model that was measured.
+        missing: tables and models that are still to be measured.
     """
     commit = revision()  # before the tables that are written here make the checkout look changed
     out.mkdir(parents=True, exist_ok=True)
@@ -48,6 +55,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], out: Path, made_by: str, mo
         "definitions": read_definitions()[1],
         "tables": sums,
         "models": dict(models),
+        "missing": list(missing),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("torch", "numpy", "scipy")},

@@ -114,7 +114,9 @@ class ClaimTest(_Strict):
         if (self.above is None) == (self.below is None):
             raise ValueError(f"give {self.what!r} one bound, above or below")
         if (self.statistic == "auc") != (self.positive is not None):
-            raise ValueError(f"{self.what!r} needs positive with the statistic auc, and only with that")
+            raise ValueError(
+                f"{self.what!r} needs positive where the statistic is an area under the curve, and only there"
+            )
         return self
 
     @property

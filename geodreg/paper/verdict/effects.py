@@ -129,7 +129,7 @@ def wide(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_seed(test: ClaimTest, model: str, table: pd.DataFrame | None) -> tuple[dict[str, float], bool]:
-    """The effect of each seed (none where table, model or values are missing), and whether it is a share."""
+    """The effect of each seed (none where table, model or values are missing), and whether it is a fraction."""
     import pandas as pd
     from pandas.errors import UndefinedVariableError
     from scipy.stats import mannwhitneyu
@@ -171,7 +171,7 @@ def _interval(values: NDArray[np.float64], versus: NDArray[np.float64] | None, l
 
 
 def _within_one(interval: tuple[float, float]) -> tuple[float, float]:
-    """A share lies between nothing and all, whatever Student's interval says."""
+    """A fraction lies between nothing and all, whatever Student's interval says."""
     return max(interval[0], 0.0), min(interval[1], 1.0)
 
 

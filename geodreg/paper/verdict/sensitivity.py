@@ -28,15 +28,16 @@ WEIGHTS = "at_"  # before the weight in the name of a method of the table of wei
 
 
 def sensitivity(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """In which share of the pairs each statement holds, for each value of each setting.
+    """In which fraction of the pairs each statement holds, for each value of each setting.
 
     Args:
         definitions: the claims and the variations.
         tables: by name.
 
     Returns:
-        one row for each ``model``, ``parameter``, ``value`` and ``statement``: ``pairs``, ``converged`` (share of the
-        regularised solves), and ``share``. With the usual value, and for all weights, the pairs of all seeds are taken.
+        one row for each ``model``, ``parameter``, ``value`` and ``statement``: ``pairs``, ``converged`` (fraction of
+        the regularised solves), and ``share``. With the usual value, and for all weights, the pairs of all seeds are
+        taken.
     """
     import pandas as pd
 
@@ -75,7 +76,7 @@ def _rows(table: pd.DataFrame, model: str, parameter: str, value: object) -> lis
 
 
 def acceptance_by_nll(samples: pd.DataFrame, n_groups: int = 10) -> pd.DataFrame:
-    """Share of a generator's samples that the judge accepts, in groups of equal size by their NLL.
+    """Fraction of a generator's samples that the judge accepts, in groups of equal size by their NLL.
 
     Args:
         samples: the table of that name, of models that are judged.

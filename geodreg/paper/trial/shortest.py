@@ -13,7 +13,7 @@ from geodreg.geometry.manifold import LatentManifold
 __all__ = ["SUB_POINTS", "shorten"]
 
 SUB_POINTS = 8
-"""Parts of each chord. On the points alone, they would gather at the ends and leave one long chord."""
+"""Parts of each chord. On the points alone, they would gather at the endpoints and leave one long chord."""
 OPTIONS = {"maxcor": 20, "ftol": 1e-12, "gtol": 1e-8}
 
 
@@ -29,7 +29,7 @@ def shorten(manifold: LatentManifold, curves: Tensor, max_iterations: int) -> Te
         max_iterations: limit for each curve.
 
     Returns:
-        curves no longer than those, with the same ends, ``(P, K, d)``.
+        curves no longer than those, with the same endpoints, ``(P, K, d)``.
     """
     from scipy.optimize import minimize
 

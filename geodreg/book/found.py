@@ -1,0 +1,33 @@
+"""The box at the head of a page: what was found on it, in sentences made of what its cells computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["FOUND", "found_markdown"]
+
+FOUND = "found-here"
+"""Name under which a page keeps the text of its box."""
+
+TOLD = 3  # statements of a page; the table of all of them stands below
+MARKS = {True: "✔", False: "✘"}
+
+
+def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
+    """The first statements of a page's table, each with its mark and what was measured, and how many hold.
+
+    Args:
+        rows: statement, measured value in words, and the outcome of the comparison; the most important ones first.
+
+    Example:
+        >>> print(found_markdown([("The path is short", "3 against 4", True), ("It is dense", "in no pair", False)]))
+        ✔ The path is short: 3 against 4. <br>
+        ✘ It is dense: in no pair. <br>
+        *1 of 2 statements of this page hold.*
+    """
+    told = [f"{MARKS[bool(holds)]} {statement}: {measured}." for statement, measured, holds in rows[:TOLD]]
+    number = sum(bool(holds) for *_, holds in rows)
+    more = "" if len(rows) <= TOLD else " The others are in its table below."
+    joint = "statement" if len(rows) == 1 else "statements"
+    verb = "holds" if number == 1 and len(rows) == 1 else "hold"
+    return " <br>\n".join([*told, f"*{number} of {len(rows)} {joint} of this page {verb}.{more}*"])

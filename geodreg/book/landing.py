@@ -1,0 +1,93 @@
+"""The first screen of the book: what was found, the claims with their marks, and three ways on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geodreg.errors import PlainError
+from geodreg.paper.trial.definitions import Definitions, read_definitions
+from geodreg.paper.trial.effects import Effect, Verdict, decide
+from geodreg.paper.trial.presentation import MARKS, with_derived
+from geodreg.paper.trial.reading import sentence
+from geodreg.paper.trial.store import read_tables
+from geodreg.paper.trial.summary import PHRASES, marks, price_in_short, said_in_short
+from geodreg.workspace.files import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["advice_markdown", "landing_markdown"]
+
+
+def landing_markdown(
+    definitions: Definitions, tables: Mapping[str, pd.DataFrame], decided: Mapping[int, Sequence[Effect]]
+) -> str:
+    """What was found, in sentences made of the outcomes, and a strip of the claims, each a link, as MyST text.
+
+    Args:
+        definitions: the claims.
+        tables: by name.
+        decided: effects of each claim, from :func:`~geodreg.paper.trial.effects.decide`.
+    """
+    holds, fails = said_in_short(definitions, decided)
+    strip = [
+        f"- {{ref}}`{claim.number} {marks(claim, decided[claim.number], MARKS)} <claim-{claim.name}>` "
+        f"{PHRASES[claim.number]}"
+        for claim in definitions.claims
+    ]
+    legend = ", ".join(f"{MARKS[verdict]} {verdict}" for verdict in Verdict)
+    return "\n\n".join(
+        [
+            f"**What holds.** {holds}",
+            f"**What does not, and the price.** {fails} {price_in_short(tables, definitions.settings)}",
+            f"The paper's twelve claims ({legend}):",
+            "\n".join(["{.claim-marks}", *strip]),
+        ]
+    )
+
+
+def advice_markdown(
+    definitions: Definitions, tables: Mapping[str, pd.DataFrame], decided: Mapping[int, Sequence[Effect]]
+) -> str:
+    """Whether to use the method on one's own model, as far as the outcomes on ours say, as MyST text.
+
+    Args:
+        definitions: the claims.
+        tables: by name.
+        decided: effects of each claim.
+    """
+
+    def found(number: int) -> str:
+        claim = definitions.claim(number)
+        return f"{sentence(claim, decided[number])} ({{ref}}`claim {number} <claim-{claim.name}>`)"
+
+    price = price_in_short(tables, definitions.settings)
+    advice = {
+        "For short paths": f"the plain geodesic will do, and needs no weight. {found(3)}",
+        "For paths that the model holds to be probable": f"{found(5)} {found(9)} {price}",
+        "For realistic images": f"look at what three judges found here, and let a judge see yours. {found(6)}",
+        "Where the data have a hole": found(2),
+    }
+    return "\n\n".join(f"**{purpose}:** {text}" for purpose, text in advice.items())
+
+
+def main(out: Annotated[Path, typer.Option(help="Folder to write to.")]) -> None:
+    """Write what of the first screen, and of the advice, is made of the outcomes."""
+    try:
+        definitions, _ = read_definitions()
+        tables = with_derived(definitions, read_tables())
+        decided = decide(definitions, tables)
+        out.mkdir(parents=True, exist_ok=True)
+        for name, write in (("landing", landing_markdown), ("advice", advice_markdown)):
+            write_whole(out / f"{name}.md", f"{write(definitions, tables, decided)}\n".encode())
+    except (PlainError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    typer.run(main)

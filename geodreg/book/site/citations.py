@@ -1,0 +1,58 @@
+"""Names and years in the list of references, as in the text, instead of abbreviated keys."""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+from collections.abc import Sequence
+
+from pybtex.database import Entry, Person
+from pybtex.plugin import register_plugin
+from pybtex.style.formatting.plain import Style as PlainStyle
+from pybtex.style.labels import BaseLabelStyle
+
+__all__ = ["AuthorYearLabels", "AuthorYearStyle", "name_and_year", "register_style"]
+
+
+def name_and_year(entry: Entry) -> str:
+    """Who wrote a work, and when.
+
+    Example:
+        >>> name_and_year(Entry("misc", {"year": "2019"}, {"author": [Person("Kim, Jiseob"), Person("Zhang, B.-T.")]}))
+        'Kim and Zhang, 2019'
+    """
+    people = [_last(person) for person in entry.persons.get("author") or entry.persons.get("editor") or []]
+    if len(people) > 2:
+        people = [f"{people[0]} et al."]
+    return f"{' and '.join(people) or entry.fields.get('title', '')}, {entry.fields.get('year', 'without year')}"
+
+
+def _last(person: Person) -> str:
+    return str(" ".join(part.render_as("text") for part in [*person.rich_prelast_names, *person.rich_last_names]))
+
+
+class AuthorYearLabels(BaseLabelStyle):  # type: ignore[misc]  # pybtex has no types
+    """Names and years; works of the same get a letter behind the year."""
+
+    def format_labels(self, sorted_entries: Sequence[Entry]) -> list[str]:
+        """Labels of entries, in their order."""
+        labels = [name_and_year(entry) for entry in sorted_entries]
+        often = Counter(labels)
+        seen: Counter[str] = Counter()
+        found = []
+        for label in labels:
+            letter = string.ascii_lowercase[seen[label]] if often[label] > 1 else ""
+            seen[label] += 1
+            found.append(label + letter)
+        return found
+
+
+class AuthorYearStyle(PlainStyle):  # type: ignore[misc]  # pybtex has no types
+    """The plain style of pybtex with such labels."""
+
+    default_label_style = AuthorYearLabels
+
+
+def register_style() -> None:
+    """Let ``bibtex_default_style: author_year`` name the style."""
+    register_plugin("pybtex.style.formatting", "author_year", AuthorYearStyle)

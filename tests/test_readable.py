@@ -1,0 +1,455 @@
+"""What a reader sees: drawings in both themes, text that is large enough, edges that say what they cut, contrast."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import jupytext
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from geodreg import LatentManifold
+from geodreg.book.notebook import show_drawings
+from geodreg.book.parameters import pair
+from geodreg.interpolation.paths import Paths
+from geodreg.paper.as_printed import AsPrinted
+from geodreg.paper.comparison import compare
+from geodreg.paper.strips import describe_fading, fading, pairs_to_show
+from geodreg.plotting import plot_interpolations, plot_nine, plot_plane, plot_straightness, use_house_style
+from geodreg.plotting.style import METHOD_STYLE
+from geodreg.plotting.themes import DARK_GROUND, contrast, for_both_themes, on_dark
+
+ROOT = Path(__file__).parent.parent
+SITE = ROOT / "_build" / "html"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SMALLEST = 9.0  # pixels
+COLUMN, THIRD, PHONE = 688, 299, 340  # pixels that a drawing gets: in the text, as one of three, on a telephone of 390
+AA, AA_LARGE = 4.5, 3.0  # WCAG 2.1, 1.4.3
+ROUNDING = 0.05  # of contrasts of colours that were rounded to 8 bits
+
+PAGES = sorted(
+    path.relative_to(SITE).as_posix()
+    for path in SITE.rglob("*.html")
+    if "_static" not in path.parts and not re.match(r"genindex|search|py-modindex|prf-prf|index", path.name)
+) or ["intro.html"]
+
+
+# Both themes.
+
+
+@pytest.mark.parametrize("color", ["#c8372d", "#2b61a8", "#7b5aa6", "#8a8a8a", "#23803f", "#d98a1f", "#5a5a5a"])
+def test_a_colour_contrasts_with_the_dark_as_it_did_with_white(color: str) -> None:
+    assert contrast(on_dark(color), DARK_GROUND) == pytest.approx(contrast(color, "#ffffff"), rel=0.02)
+
+
+def test_colours_of_methods_can_be_read_as_text_in_both_themes() -> None:
+    for style in METHOD_STYLE.values():
+        assert contrast(style["color"], "#ffffff") >= AA
+        assert contrast(on_dark(style["color"]), DARK_GROUND) >= AA
+
+
+def test_a_drawing_for_both_themes_is_as_it_was_but_for_a_style_that_names_each_of_its_colours() -> None:
+    path = '<path style="fill: #c8372d; stroke: #000000"/>'
+    svg = f'<?xml version="1.0"?><svg viewBox="0 0 1 1">{path}<g fill="#ffffff"/></svg>'
+    both = for_both_themes(svg)
+    (style,) = re.findall(r"<style>.*?</style>", both)
+    assert both.replace(style, "") == svg
+    for kind, color in (("fill", "#c8372d"), ("stroke", "#000000"), ("fill", "#ffffff")):
+        assert f"{{{kind}:{on_dark(color)}!important}}" in style
+    assert "svg{fill:#ced6dd}" in style  # matplotlib writes no colour where it is black
+    with pytest.raises(ValueError, match="pass a drawing as SVG"):
+        for_both_themes("no drawing")
+
+
+# Figures.
+
+
+@pytest.fixture(scope="module")
+def of_plane() -> tuple[LatentManifold, Mapping[str, Paths]]:
+    manifold = LatentManifold(lambda z: torch.cat([z[:, :1], z[:, 1:] + 0.3 * z[:, :1].square()], dim=-1), noise=0.1)
+    start = torch.tensor([[1.0, 0.0]]).double()
+    return manifold, compare(
+        manifold,
+        start,
+        torch.tensor([[-1.5, 0.2]]).double(),
+        n_points=9,
+        with_algorithm1=AsPrinted(0.1, 3),
+        with_slerp=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def of_images() -> Mapping[str, Paths]:
+    spread = torch.linspace(-1, 1, 32).double().reshape(2, 4, 4)
+
+    def generate(z: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(torch.einsum("nd,dhw->nhw", z, spread) + z[:, :1, None] ** 2)
+
+    start = torch.tensor([[1.0, 0.0], [0.3, -1.0]]).double()
+    return compare(
+        LatentManifold(generate, noise=0.1),
+        start,
+        -start.flip(0),
+        n_points=7,
+        with_algorithm1=AsPrinted(0.1, 3),
+        with_slerp=True,
+    )
+
+
+def text_sizes(svg: str) -> list[float]:
+    """Sizes of the texts of a drawing by matplotlib, in its own units; text is written as outlines of 100 units."""
+    return [
+        100 * float(size)
+        for size in re.findall(r'<g id="text_\d+">(?:\s*<!--.*?-->)?\s*<g[^>]*?scale\(([\d.]+) -', svg, re.DOTALL)
+    ]
+
+
+def width_of(svg: str) -> float:
+    found = re.search(r'viewBox="0 0 ([\d.]+)', svg)
+    assert found is not None
+    return float(found[1])
+
+
+def decoded(address: str) -> str:
+    return base64.b64decode(address.split(",", 1)[1]).decode()
+
+
+def drawn(figure: Figure) -> str:
+    return decoded(re.findall(r'src="([^"]+)"', show_drawings({"drawing": figure}).data)[0])
+
+
+def accepts(images: torch.Tensor) -> torch.Tensor:
+    return images.flatten(1).mean(-1) > 0.5
+
+
+@pytest.mark.parametrize("is_narrow", [False, True])
+@pytest.mark.parametrize("kind", ["strips", "plane", "straightness", "nine"])
+def test_no_text_of_a_figure_is_below_nine_pixels_where_it_is_shown(
+    kind: str, is_narrow: bool, of_plane: Any, of_images: Mapping[str, Paths]
+) -> None:
+    use_house_style()
+    manifold, paths = of_plane
+    with plt.rc_context():
+        if kind == "plane":
+            figure = plot_plane(manifold, torch.zeros(3, 2), paths, 0, is_narrow=is_narrow)
+        elif kind == "straightness":
+            three = {method: of_images[method] for method in ("geodreg", "geodesic", "straight")}
+            figure = plot_straightness(three, is_narrow=is_narrow)
+        elif kind == "strips":
+            figure = plot_interpolations(of_images, [0, 1], 6, accepts=accepts, is_narrow=is_narrow)
+        else:
+            figure = plot_nine({"Model": (of_images, "gray", None)}, 1)["Model"]
+        svg = drawn(figure)
+    shown = THIRD if kind == "nine" else PHONE if is_narrow else COLUMN
+    sizes = text_sizes(svg)
+    assert len(sizes) > 5
+    assert min(sizes) * shown / width_of(svg) >= SMALLEST
+
+
+def test_a_mark_of_the_judge_stands_under_each_image(of_images: Mapping[str, Paths]) -> None:
+    figure = plot_interpolations(of_images, [1], 5, accepts=accepts)
+    strips = figure.axes[0]
+    marks = {
+        (round(x, 3), round(y, 3)): line.get_color()
+        for line in strips.lines
+        for x, y in np.asarray(line.get_xydata(), float).tolist()
+    }
+    assert len(marks) == 5 * len(of_images)
+    for line, (method, paths) in enumerate(of_images.items()):
+        said = accepts(paths[1].resample(5).x)
+        of_line = {x: color for (x, y), color in marks.items() if line < y < line + 1}
+        assert [of_line[place + 0.5] == "#1f6fb2" for place in range(5)] == said.tolist(), method
+    plt.close(figure)
+
+
+def test_grey_values_of_a_panel_are_stretched_alike(of_images: Mapping[str, Paths]) -> None:
+    figure = plot_interpolations(of_images, [0], 4)
+    shown = torch.stack(
+        [torch.tensor(np.ma.filled(np.ma.asarray(image.get_array()), np.nan)) for image in figure.axes[0].images]
+    )
+    seen = shown[~shown.isnan()]
+    assert (seen.min().item(), seen.max().item()) == (0.0, 1.0)
+    given = torch.stack([of_images[method][0].resample(4).x for method in of_images])
+    stretched = (given - given.min()) / (given.max() - given.min())
+    assert torch.stack([row[~row.isnan()].mean() for row in shown]).tolist() == pytest.approx(
+        stretched.flatten(1).mean(1).tolist(), abs=0.01
+    )
+    plt.close(figure)
+
+
+def test_straightness_is_shown_as_excess_beside_each_other_and_as_a_band(of_images: Mapping[str, Paths]) -> None:
+    three = {method: of_images[method] for method in ("geodreg", "geodesic", "straight")}
+    figure = plot_straightness(three)
+    left, right = figure.axes
+    chord = (three["straight"].x[:, -1] - three["straight"].x[:, 0]).flatten(1).norm(dim=-1)
+    for line, path in zip(left.lines, three.values(), strict=True):
+        assert sorted(np.asarray(line.get_ydata(), float)) == pytest.approx(
+            sorted((100 * (path.length / chord - 1)).tolist())
+        )
+    places = [x for line in left.lines for x in np.asarray(line.get_xdata(), float)]
+    assert len(set(places)) == len(places)
+    assert len(right.lines) == len(right.collections) == 3
+    plt.close(figure)
+
+
+def test_paths_that_lie_close_are_enlarged_and_others_are_not(of_plane: Any) -> None:
+    manifold, paths = of_plane
+    close = {**paths, "geodesic": paths["straight"]}  # the same path twice needs no larger drawing
+    assert not plot_plane(manifold, torch.zeros(3, 2), close, 0).axes[2].child_axes
+    figure = plot_plane(manifold, torch.zeros(3, 2), paths, 0, extent=20.0)
+    (inset,) = figure.axes[2].child_axes
+    middle = paths["geodesic"].resample(201).z[0, 100]
+    (low, high), (bottom, top) = inset.get_xlim(), inset.get_ylim()
+    assert low < middle[0] < high
+    assert bottom < middle[1] < top
+    plt.close("all")
+
+
+def test_drawings_have_a_text_each_and_one_of_two_is_for_narrow_screens() -> None:
+    first, second, third = (plt.figure(figsize=(1, 1)) for _ in range(3))
+    markup = show_drawings({'a "b" <c>': (first, second), "d": third}).data
+    assert re.findall(r'alt="([^"]*)"', markup) == ["a &quot;b&quot; &lt;c&gt;", "d"]
+    assert len(re.findall(r'<picture><source media="\(max-width: \d+px\)" srcset="data:image/svg', markup)) == 1
+    assert not plt.get_fignums()
+
+
+# What the strips show.
+
+
+def test_pairs_are_shown_that_can_be_told_apart_and_others_only_where_there_are_too_few() -> None:
+    face = torch.rand(6, 8, 8, generator=torch.Generator().manual_seed(0))
+    other = torch.rand(6, 8, 8, generator=torch.Generator().manual_seed(1))
+    face[0] *= 0.01  # black
+    other[2] *= 0.01
+    other[3] = face[3] + 0.01  # the same
+    assert pairs_to_show(face, other, 3) == [1, 4, 5]
+    assert pairs_to_show(face, other, 5) == [1, 4, 5, 0, 2]
+    assert pairs_to_show(face[:1], other[:1], 3) == [0]
+
+
+def test_a_strip_fades_by_what_is_left_of_the_paler_endpoints_contrast(of_images: Mapping[str, Paths]) -> None:
+    image = torch.rand(4, 4, generator=torch.Generator().manual_seed(0))
+    strip = torch.stack([image, 0.25 * image, 0.5 * image])
+    assert fading(strip).item() == pytest.approx(0.5)
+    assert fading(strip[[0, 2]]).item() == pytest.approx(1.0)
+    left = {m: fading(p.resample(50).x).tolist() for m, p in of_images.items()}
+    said = describe_fading(of_images, [1, 0], 50)
+    for values in left.values():
+        for panel, value in ((1, values[1]), (2, values[0])):
+            assert (f"{panel} ({value:.0%})" in said) == (value < 0.8)
+
+
+# Code.
+
+
+@pytest.mark.parametrize("is_shown", [False, True])
+def test_code_is_folded_unless_the_page_says_that_it_is_the_point(is_shown: bool, tmp_path: Path) -> None:
+    header = "---\nkernelspec:\n  name: python3\n  display_name: Python 3\n  language: python\n"
+    header += "geodreg:\n  code: shown\n" if is_shown else ""
+    cells = "".join(
+        f"```{{code-cell}} ipython3\n{tags}\n1 + 1\n```\n\n"
+        for tags in ("", ":tags: [parameters]\n", ":tags: [hide-cell]\n")
+    )
+    source = tmp_path / "page.md"
+    source.write_text(f"{header}---\n\nText.\n\n{cells}")
+    pair(source, tmp_path / "page.ipynb")
+    found = [
+        cell.metadata.get("tags", [])
+        for cell in jupytext.read(tmp_path / "page.ipynb").cells
+        if cell.cell_type == "code"
+    ]
+    folded = [] if is_shown else ["hide-input"]
+    assert found == [folded, ["parameters", *folded], ["hide-cell"]]
+
+
+# In a browser.
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def small_page(tmp_path: Path) -> Path:
+    """A page of our own with a wide table, folded code and a drawing, and the book's style sheet and script."""
+    for name in ("readable.js", "readable.css", "book.css"):
+        shutil.copy(ROOT / "book" / "_static" / name, tmp_path)
+    fold = '<div class="cell"><details class="hide"><summary>Code</summary><pre>1 + 1</pre></details></div>'
+    size = 'width="40" height="20"'
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20" {size}><rect {size} style="fill: #ffffff"/></svg>'
+    )
+    (tmp_path / "drawing.svg").write_text(for_both_themes(svg))
+    (tmp_path / "page.html").write_text(
+        '<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>Page</title>'
+        '<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="book.css">'
+        '<link rel="stylesheet" href="readable.css"><script src="readable.js"></script></head>'
+        f'<body style="margin: 0" class="bd-content"><article class="bd-article"><h1>Title</h1>{fold}{fold}'
+        '<table id="wide"><tr>'
+        f"{'<td>some words</td>' * 30}</tr></table><table id='slim'><tr><td>1</td></tr></table>"
+        '<figure><img src="drawing.svg" alt="A drawing"><figcaption>Caption</figcaption></figure>'
+        "</article></body></html>",
+        encoding="utf-8",
+    )
+    return tmp_path / "page.html"
+
+
+def opened(browser: Browser, page: Path, width: int) -> Page:
+    shown = browser.new_page(viewport={"width": width, "height": 800})
+    shown.set_default_timeout(60_000)
+    shown.goto(page.as_uri())
+    return shown
+
+
+@needs_browser
+def test_an_edge_is_faded_while_there_is_more_behind_it(browser: Browser, small_page: Path) -> None:
+    page = opened(browser, small_page, 390)
+    page.wait_for_selector("#wide.is-cut.has-more-behind:not(.has-more-before)")
+    assert page.evaluate("getComputedStyle(document.querySelector('#wide')).maskImage").startswith("linear-gradient")
+    assert page.locator("#slim.is-cut").count() == 0
+    page.evaluate("document.querySelector('#wide').scrollLeft = 99999")
+    page.wait_for_selector("#wide.is-cut.has-more-before:not(.has-more-behind)")
+    page.locator("#wide").focus()
+    assert page.evaluate("document.activeElement.id") == "wide"
+    page.close()
+
+
+@needs_browser
+def test_one_switch_unfolds_all_code_and_folds_it(browser: Browser, small_page: Path) -> None:
+    page = opened(browser, small_page, 1280)
+    switch, opened_ones = page.locator("button.unfold"), "[...document.querySelectorAll('details')].map(d => d.open)"
+    switch.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(opened_ones) == [True, True]
+    page.locator("button.unfold[aria-expanded=true]:text-is('Fold all code')").wait_for()
+    page.locator("summary").first.click()
+    page.locator("button.unfold[aria-expanded=false]:text-is('Unfold all code')").wait_for()
+    switch.click()
+    switch.click()
+    assert page.evaluate(opened_ones) == [False, False]
+    page.close()
+
+
+@needs_browser
+def test_a_drawing_is_enlarged_by_keyboard_and_put_back(browser: Browser, small_page: Path) -> None:
+    page = opened(browser, small_page, 390)
+    page.locator("figure img").focus()
+    page.keyboard.press("Enter")
+    shown = page.locator("dialog[open] img[alt='A drawing']")
+    shown.wait_for()
+    assert shown.bounding_box()["width"] >= 390  # type: ignore[index]
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+    page.locator("figure img").click()
+    page.locator("dialog[open] button").click()
+    assert page.locator("dialog[open]").count() == 0
+    page.close()
+
+
+@needs_browser
+def test_a_drawing_takes_the_theme_that_the_page_has_and_not_the_systems(browser: Browser, small_page: Path) -> None:
+    page = opened(browser, small_page, 390)
+    colours = []
+    for system in ("light", "dark"):
+        page.emulate_media(color_scheme=system)
+        for theme in ("light", "dark"):
+            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            assert page.evaluate("getComputedStyle(document.querySelector('img')).colorScheme") == theme
+            picture = page.locator("figure img").screenshot()
+            colours.append(picture)
+    assert colours[0] == colours[2]
+    assert colours[1] == colours[3]
+    assert colours[0] != colours[1]
+    page.close()
+
+
+# The built site.
+
+LOOK = """() => {
+  const light = c => { const l = c.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * l[0] + 0.7152 * l[1] + 0.0722 * l[2]; };
+  const parse = text => { const n = (text.match(/[\\d.]+/g) || []).map(Number); return n.length < 3 ? null : [...n.slice(0, 3), n[3] ?? 1]; };
+  const over = (a, b) => a.slice(0, 3).map((v, i) => v * a[3] + b[i] * (1 - a[3]));
+  const ground = e => { const layers = [];
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c && c[3] > 0) { layers.push(c); if (c[3] === 1) break; }
+    }
+    return layers.reverse().reduce((below, c) => over(c, below), [255, 255, 255]); };
+  const cut = [...document.querySelectorAll(".bd-article :is(table, mjx-container[display='true'])")].filter(e => e.checkVisibility()).filter(e => {
+    const scroller = /auto|scroll/.test(getComputedStyle(e).overflowX) ? e : null;
+    const over = e.scrollWidth > e.clientWidth + 1;
+    return over && !(scroller && e.classList.contains('is-cut')) || e.getBoundingClientRect().right > innerWidth + 1;
+  }).map(e => e.textContent.trim().slice(0, 60));
+  const pale = new Map(), walker = document.createTreeWalker(document.querySelector('.bd-article'), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || !e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || e.closest('script, style, svg, mjx-assistive-mml')) continue;
+    const style = getComputedStyle(e), below = ground(e), text = parse(style.color);
+    if (!text) continue;
+    const [a, b] = [light(over(text, below)), light(below)].sort((x, y) => y - x), found = (a + 0.05) / (b + 0.05);
+    const size = parseFloat(style.fontSize), isLarge = size >= 24 || size >= 18.66 && style.fontWeight >= 700;
+    if (found < (isLarge ? LARGE : SMALL)) pale.set(`${e.tagName}.${e.className} ${style.color} on ${below.map(Math.round)}`, [found, walker.currentNode.textContent.trim().slice(0, 30)]);
+  }
+  const images = [...document.querySelectorAll('.bd-article img')].filter(i => i.checkVisibility() && i.clientWidth)
+    .map(i => [i.currentSrc || i.src, i.clientWidth]);
+  const open = [...document.querySelectorAll('.bd-article .cell_input')].filter(c => !c.closest('details')).length;
+  const scrolled = [...document.querySelectorAll('.bd-article table.is-cut:not(.works)')].map(e => e.textContent.trim().slice(0, 60));
+  return { cut, pale: [...pale], images, open, scrolled };
+}"""  # noqa: E501
+LOOK = LOOK.replace("LARGE", str(AA_LARGE - ROUNDING)).replace("SMALL", str(AA - ROUNDING))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (SITE / "intro.html").is_file(), reason="needs the built site: make book")
+@needs_browser
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_read_at_both_widths_and_in_both_themes(browser: Browser, name: str) -> None:
+    page = opened(browser, SITE / name, 1280)
+    page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => null) : null")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(200)
+        for theme in ("light", "dark"):
+            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            found = page.evaluate(LOOK)
+            assert found["cut"] == [], (width, theme)
+            assert width < 1280 or found["scrolled"] == []
+            assert found["pale"] == [], (width, theme)
+            assert too_small(found["images"]) == [], (width, theme)
+    if not name.startswith(("figures/extending", "own-generator")):
+        assert found["open"] == 0
+    page.close()
+
+
+def too_small(images: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Drawings of which some text is below nine pixels, and how large that is."""
+    found = []
+    for address, shown in images:
+        if address.startswith("data:image/svg+xml;base64,"):
+            svg = decoded(address)
+        elif address.endswith(".svg"):
+            svg = Path(unquote(address.removeprefix("file://"))).read_text()
+        else:
+            continue
+        size = min(text_sizes(svg), default=SMALLEST) * shown / width_of(svg)
+        if size < SMALLEST - ROUNDING:
+            found.append((address[-80:], size))
+    return found
