@@ -23,7 +23,7 @@ from geodreg.book.landing import advice_markdown, landing_markdown
 from geodreg.commands.trial_job import app
 from geodreg.geometry.curve import straight
 from geodreg.interpolation.paths import path_length
-from geodreg.models import load_model
+from geodreg.models import ModelError, load_model
 from geodreg.models.mlp import VAE
 from geodreg.models.store import read_card
 from geodreg.paper.endpoints import choose_digit_endpoints
@@ -32,7 +32,7 @@ from geodreg.paper.trial.definitions import METHODS, ClaimTest, Settings, TrialE
 from geodreg.paper.trial.effects import Effect, Outcome, Verdict, decide, effect_of, holm, verdict_of, verdicts, wide
 from geodreg.paper.trial.equal import curves, equal
 from geodreg.paper.trial.kept import keep_half
-from geodreg.paper.trial.live import check_live
+from geodreg.paper.trial.live import check_live, live_subject
 from geodreg.paper.trial.plan import DERIVED, Job, jobs, limited, models_to_train, parts_folder
 from geodreg.paper.trial.presentation import MARKS, claim_markdown, claims_markdown, effects_table, told, with_derived
 from geodreg.paper.trial.price import price_list, price_sentence
@@ -495,6 +495,15 @@ def test_a_part_that_is_not_what_its_measurement_wrote_is_refused(
     result = CliRunner().invoke(app, ["collect", "--claim", "5", "--pairs", "8", "--seeds", "1"])
     assert result.exit_code == 1
     assert result.output == (f"{files[0]} is not what its measurement wrote; remove it and call `make claims` again.\n")
+
+
+def test_the_live_check_finds_its_weights_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    subject = live_subject(DEFINITIONS, "mnist-dcgan", 1)
+    assert (subject.label, subject.pairs) == ("100", 1)
+    monkeypatch.setenv("GEODREG_TRAININGS", str(tmp_path))
+    with pytest.raises(ModelError, match="no model 'mnist-dcgan'"):
+        live_subject(DEFINITIONS, "mnist-dcgan", 1)
 
 
 def test_numbers_that_do_not_come_out_again_are_refused() -> None:

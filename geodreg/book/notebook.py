@@ -183,7 +183,12 @@ def _show_in_both_themes() -> None:
     if shell is not None and shell.display_formatter is not None:
         formatter = shell.display_formatter.formatters["image/svg+xml"]
         drawn = formatter.lookup_by_type(Figure)
-        formatter.for_type(Figure, lambda figure: for_both_themes(drawn(figure)))
+
+        def in_both_themes(figure: Figure) -> str | None:
+            svg = drawn(figure)
+            return None if svg is None else for_both_themes(svg)  # an empty figure is not drawn
+
+        formatter.for_type(Figure, in_both_themes)
 
 
 def save_table(table: pd.DataFrame, name: str) -> None:

@@ -28,8 +28,9 @@ def plot_effects(effects: Sequence[Effect]) -> Figure:
     """
     shown = [effect for effect in effects if effect.parts]
     if not shown:
-        figure = plt.figure(figsize=(WIDTH, HEIGHT))
-        figure.text(0.5, 0.5, "not measured yet", ha="center", va="center", color="grey")
+        figure, ax = plt.subplots(figsize=(WIDTH, HEIGHT))
+        ax.axis("off")
+        ax.text(0.5, 0.5, "not measured yet", ha="center", va="center", color="dimgrey", transform=ax.transAxes)
         return figure
     figure, axes = plt.subplots(len(shown), 1, figsize=(WIDTH, HEIGHT * len(shown) + 0.3), squeeze=False)
     for ax, effect in zip(axes[:, 0], shown, strict=True):

@@ -11,9 +11,9 @@ from geodreg.interpolation.paths import Paths
 from geodreg.models.zoo import load_model
 from geodreg.paper.trial.definitions import Definitions, Settings, TrialError
 from geodreg.paper.trial.paths_table import all_paths, tabulated
-from geodreg.paper.trial.plan import Job
 from geodreg.paper.trial.subject import Subject
 from geodreg.paper.wording import percent
+from geodreg.workspace.places import places
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,8 @@ def live_subject(definitions: Definitions, model: str, n_pairs: int) -> Subject:
     """
     size = definitions.sizes[model]
     label = size.labels[0]
-    trained = load_model(model, Job("paths", model, label).models(definitions))
+    kept = [place / label for place in places("trainings", "GEODREG_TRAININGS")]
+    trained = load_model(model, next((folder for folder in kept if (folder / model).is_dir()), kept[0]))
     pairs = min(n_pairs, size.pairs)
     return Subject(model, trained, label, pairs, size.samples, _fewer(definitions.settings, model))
 
