@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["PHRASES", "holding", "marks", "price_in_short", "said_in_short"]
 
 SHORT_NAMES = {"loss": "loss", "algorithm1": "Algorithm 1"}
+IN_A_SENTENCE = {"loss": "the loss", "algorithm1": "Algorithm 1"}
 FIRST = (6, 2, 5, 9, 4, 10, 12, 8, 3, 1, 7, 11)  # which claims are told first: what the method is for, then the rest
-MOST = 3  # claims of one verdict that are told in a sentence
+MOST = 2  # claims of one verdict that are told in a sentence
+PLURALS = {"holds": "hold", "fails": "fail", "is": "are"}
 COUNTED = ("None", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 
 PHRASES: dict[int, str] = {
@@ -59,9 +61,8 @@ def holding(
             continue
         words = verdicts(claim, own)
         for verdict in dict.fromkeys(words.values()):
-            methods = [SHORT_NAMES[method] for method, each in words.items() if method and each is verdict]
-            named = f" (by the {methods[0]})" if methods == ["loss"] and len(words) > 1 else ""
-            named = f" (by {methods[0]})" if methods == ["Algorithm 1"] and len(words) > 1 else named
+            methods = [IN_A_SENTENCE[method] for method, each in words.items() if method and each is verdict]
+            named = f" (by {methods[0]})" if len(methods) == 1 and len(words) > 1 else ""
             found.setdefault(verdict, []).append((claim.number, f"{PHRASES[claim.number]}{named}"))
     return found
 
@@ -74,15 +75,16 @@ def said_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Effec
         decided: effects of each claim.
     """
     found = holding(definitions, decided)
-    first = _said(found.get(Verdict.HOLDS, []), "holds", "hold", "that")
+    missing = any(not effect.parts for own in decided.values() for effect in own if effect.test.primary)
+    first = _said(found.get(Verdict.HOLDS, []), f"holds{' so far' if missing else ''}", "that")
+    first = first or f"None of the {len(definitions.claims)} claims holds."
     others = [
-        _said(found.get(Verdict.FAILS, []), "fails", "fail", "that"),
-        _said(found.get(Verdict.MIXED, []), "is mixed", "are mixed", "whether"),
-        _said(found.get(Verdict.UNTESTED, []), "is not decided", "are not decided", "whether"),
-        _said(found.get(None, []), "is still to be measured", "are still to be measured", "whether"),
+        _said(found.get(Verdict.FAILS, []), "fails", "that"),
+        _said(found.get(Verdict.UNTESTED, []), "is not decided", "whether"),
+        _said(found.get(Verdict.MIXED, []), "is mixed", "whether"),
+        _said(found.get(None, []), "is still to be measured", "whether"),
     ]
-    second = "; ".join(filter(None, others))
-    return f"{first or 'None of the claims holds throughout'}.", f"{second or 'Nothing was found against them'}."
+    return first, " ".join(filter(None, others)) or "Nothing was found against them."
 
 
 def price_in_short(tables: Mapping[str, pd.DataFrame], settings: Settings) -> str:
@@ -119,16 +121,17 @@ def marks(claim: Claim, effects: Sequence[Effect], symbols: Mapping[Verdict, str
     return ", ".join(f"{symbols[verdict]} {SHORT_NAMES[method]}" for method, verdict in words.items() if method)
 
 
-def _said(claims: Sequence[tuple[int, str]], one: str, many: str, joint: str) -> str:
-    """How many claims have a verdict, and what the most important ones say; nothing if there is none."""
+def _said(claims: Sequence[tuple[int, str]], verdict: str, joint: str) -> str:
+    """How many claims have a verdict, and what the most important ones say, in a sentence; nothing if there is none."""
     if not claims:
         return ""
     number = COUNTED[len(claims)] if len(claims) < len(COUNTED) else str(len(claims))
+    verb, _, rest = verdict.partition(" ")
+    plural = f"{PLURALS[verb]} {rest}".rstrip()
+    subject = "claim " + verdict if len(claims) == 1 else "claims " + plural
     told = sorted(claims, key=lambda claim: FIRST.index(claim[0]))[:MOST]
-    parts = [f"{joint} {phrase}" for _, phrase in told]
-    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    among = ": " if len(told) == len(claims) else ", among them "
-    return f"{number} {one if len(claims) == 1 else many}{among}{listed}"
+    listed = " and ".join(f"{joint} {phrase}" for _, phrase in told)
+    return f"{number} {subject}{': ' if len(told) == len(claims) else ', among them '}{listed}."
 
 
 def _has(table: pd.DataFrame, model: str) -> bool:
