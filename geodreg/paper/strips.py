@@ -9,6 +9,7 @@ from torch import Tensor
 
 from geodreg.interpolation.paths import Paths
 from geodreg.paper.labels import names_of
+from geodreg.paper.wording import percent
 
 __all__ = ["describe_fading", "fading", "pairs_to_show"]
 
@@ -60,10 +61,10 @@ def describe_fading(paths: Mapping[str, Paths], pairs: Sequence[int], n_images: 
     said = []
     for method in names:
         left = torch.stack([fading(paths[method][pair].resample(n_images).x) for pair in pairs])
-        pale = [f"{number} ({value:.0%})" for number, value in enumerate(left.tolist(), 1) if value < PALE]
+        pale = [f"{number} ({percent(value)})" for number, value in enumerate(left.tolist(), 1) if value < PALE]
         if pale:
             said.append(f"{names[method]} in panel{'s' if len(pale) > 1 else ''} {_listed(pale)}")
-    given = f"the contrast of an image falls below {PALE:.0%} of that of the paler endpoint"
+    given = f"the contrast of an image falls below {percent(PALE)} of that of the paler endpoint"
     return f"On the way {given} along {'; '.join(said)}." if said else f"Along no path that is shown {given}."
 
 
