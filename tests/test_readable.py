@@ -25,6 +25,7 @@ from geodreg.interpolation.paths import Paths
 from geodreg.paper.as_printed import AsPrinted
 from geodreg.paper.comparison import compare
 from geodreg.paper.strips import describe_fading, fading, pairs_to_show
+from geodreg.paper.wording import percent
 from geodreg.plotting import plot_interpolations, plot_nine, plot_plane, plot_straightness, use_house_style
 from geodreg.plotting.style import METHOD_STYLE
 from geodreg.plotting.themes import DARK_GROUND, contrast, for_both_themes, on_dark
@@ -246,7 +247,7 @@ def test_a_strip_fades_by_what_is_left_of_the_paler_endpoints_contrast(of_images
     said = describe_fading(of_images, [1, 0], 50)
     for values in left.values():
         for panel, value in ((1, values[1]), (2, values[0])):
-            assert (f"{panel} ({value:.0%})" in said) == (value < 0.8)
+            assert (f"{panel} ({percent(value)})" in said) == (value < 0.8)
 
 
 # Code.
