@@ -68,7 +68,7 @@
     const dialog = Object.assign(document.createElement("dialog"), { className: "enlarged" });
     const image = document.createElement("img");
     const close = button("close", "Close");
-    dialog.append(close, image);
+    dialog.append(close);
     dialog.addEventListener("click", () => dialog.close());
     document.body.append(dialog);
     for (const drawing of drawings) {
@@ -79,6 +79,7 @@
       const show = () => {
         image.src = drawing.currentSrc || drawing.src;
         image.alt = drawing.alt;
+        dialog.append(image); // not before it has a picture
         dialog.showModal();
       };
       drawing.addEventListener("click", show);
