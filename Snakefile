@@ -15,6 +15,7 @@ from geodreg.workspace.files import date_now, sum_file
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
 PROSE = sorted(str(path) for pattern in ("*.md", "*.yml", "*.bib", "_static/*", "_templates/*") for path in Path("book").glob(pattern))
 VENDOR = sorted(str(path) for path in Path("vendor").rglob("*") if path.is_file())
+OWN = Path("book/own-generator.md")  # its first block is run, for the picture that it makes
 SWEEPS = [Path(word).name.removesuffix(".yaml") for word in str(config.get("sweeps", "")).split()]
 TOC = yaml.safe_load(Path("book/_toc.yml").read_text(encoding="utf-8"))
 PAGES = [
@@ -64,6 +65,7 @@ rule site:
     params:
         notebooks=expand("book/figures/{page}.ipynb", page=PAGES),
         sweeps=[f"--sweep {name}" for name in SWEEPS],
+        own=f" && python -m geodreg.book.own_block {OWN} --out book/_generated/own" if OWN.exists() else "",
     output:
         "_build/html/index.html",
     message:
@@ -71,7 +73,7 @@ rule site:
     shell:
         "python -m geodreg.book.provenance {params.notebooks:q} --out book/_generated/provenance.md"
         " && python -m geodreg.book.landing --out book/_generated"
-        " && python -m geodreg.book.own_block book/own-generator.md --out book/_generated/own"
+        "{params.own}"
         " && python -m geodreg.commands.sweep_job chapters --book book --toc _build/toc.yml {params.sweeps}"
         ' && python -c "from jupyter_book.cli.main import main; main()" build book --toc "$PWD/_build/toc.yml" --all -W -n --keep-going'
 

@@ -74,7 +74,7 @@ def test_two_pictures_are_joined_through_the_latents_that_make_them(tmp_path: Pa
         "interpolate", "--model", "mnist-vae", "--from", str(files[0]), "--to", str(files[1]), "--points", "5",
         "--out", str(tmp_path / "strip.svg"),
     )  # fmt: skip
-    differences = re.findall(r"differs by (\d+)% of the picture's norm", result.output)
+    differences = re.findall(r"differs by (\d+) % of the picture's norm", result.output)
     assert [int(share) <= 1 for share in differences] == [True, True], result.output
     assert result.output.count("taken for dark ink on a bright ground, and turned around") == 2
     assert (tmp_path / "strip.svg").read_text().startswith("<?xml")

@@ -39,4 +39,9 @@ def test_the_papers_figures_have_its_numbers_and_ours_an_s_in_the_order_of_the_p
 
 def test_a_number_for_a_figure_that_is_on_no_page_is_refused(tmp_path: Path) -> None:
     with pytest.raises((ValueError, ExtensionError), match="paper_figures names fig-lost, but no page has"):
-        built(tmp_path, {"fig-lost": 1})
+        built(tmp_path, {"fig-lost": 1, "fig-ring": 2})
+
+
+def test_a_book_without_the_papers_figures_numbers_its_own(tmp_path: Path) -> None:
+    pages = built(tmp_path, {"fig-lost": 1})
+    assert "Figure S1" in pages["b"]

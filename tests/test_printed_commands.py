@@ -36,6 +36,8 @@ HERE = {
     "source .venv/bin/activate": "the environment that runs the tests",
     "export GEODREG_DATA=$PWD/data/raw": "an assignment",
     "pip install .": "test_build.py installs the package",
+    'pip install ".[models,plots]"': "test_build.py installs the package; what is run after it, test_own_generator_page.py",
+    "python3 -m venv try && . try/bin/activate": "the environment that runs the tests",
     "jupyter lab out.ipynb": "waits for a reader",
     "apt-get install chromium": "the machine's own",
     "apt-get install slurmctld slurmd slurm-client munge": "the machine's own",
@@ -88,7 +90,7 @@ def printed() -> list[str]:
     """All commands, each once, without comments."""
     found = []
     for text in TEXTS:
-        content = text.read_text()
+        content = re.sub(r"^python - <<'END'\n.*?^END\n", "", text.read_text(), flags=re.DOTALL | re.MULTILINE)
         lines = [line for block in BLOCK.findall(content) for line in block.replace("\\\n", " ").splitlines()]
         flat = re.sub(r"(?<=[^`\n])\n(?=[^`\n])", " ", content)  # a command may be broken over two lines of prose
         found += [*lines, *INLINE.findall(flat)]

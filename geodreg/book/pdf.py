@@ -24,7 +24,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 PATIENCE = 600_000  # milliseconds: the mathematics of all pages is set one formula after another
 MARGINS = {"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
-FOOTER = '<div style="width: 100%; font-size: 8px; text-align: center"><span class="pageNumber"></span></div>'
+FOOTER = '<div style="width: 100vw; font-size: 8px; text-align: center"><span class="pageNumber"></span></div>'
 READY = """async () => {
     if (window.MathJax) await MathJax.startup.promise;
     document.querySelectorAll('details:not(.hide)').forEach(node => { node.open = true; });

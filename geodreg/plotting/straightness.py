@@ -65,7 +65,7 @@ def plot_references(table: pd.DataFrame) -> Figure:
     """
     objects, manifolds = table["object"].unique(), table["manifold"].unique()
     figure, grid = plt.subplots(
-        len(objects), len(manifolds), figsize=(2.6 * len(manifolds), 2.5 * len(objects)), sharex=True, sharey="row",
+        len(objects), len(manifolds), figsize=(2.25 * len(manifolds), 2.5 * len(objects)), sharex=True, sharey="row",
         layout="constrained", squeeze=False,
     )  # fmt: skip
     for row, name in zip(grid, objects, strict=True):
