@@ -36,7 +36,7 @@ HERE = {
     "source .venv/bin/activate": "the environment that runs the tests",
     "export GEODREG_DATA=$PWD/data/raw": "an assignment",
     "pip install .": "test_build.py installs the package",
-    'pip install ".[models,plots]"': "test_build.py installs the package; what is run after it, test_own_generator_page.py",
+    'pip install ".[models,plots]"': "test_build.py installs the package",
     "python3 -m venv try && . try/bin/activate": "the environment that runs the tests",
     "jupyter lab out.ipynb": "waits for a reader",
     "apt-get install chromium": "the machine's own",
