@@ -104,7 +104,7 @@ class Effect:
 
     @property
     def decisive(self) -> Part:
-        """The part on which the outcome hangs: the one that counts least for it."""
+        """The part that decides the outcome: the one that counts least for it."""
         if self.outcome is Outcome.AGAINST:
             return max(self.parts, key=lambda part: part.p_against)
         return max(self.parts, key=lambda part: part.p_for)

@@ -47,7 +47,7 @@ def interval(ends: tuple[float, float]) -> str:
 
 
 def effects_table(effects: Sequence[Effect]) -> pd.DataFrame:
-    """A row for each test and model: the part on which it hangs, its plain interval, all parts, p-value and outcome."""
+    """A row for each test and model: the deciding part, its plain interval, all parts, p-value and outcome."""
     import pandas as pd
 
     rows = []
@@ -68,7 +68,7 @@ def effects_table(effects: Sequence[Effect]) -> pd.DataFrame:
 
 
 def decisive(effects: Sequence[Effect]) -> Effect | None:
-    """The primary effect on which a verdict hangs: one that does not count for the claim, or else the least certain."""
+    """The primary effect that decides a verdict: one that does not count for the claim, or else the least certain."""
     own = [effect for effect in effects if effect.test.primary and effect.outcome is not Outcome.NO_DATA]
     against = [effect for effect in own if effect.outcome is not Outcome.FOR]
     return max(against or own, key=lambda effect: effect.adjusted, default=None)
@@ -79,7 +79,7 @@ def claims_markdown(
 ) -> str:
     """The claims as a MyST table, a row for each claim and method.
 
-    A row has the sentence, the verdict with its mark and what was found, the number on which that hangs with its plain
+    A row has the sentence, the verdict with its mark and what was found, the deciding number with its plain
     95 % interval, and what it rests on: trained models, and how many of their samples the judges accept.
 
     Args:
@@ -88,21 +88,21 @@ def claims_markdown(
         decided: effects of each claim, from :func:`~geodreg.paper.trial.effects.decide`.
     """
     lines = [
-        "| | The paper says | Verdict | The number on which it hangs | Rests on |",
+        "| | The paper says | Verdict | Deciding number | Rests on |",
         "| --: | :-- | :-- | :-- | :-- |",
     ]
     for claim in definitions.claims:
         effects = decided[claim.number]
         for place, (method, verdict) in enumerate(verdicts(claim, effects).items()):
             own = [effect for effect in effects if method is None or effect.test.method in (method, None)]
-            hangs = decisive(own)
+            deciding = decisive(own)
             first = place == 0
             cells = [
                 f"{{ref}}`{claim.number} <claim-{claim.name}>`" if first else "",
                 f"{claim.sentence} ({claim.source})" if first else "",
                 f"**{verdict_words(verdict, own)}**{f', {method_name(method)}' if method else ''}<br>"
                 + sentence(claim, effects, method),
-                "" if hangs is None else _hangs(hangs),
+                "" if deciding is None else _deciding(deciding),
                 rests_on(own, tables),
             ]
             lines.append(f"| {' | '.join(cells)} |")
@@ -120,7 +120,7 @@ def verdict_words(verdict: Verdict, effects: Sequence[Effect]) -> str:
     return f"{MARKS[verdict]} {verdict}{' so far' if missing else ''}"
 
 
-def _hangs(effect: Effect) -> str:
+def _deciding(effect: Effect) -> str:
     part = effect.decisive
     which = ", ".join(filter(None, [effect.title, part.name]))
     return f"{effect.test.what}: {number(part.value)} ({interval(part.interval)}); {which}"
