@@ -14,7 +14,7 @@ from geodreg.paper.trial.effects import Effect, Verdict, decide
 from geodreg.paper.trial.presentation import MARKS, with_derived
 from geodreg.paper.trial.reading import sentence
 from geodreg.paper.trial.store import read_tables
-from geodreg.paper.trial.summary import PHRASES, marks, price_in_short, said_in_short
+from geodreg.paper.trial.summary import PHRASES, UNMEASURED, marks, price_in_short, said_in_short
 from geodreg.workspace.files import write_whole
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def landing_markdown(
         f"{PHRASES[claim.number]}"
         for claim in definitions.claims
     ]
-    legend = ", ".join(f"{MARKS[verdict]} {verdict}" for verdict in Verdict)
+    legend = ", ".join([*(f"{MARKS[verdict]} {verdict}" for verdict in Verdict), f"{UNMEASURED} not measured yet"])
     return "\n\n".join(
         [
             f"**What holds.** {holds}",
             f"**What does not, and the price.** {fails} {price_in_short(tables, definitions.settings)}",
-            f"The paper's twelve claims ({legend}):",
+            f"The paper's twelve claims, with a mark for each of its two methods where they are about these ({legend}):",
             "\n".join(["{.claim-marks}", *strip]),
         ]
     )

@@ -15,8 +15,9 @@ from geodreg.paper.trial.price import WEIGHT, price_list
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PHRASES", "holding", "marks", "price_in_short", "said_in_short"]
+__all__ = ["PHRASES", "UNMEASURED", "holding", "marks", "price_in_short", "said_in_short"]
 
+UNMEASURED = "–"
 SHORT_NAMES = {"loss": "loss", "algorithm1": "Algorithm 1"}
 IN_A_SENTENCE = {"loss": "the loss", "algorithm1": "Algorithm 1"}
 FIRST = (6, 2, 5, 9, 4, 10, 12, 8, 3, 1, 7, 11)  # which claims are told first: what the method is for, then the rest
@@ -108,13 +109,15 @@ def price_in_short(tables: Mapping[str, pd.DataFrame], settings: Settings) -> st
 
 
 def marks(claim: Claim, effects: Sequence[Effect], symbols: Mapping[Verdict, str]) -> str:
-    """The mark of a claim, or one for each of the two methods with its name.
+    """The mark of a claim, or one for each of the two methods with its name; a dash if nothing was measured.
 
     Args:
         claim: the claim.
         effects: of its tests.
         symbols: a mark for each verdict.
     """
+    if not any(effect.parts for effect in effects if effect.test.primary):
+        return UNMEASURED
     words = verdicts(claim, effects)
     if set(words) == {None}:
         return symbols[words[None]]
