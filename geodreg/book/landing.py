@@ -44,7 +44,8 @@ def landing_markdown(
         [
             f"**What holds.** {holds}",
             f"**What does not, and the price.** {fails} {price_in_short(tables, definitions.settings)}",
-            f"The paper's twelve claims, with a mark for each of its two methods where they are about these ({legend}):",
+            "The paper's twelve claims, with a mark for each of its two methods where they are about these "
+            f"({legend}):",
             "\n".join(["{.claim-marks}", *strip]),
         ]
     )
