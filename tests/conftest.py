@@ -7,8 +7,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 Command = Callable[..., tuple[int, str]]
 Once = Callable[[str, Callable[[Path], str]], str]
@@ -81,3 +85,33 @@ def geodreg_in(capfd: pytest.CaptureFixture[str]) -> Command:
         return result.exit_code, result.output + "".join(capfd.readouterr())
 
     return called
+
+
+@pytest.fixture(scope="module")
+def living_browser() -> Iterator[Callable[[], Browser]]:
+    """Gives the one browser of these tests, or another where that has died."""
+    from playwright.sync_api import sync_playwright  # the library's own tests run where there is no browser
+
+    from tests.needs import CHROMIUM
+
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+        opened: list[Browser] = []
+
+        def living() -> Browser:
+            if not (opened and opened[-1].is_connected()):
+                opened.append(playwright.chromium.launch(executable_path=CHROMIUM, args=flags))
+            return opened[-1]
+
+        yield living
+        for browser in opened:
+            browser.close()
+
+
+@pytest.fixture
+def browser(living_browser: Callable[[], Browser]) -> Iterator[Browser]:
+    """A browser without pages: those that a test leaves open, such as one that fails, are closed behind it."""
+    browser = living_browser()
+    yield browser
+    for context in browser.contexts:
+        context.close()

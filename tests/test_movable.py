@@ -8,7 +8,6 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -20,7 +19,7 @@ import torch
 from matplotlib.animation import FuncAnimation
 from matplotlib.lines import Line2D
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from torch import Tensor
 
 from geodreg import LatentManifold, interpolate
@@ -30,14 +29,12 @@ from geodreg.interpolation.paths import Paths
 from geodreg.paper.as_printed import AsPrinted, as_printed
 from geodreg.paper.weight_series import at_weights, summarise_weights
 from geodreg.plotting import plane_frames, strip_frames
+from tests.needs import needs_browser
 
 ROOT = Path(__file__).parent.parent
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LABELS = {"length": "length", "nll_mean": "mean NLL", "radius_min": 'least <radius> & "more"'}
 LOSS, PRINTED = [1.0, 0.0, 0.1, 1.0], [0.0, 0.003]
 START, END = torch.tensor([-1.0, 0.2]).double(), torch.tensor([1.0, 0.2]).double()
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
 
 def least_radius(profile: Any) -> Tensor:
@@ -238,15 +235,6 @@ def test_an_animation_is_saved_with_its_last_picture(tmp_path: Path, monkeypatch
 
 
 # What a reader does, in a browser.
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from geodreg import LatentManifold
 from geodreg.book.notebook import show_drawings
@@ -29,10 +29,10 @@ from geodreg.paper.wording import percent
 from geodreg.plotting import plot_interpolations, plot_nine, plot_plane, plot_straightness, use_house_style
 from geodreg.plotting.style import METHOD_STYLE
 from geodreg.plotting.themes import DARK_GROUND, contrast, for_both_themes, on_dark
+from tests.needs import needs_browser
 
 ROOT = Path(__file__).parent.parent
 SITE = ROOT / "_build" / "html"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SMALLEST = 9.0  # pixels
 COLUMN, THIRD, PHONE = 688, 299, 340  # pixels that a drawing gets: in the text, as one of three, on a telephone of 390
 AA, AA_LARGE = 4.5, 3.0  # WCAG 2.1, 1.4.3
@@ -274,17 +274,6 @@ def test_code_is_folded_unless_the_page_says_that_it_is_the_point(is_shown: bool
 
 
 # In a browser.
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

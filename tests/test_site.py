@@ -2,18 +2,17 @@
 
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+
+from tests.needs import needs_browser
 
 SITE = Path(__file__).parent.parent / "_build" / "html"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PAGES = sorted(
     path.relative_to(SITE).as_posix()
     for path in SITE.rglob("*.html")
@@ -22,38 +21,12 @@ PAGES = sorted(
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not PAGES, reason="needs the built site: make book"),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+    needs_browser,
     # On a loaded machine Chromium itself dies now and then; what it says of the site is never asked twice.
     pytest.mark.flaky(reruns=2, only_rerun=["TargetClosedError"]),
 ]
 if not PAGES:
     PAGES = ["intro.html"]
-
-
-@pytest.fixture(scope="module")
-def living_browser() -> Iterator[Callable[[], Browser]]:
-    """Gives the one browser of these tests, or another where that has died."""
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-        opened: list[Browser] = []
-
-        def living() -> Browser:
-            if not (opened and opened[-1].is_connected()):
-                opened.append(playwright.chromium.launch(executable_path=CHROMIUM, args=flags))
-            return opened[-1]
-
-        yield living
-        for browser in opened:
-            browser.close()
-
-
-@pytest.fixture
-def browser(living_browser: Callable[[], Browser]) -> Iterator[Browser]:
-    """A browser without pages: those that a test leaves open, such as one that fails, are closed behind it."""
-    browser = living_browser()
-    yield browser
-    for context in browser.contexts:
-        context.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
