@@ -20,6 +20,7 @@ __all__ = ["plot_prices", "plot_sheet"]
 
 WIDTH, HEIGHT = 2.5, 2.1  # inches of a panel
 BUDGET_STYLES = (":", "--", "-")  # from the smallest budget to the largest
+LARGE = 100.0
 GREY_MARKERS = ("o", "s")
 
 
@@ -40,6 +41,8 @@ def plot_prices(prices: pd.DataFrame, measures: Mapping[str, str], models: Seque
         for row, (measure, label) in enumerate(measures.items()):
             ax = axes[row, column]
             _curves(ax, own, measure)
+            if own[measure].abs().max() > LARGE:  # where paths run away, the others are to be seen all the same
+                ax.set_yscale("symlog", linthresh=1.0)
             ax.axhline(0.0, color="grey", linewidth=0.8)
             ax.axvline(1.0, color="grey", linewidth=0.8)
             ax.set_xscale("log")
@@ -50,7 +53,7 @@ def plot_prices(prices: pd.DataFrame, measures: Mapping[str, str], models: Seque
         axes[0, column].set_title(TITLES[model])
         axes[-1, column].set_xlabel("length over StraightZ's")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(models)), frameon=False, fontsize=8)
     return figure
 
 
