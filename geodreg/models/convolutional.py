@@ -69,11 +69,20 @@ class DigitDiscriminator(nn.Module):
         self.features = nn.Sequential(*layers)
         self.score = nn.Linear(16 * channels[-1] + 1, 1)
 
+    @staticmethod
+    def spread(features: Tensor) -> Tensor:
+        """How much the images of a batch differ, of their features ``(n, m)``: a number."""
+        return features.std(dim=0).mean()
+
+    def logits(self, images: Tensor, spread: Tensor | None = None) -> Tensor:
+        """Scores ``(n,)``, with the spread of the batch or with a given one, which makes rows independent."""
+        features = self.features(images.unsqueeze(1)).flatten(1)
+        seen = self.spread(features) if spread is None else spread
+        return self.score(torch.cat([features, seen.expand(len(features), 1)], dim=1)).squeeze(1)
+
     def forward(self, images: Tensor) -> Tensor:
         """Scores."""
-        features = self.features(images.unsqueeze(1)).flatten(1)
-        spread = features.std(dim=0).mean().expand(len(features), 1)
-        return self.score(torch.cat([features, spread], dim=1))
+        return self.logits(images).unsqueeze(1)
 
 
 class FaceGenerator(nn.Module):
