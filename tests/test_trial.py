@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import subprocess
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,8 @@ from geodreg.models.mlp import VAE
 from geodreg.models.store import read_card
 from geodreg.paper.endpoints import choose_digit_endpoints
 from geodreg.paper.likelihood import bound_of_nll, pixel_entropy
-from geodreg.paper.trial.definitions import METHODS, ClaimTest, Settings, TrialError, read_definitions
+from geodreg.paper.shelf import ShelfError
+from geodreg.paper.trial.definitions import METHODS, TRIAL, ClaimTest, Settings, read_definitions
 from geodreg.paper.trial.effects import Effect, Outcome, Verdict, decide, effect_of, holm, verdict_of, verdicts, wide
 from geodreg.paper.trial.equal import curves, equal
 from geodreg.paper.trial.kept import keep_half
@@ -38,7 +39,6 @@ from geodreg.paper.trial.presentation import MARKS, claim_markdown, claims_markd
 from geodreg.paper.trial.price import price_list, price_sentence
 from geodreg.paper.trial.reading import STATEMENTS, sentence
 from geodreg.paper.trial.shortest import shorten
-from geodreg.paper.trial.store import read_provenance, read_tables
 from geodreg.paper.trial.summary import PHRASES, said_in_short
 from geodreg.workspace.files import write_sum
 from tests.generators import sphere
@@ -161,7 +161,7 @@ def test_fewer_pairs_and_seeds() -> None:
     few = limited(DEFINITIONS.sizes[GAN], pairs=2, seeds=1)
     assert (few.pairs, few.samples, len(few.labels)) == (2, 200, 1)
     assert {job.label for job in jobs(DEFINITIONS, DEFINITIONS.claim(5), seeds=1)} >= {few.labels[0]}
-    with pytest.raises(TrialError, match="There is no claim 99"):
+    with pytest.raises(ShelfError, match="There is no claim 99"):
         DEFINITIONS.claim(99)
 
 
@@ -326,12 +326,12 @@ def test_at_equal_length_a_curve_is_cut_between_two_weights() -> None:
     for step, method in enumerate(along):
         own.loc[own["method"] == method, ["length", "rejected_judge"]] = 8.0 + 2.0 * step, 5.0 - step
     own.loc[own["method"] == "straight", "length"] = 11.0  # half of the way from the second to the third
-    found = equal(own, SETTINGS, "length").set_index("method")
+    found = equal(own, partial(curves, SETTINGS), "length").set_index("method")
     assert found.loc["loss", "rejected_judge"] == pytest.approx(3.5)
     assert found.loc["loss", "length"] == pytest.approx(11.0)
     assert found.loc["loss", "reached"]
     own.loc[own["method"] == "straight", "length"] = 100.0
-    far = equal(own, SETTINGS, "length").set_index("method")
+    far = equal(own, partial(curves, SETTINGS), "length").set_index("method")
     assert far.loc["loss", "rejected_judge"] == pytest.approx(5.0 - (len(along) - 1))
     assert not far.loc["loss", "reached"]
 
@@ -404,10 +404,10 @@ def test_definitions_that_make_no_sense_are_refused_in_a_sentence(
 ) -> None:
     (tmp_path / "claims.yaml").write_text(json.dumps({"claims": []}))
     monkeypatch.setenv("GEODREG_TRIAL", str(tmp_path))
-    with pytest.raises(TrialError, match="makes no sense"):
+    with pytest.raises(ShelfError, match="makes no sense"):
         read_definitions()
     monkeypatch.setenv("GEODREG_TRIAL", str(tmp_path / "nowhere"))
-    with pytest.raises(TrialError, match="make claims"):
+    with pytest.raises(ShelfError, match="make claims"):
         read_definitions()
     with pytest.raises(ValueError, match="one bound"):
         difference(above=0.0, below=0.0)
@@ -428,7 +428,7 @@ def test_definitions_came_before_the_tables() -> None:
 
 
 def test_tables_are_whole() -> None:
-    tables, made = read_tables(), read_provenance()
+    tables, made = TRIAL.tables(), TRIAL.provenance()
     for job in jobs(DEFINITIONS):
         if f"{job.table} of {job.model}" in made["missing"]:
             assert job.table not in tables or not (tables[job.table]["model"] == job.model).any(), job
@@ -451,7 +451,7 @@ def test_tables_are_whole() -> None:
 def test_all_kept_weights_are_small() -> None:
     kept = [path for path in (ROOT / "data" / "trainings").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in kept) < 40e6
-    missing = {name.split(" of ")[1] for name in read_provenance()["missing"]}
+    missing = {name.split(" of ")[1] for name in TRIAL.provenance()["missing"]}
     for job in models_to_train(DEFINITIONS):
         folder = job.models(DEFINITIONS)
         if job.model in missing and not (folder / job.model).exists():
@@ -466,11 +466,11 @@ def test_a_table_that_was_changed_by_hand_is_refused(
 ) -> None:
     shutil.copytree(ROOT / "data" / "trial", tmp_path / "trial")
     monkeypatch.setenv("GEODREG_TRIAL", str(tmp_path / "trial"))
-    assert read_tables()
+    assert TRIAL.tables()
     changed = tmp_path / "trial" / file
     changed.write_text(changed.read_text().replace("1", "2", 1))
-    with pytest.raises(TrialError, match=f"{file} was changed"):
-        read_tables()
+    with pytest.raises(ShelfError, match=f"{file} was changed"):
+        TRIAL.tables()
 
 
 def test_tables_of_other_definitions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -478,8 +478,8 @@ def test_tables_of_other_definitions_are_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("GEODREG_TRIAL", str(tmp_path / "trial"))
     definitions = tmp_path / "trial" / "claims.yaml"
     definitions.write_text(definitions.read_text().replace("above: 0.95", "above: 0.94"))
-    with pytest.raises(TrialError, match=r"claims\.yaml has changed"):
-        read_tables()
+    with pytest.raises(ShelfError, match=r"claims\.yaml has changed"):
+        TRIAL.tables()
 
 
 def test_a_part_that_is_not_what_its_measurement_wrote_is_refused(
@@ -507,10 +507,10 @@ def test_the_live_check_finds_its_weights_from_any_folder(tmp_path: Path, monkey
 
 
 def test_numbers_that_do_not_come_out_again_are_refused() -> None:
-    tables = read_tables()
+    tables = TRIAL.tables()
     rows = tables["paths"].query("model == 'mnist-dcgan' and seed == '100' and pair < 3")
     assert (check_live(rows, tables)["agree"] == 1.0).all()
-    with pytest.raises(TrialError, match="of length measured now agree"):
+    with pytest.raises(ShelfError, match="of length measured now agree"):
         check_live(rows.assign(length=rows["length"] * 1.1), tables)
 
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geodreg.errors import PlainError
-from geodreg.paper.trial.definitions import Definitions, read_definitions
+from geodreg.paper.trial.definitions import TRIAL, Definitions, read_definitions
 from geodreg.paper.trial.effects import Effect, Verdict, decide
 from geodreg.paper.trial.presentation import MARKS, with_derived
 from geodreg.paper.trial.reading import sentence
-from geodreg.paper.trial.store import read_tables
 from geodreg.paper.trial.summary import PHRASES, UNMEASURED, marks, price_in_short, said_in_short
 from geodreg.workspace.files import write_whole
 
@@ -80,7 +79,7 @@ def main(out: Annotated[Path, typer.Option(help="Folder to write to.")]) -> None
     """Write what of the first screen, and of the advice, is made of the outcomes."""
     try:
         definitions, _ = read_definitions()
-        tables = with_derived(definitions, read_tables())
+        tables = with_derived(definitions, TRIAL.tables())
         decided = decide(definitions, tables)
         out.mkdir(parents=True, exist_ok=True)
         for name, write in (("landing", landing_markdown), ("advice", advice_markdown)):

@@ -9,7 +9,8 @@ import typer
 
 from geodreg.commands.command_group import PlainGroup
 from geodreg.models.store import read_card
-from geodreg.paper.trial.definitions import TrialError, read_definitions
+from geodreg.paper.shelf import ShelfError
+from geodreg.paper.trial.definitions import TRIAL, read_definitions
 from geodreg.paper.trial.plan import KEPT_MODELS, TRAINED_MODELS, Job, jobs, limited, out_folder, parts_folder
 from geodreg.workspace.files import has_its_sum, write_sum, write_whole
 
@@ -57,7 +58,6 @@ def collect_command(
     import pandas as pd
 
     from geodreg.paper.trial.presentation import told
-    from geodreg.paper.trial.store import write_tables
 
     definitions, _ = read_definitions()
     chosen = None if claim is None else definitions.claim(claim)
@@ -70,7 +70,7 @@ def collect_command(
             continue
         file = parts_folder(pairs) / job.file
         if not has_its_sum(file):
-            raise TrialError(f"{file} is not what its measurement wrote; remove it and call `make claims` again.")
+            raise ShelfError(f"{file} is not what its measurement wrote; remove it and call `make claims` again.")
         tables.setdefault(job.table, []).append(pd.read_csv(file, dtype={"seed": str}))
         if job.model != IMAGES:
             sums[f"{job.model} {job.label}"] = read_card(job.model, job.models(definitions))["files"][
@@ -81,7 +81,7 @@ def collect_command(
     command = " ".join(["make claims", *(f"{name}={value}" for name, value in options.items() if value is not None)])
     command = "python -m geodreg.commands.trial_job collect --partly" if missing else command
     out = out_folder(claim, pairs, seeds)
-    write_tables(joined, out, command, sums, [f"{table} of {model}" for table, model in sorted(missing)])
+    TRIAL.write(joined, out, command, sums, [f"{table} of {model}" for table, model in sorted(missing)])
     typer.echo(told(definitions, joined, chosen))
     if missing:
         typer.echo("\nNot measured yet: " + ", ".join(f"{table} of {model}" for table, model in sorted(missing)))

@@ -9,12 +9,21 @@ from geodreg.workspace.lazy import lazily
 
 if TYPE_CHECKING:
     from geodreg.models.convolutional import FaceDiscriminator, FaceGenerator
+    from geodreg.models.denoiser import Denoiser
     from geodreg.models.face_dcgan import FaceDCGAN, load_face_dcgan
     from geodreg.models.judge import REJECT, Judge, RealismJudge
     from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator, perceptron
     from geodreg.models.neighbours import NeighbourJudge
     from geodreg.models.store import ModelError, model_folder, model_path, read_card, read_table
-    from geodreg.models.zoo import JUDGES, TrainedModel, load_judge, load_judges, load_model
+    from geodreg.models.zoo import (
+        JUDGES,
+        TrainedModel,
+        load_denoiser,
+        load_discriminator,
+        load_judge,
+        load_judges,
+        load_model,
+    )
 else:
     __getattr__, __dir__ = lazily(__name__, __file__)
 
@@ -23,6 +32,7 @@ __all__ = [
     "REJECT",
     "VAE",
     "CircleGenerator",
+    "Denoiser",
     "DigitGenerator",
     "FaceDCGAN",
     "FaceDiscriminator",
@@ -32,6 +42,8 @@ __all__ = [
     "NeighbourJudge",
     "RealismJudge",
     "TrainedModel",
+    "load_denoiser",
+    "load_discriminator",
     "load_face_dcgan",
     "load_judge",
     "load_judges",

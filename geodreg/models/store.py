@@ -99,7 +99,7 @@ def read_table(name: str, file: str, models: Path | None = None) -> pd.DataFrame
     return pd.read_csv(io.BytesIO(model_path(name, file, models).read_bytes()))
 
 
-def read_weights(name: str, module: nn.Module, models: Path | None = None) -> None:
+def read_weights(name: str, module: nn.Module, models: Path | None = None, file: str = WEIGHTS) -> None:
     """Load a model's checked weights into a module of its architecture, without pickle.
 
     Raises:
@@ -108,7 +108,7 @@ def read_weights(name: str, module: nn.Module, models: Path | None = None) -> No
     from safetensors import SafetensorError
     from safetensors.torch import load_model
 
-    path = model_path(name, WEIGHTS, models)
+    path = model_path(name, file, models)
     try:
         load_model(module, path)
     except (SafetensorError, RuntimeError) as error:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from geodreg.models.convolutional import ConvolutionalDigitGenerator, FaceGenerator
+from geodreg.models.convolutional import ConvolutionalDigitGenerator, DigitDiscriminator, FaceGenerator
+from geodreg.models.denoiser import Denoiser
 from geodreg.models.judge import Judge
 from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator
 from geodreg.models.neighbours import NeighbourJudge
@@ -17,7 +18,16 @@ from geodreg.models.store import ModelError, read_card, read_table, read_weights
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["JUDGES", "TITLES", "TrainedModel", "load_judge", "load_judges", "load_model"]
+__all__ = [
+    "JUDGES",
+    "TITLES",
+    "TrainedModel",
+    "load_denoiser",
+    "load_discriminator",
+    "load_judge",
+    "load_judges",
+    "load_model",
+]
 
 KINDS = {
     kind.__name__: kind
@@ -29,6 +39,7 @@ KINDS = {
         FaceGenerator,
         Judge,
         NeighbourJudge,
+        Denoiser,
     )
 }
 TITLES = {
@@ -86,9 +97,25 @@ def load_model(name: str, models: Path | None = None) -> TrainedModel:
     if isinstance(module, Judge | NeighbourJudge):
         door = "load_judge" if isinstance(module, Judge) else "load_judges"
         raise ModelError(f"{name} is a judge, not a generator; load it with {door}.")
+    if isinstance(module, Denoiser):
+        raise ModelError(f"{name} is a denoiser, not a generator; load it with load_denoiser.")
     generator = module.generator if isinstance(module, VAE) else module
     latent_dim: int = generator.latent_dim  # type: ignore[assignment]
     return TrainedModel(name, module, generator, latent_dim, card, models)
+
+
+def load_discriminator(model: TrainedModel) -> DigitDiscriminator:
+    """What a convolutional GAN of digits was trained against, checked against the generator's card.
+
+    Args:
+        model: the generator.
+
+    Raises:
+        geodreg.models.ModelError: if it is not kept with the generator, or damaged.
+    """
+    discriminator = DigitDiscriminator()
+    read_weights(model.name, discriminator, model.models, "discriminator.safetensors")
+    return discriminator.eval().requires_grad_(False)
 
 
 def load_judge(name: str = "mnist-judge", models: Path | None = None) -> Judge:
@@ -105,7 +132,26 @@ def load_judge(name: str = "mnist-judge", models: Path | None = None) -> Judge:
     if isinstance(module, NeighbourJudge):
         raise ModelError(f"{name} is a judge that is not a classifier; load it with load_judges.")
     if not isinstance(module, Judge):
-        raise ModelError(f"{name} is a generator, not a judge; load it with load_model.")
+        kind = "denoiser" if isinstance(module, Denoiser) else "generator"
+        raise ModelError(
+            f"{name} is a {kind}, not a judge; load it with load_{'model' if kind == 'generator' else kind}."
+        )
+    return module
+
+
+def load_denoiser(name: str = "mnist-denoiser", models: Path | None = None) -> Denoiser:
+    """The denoiser of digits, checked against its model card.
+
+    Args:
+        name: of the model.
+        models: folder of models; default the usual search.
+
+    Raises:
+        geodreg.models.ModelError: if it is not found, or damaged, or no denoiser.
+    """
+    module, _ = _load(name, models)
+    if not isinstance(module, Denoiser):
+        raise ModelError(f"{name} is no denoiser; retrain it with `geodreg train mnist-denoiser`.")
     return module
 
 

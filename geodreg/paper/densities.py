@@ -10,27 +10,26 @@ and its two halves are the prior and the inverse of the volume.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from geodreg.geometry.manifold import LatentManifold
 from geodreg.models.convolutional import DigitDiscriminator
+from geodreg.models.denoiser import Denoiser
 
-__all__ = ["aggregated_posterior", "bandwidth", "kernel_density", "realism_logit", "thin_volume"]
+__all__ = [
+    "aggregated_posterior",
+    "bandwidth",
+    "denoising_bound",
+    "kernel_density",
+    "realism_logit",
+    "with_features",
+]
 
 LogDensity = Callable[[Tensor], Tensor]
-
-
-def thin_volume(manifold: LatentManifold) -> LogDensity:
-    r"""The volume's half of the push-forward density, :math:`-\frac12 \log\det(J^\top J + \sigma^2 I)`, with its noise.
-
-    Args:
-        manifold: of the generator.
-    """
-    return lambda z: -manifold.log_volume(z)
 
 
 def aggregated_posterior(mean: Tensor, log_variance: Tensor) -> MixtureSameFamily:
@@ -83,7 +82,7 @@ def bandwidth(latents: Tensor, tried: int = 25) -> float:
 def realism_logit(
     generator: Callable[[Tensor], Tensor], discriminator: DigitDiscriminator, images: Tensor
 ) -> LogDensity:
-    r"""A discriminator's logit of the image of each latent, :math:`\log p_{\mathrm{data}} / p_{\mathrm{model}}` at best.
+    r"""A discriminator's logit of the image of each latent.
 
     The discriminator also looks at how much the images of a batch differ; that is fixed here to what it is for given
     images, so that the density of a latent does not depend on the others.
@@ -96,3 +95,53 @@ def realism_logit(
     with torch.no_grad():
         spread = discriminator.spread(discriminator.features(images.unsqueeze(1)).flatten(1))
     return lambda z: discriminator.logits(generator(z), spread)
+
+
+def denoising_bound(
+    denoiser: Denoiser, levels: Sequence[float] = (0.2, 0.4, 0.8), n_draws: int = 1, seed: int = 0
+) -> LogDensity:
+    r"""A log-density of digits from a denoiser, the bound that diffusion models maximise, at a few levels of noise.
+
+    .. math:: \log p(x) \ge c - \int \mathbb E_\epsilon
+       \frac{|x - \hat x(x + \sigma\epsilon, \sigma)|^2}{\sigma^2} \, d \log \sigma
+
+    (Kingma et al. 2021, equation 15, in terms of the noise level). The same draws of the noise are used for all images,
+    each with both signs, so that it is smooth and a difference of two images is not one of two draws.
+
+    Args:
+        denoiser: trained on real digits.
+        levels: of the noise, in even ratios, in grey values.
+        n_draws: at each level.
+        seed: of the draws.
+
+    Returns:
+        a log-density of images, ``(n, 28, 28) -> (n,)``, in nats up to a constant.
+    """
+    draws = torch.randn(n_draws, 28, 28, generator=torch.Generator().manual_seed(seed))
+    noise = torch.cat([draws, -draws])
+    step = math.log(levels[1] / levels[0]) if len(levels) > 1 else 1.0
+
+    def log_density(images: Tensor) -> Tensor:
+        total = images.new_zeros(len(images))
+        for sigma in levels:
+            under_noise = images.unsqueeze(1) + sigma * noise.to(images)  # n x draws x 28 x 28
+            told = images.new_full((under_noise.shape[:2].numel(),), sigma)
+            left = denoiser(under_noise.flatten(0, 1), told).unflatten(0, under_noise.shape[:2]) - images.unsqueeze(1)
+            total = total - step / sigma**2 * left.square().sum((-1, -2)).mean(-1)
+        return total
+
+    return log_density
+
+
+def with_features(features: Callable[[Tensor], Tensor], weight: float) -> Callable[[Tensor], Tensor]:
+    r"""Data and their features side by side, for ``ambient=``: the metric :math:`g + w\,g_\phi`.
+
+    Args:
+        features: ``(n, *data_shape) -> (n, ...)``.
+        weight: ``w`` of the features' metric; none is the data's own metric.
+
+    Example:
+        >>> with_features(lambda x: 3.0 * x, 4.0)(torch.ones(1, 1))
+        tensor([[1., 6.]])
+    """
+    return lambda x: torch.cat([x.flatten(1), weight**0.5 * features(x).flatten(1)], dim=1)

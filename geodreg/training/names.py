@@ -9,6 +9,7 @@ MODELS = (
     "mnist-judge",
     "mnist-judge-sharp",
     "mnist-neighbours",
+    "mnist-denoiser",
     "mnist-vae",
     "mnist-gan",
     "mnist-dcgan",

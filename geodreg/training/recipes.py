@@ -14,6 +14,7 @@ from geodreg.datasets.mnist import CHECKSUMS, Digits, read_mnist
 from geodreg.datasets.yale import Faces, read_yale, yale_checksums, yale_lights
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.invert import invert
+from geodreg.models.denoiser import Denoiser
 from geodreg.models.judge import Judge
 from geodreg.models.mlp import VAE, DigitGenerator
 from geodreg.models.zoo import load_judge
@@ -28,6 +29,7 @@ from geodreg.paper.realism import (
 )
 from geodreg.training.cards import Order, table_bytes
 from geodreg.training.circle_gan import train_circle_gan
+from geodreg.training.denoiser import noisy, train_denoiser
 from geodreg.training.digit_gan import train_convolutional_gan, train_digit_gan
 from geodreg.training.face_gan import train_face_gan
 from geodreg.training.judge import train_judge
@@ -40,6 +42,7 @@ __all__ = ["RECIPES", "encode", "ordered", "train"]
 
 SEPARATION = "held-out training digits told from the classifiers' fakes, mean AUC"
 N_CODES = 1000  # test digits whose codes are kept with the VAE
+NOISE_LEVELS = (0.1, 0.3, 1.0)  # at which the card of the denoiser says what is left
 N_SAMPLES, N_SHOWN = 10_000, 64  # prior samples for the measures, and in the grid
 
 
@@ -238,6 +241,30 @@ def _mnist_neighbours(order: Order) -> Path:
     )
 
 
+def _mnist_denoiser(order: Order) -> Path:
+    settings = order.settings
+    digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
+    denoiser, run = train_denoiser(settings, digits.images, order.checkpoint)
+    errors = {f"{sigma:g}": _denoised(denoiser, test.images, sigma, settings.seed) for sigma in NOISE_LEVELS}
+    return order.deliver(
+        denoiser,
+        run,
+        what="Denoiser of digits under normal noise of many levels, trained without labels",
+        architecture={"kind": "Denoiser", "sizes": {"width": settings.width}},
+        data=_mnist_sums(),
+        measures={f"noise {sigma}, test images, error left, grey values": error for sigma, error in errors.items()},
+        derived={},
+    )
+
+
+@torch.no_grad()
+def _denoised(denoiser: Denoiser, images: Tensor, sigma: float, seed: int) -> float:
+    """Root mean square error of denoised images, in grey values."""
+    under_noise, level = noisy(images, sigma, sigma, torch.Generator().manual_seed(seed))
+    parts = zip(under_noise.split(1000), level.split(1000), strict=True)
+    return (torch.cat([denoiser(*part) for part in parts]) - images).square().mean().sqrt().item()
+
+
 def _yale_dcgan(order: Order) -> Path:
     subject = order.settings.subject
     faces = read_yale(subject, order.root)
@@ -338,6 +365,7 @@ RECIPES: dict[str, Recipe] = {
     "mnist-judge": _mnist_judge,
     "mnist-judge-sharp": _mnist_judge,
     "mnist-neighbours": _mnist_neighbours,
+    "mnist-denoiser": _mnist_denoiser,
     "mnist-vae": _mnist_vae,
     "mnist-gan": _mnist_gan,
     "mnist-dcgan": _mnist_dcgan,

@@ -16,6 +16,7 @@ __all__ = [
     "SETTINGS",
     "CircleGANSettings",
     "ConvolutionalGANSettings",
+    "DenoiserSettings",
     "DigitGANSettings",
     "FaceGANSettings",
     "GANSettings",
@@ -149,6 +150,31 @@ class NeighbourSettings:
 
 
 @dataclass(frozen=True)
+class DenoiserSettings:
+    """What decides a training run; the same settings give the same weights on the same machine.
+
+    Attributes:
+        seed: of the weights, the batches and the noise.
+        width: channels of the first layer.
+        steps: number of updates.
+        batch_size: digits in each update.
+        least_noise: the smallest standard deviation of the noise, in grey values.
+        most_noise: the largest.
+        learning_rate: the highest of the one-cycle schedule.
+        weight_decay: of AdamW.
+    """
+
+    seed: int = 3
+    width: Count = 24
+    steps: Count = 4000
+    batch_size: Batch = 128
+    least_noise: Positive = 0.05
+    most_noise: Positive = 2.0
+    learning_rate: Positive = 3e-3
+    weight_decay: NotNegative = 1e-2
+
+
+@dataclass(frozen=True)
 class VAESettings:
     """What decides a training run; the same settings give the same weights on the same machine.
 
@@ -271,6 +297,7 @@ SETTINGS: dict[str, Any] = {
     "mnist-judge": JudgeSettings(),
     "mnist-judge-sharp": JudgeSettings(seed=1, blurred=False),
     "mnist-neighbours": NeighbourSettings(),
+    "mnist-denoiser": DenoiserSettings(),
     "mnist-vae": VAESettings(),
     "mnist-gan": DigitGANSettings(),
     "mnist-dcgan": ConvolutionalGANSettings(),
@@ -317,7 +344,14 @@ def check_data(settings: object, root: str | Path | None = None) -> None:
     Raises:
         geodreg.datasets.DataError: if there is no data root, or a file is missing or damaged.
     """
-    of_digits = VAESettings | DigitGANSettings | ConvolutionalGANSettings | JudgeSettings | NeighbourSettings
+    of_digits = (
+        VAESettings,
+        DigitGANSettings,
+        ConvolutionalGANSettings,
+        DenoiserSettings,
+        JudgeSettings,
+        NeighbourSettings,
+    )
     if isinstance(settings, of_digits):
         check_mnist(root)
     elif isinstance(settings, YaleGANSettings):

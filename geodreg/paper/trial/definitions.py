@@ -5,38 +5,33 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from itertools import product
-from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from geodreg.errors import PlainError
-from geodreg.workspace.places import places
+from geodreg.paper.shelf import Shelf, ShelfError
 
 __all__ = [
     "METHODS",
+    "TRIAL",
     "Claim",
     "ClaimTest",
     "Definitions",
     "Population",
     "Printed",
     "Settings",
-    "TrialError",
     "Variation",
     "loss_name",
     "printed_name",
     "read_definitions",
-    "trial_path",
 ]
 
-FILE = "claims.yaml"
+TRIAL = Shelf("trial", "GEODREG_TRIAL", "claims.yaml", "make claims")
+"""The definitions and tables of the claims."""
+
 METHODS = {"loss": "the minimiser of the printed loss", "algorithm1": "Algorithm 1"}
 """The two things that the paper calls its method, and what a page calls them."""
-
-
-class TrialError(PlainError):
-    """Definitions or tables of the claims that are missing, damaged or senseless; the message says how to mend it."""
 
 
 class _Strict(BaseModel):
@@ -255,12 +250,12 @@ class Definitions(_Strict):
         """A claim by its number.
 
         Raises:
-            TrialError: if there is none.
+            ShelfError: if there is none.
         """
         found = next((claim for claim in self.claims if claim.number == number), None)
         if found is None:
             known = ", ".join(str(claim.number) for claim in self.claims)
-            raise TrialError(f"There is no claim {number}; choose one of {known}.")
+            raise ShelfError(f"There is no claim {number}; choose one of {known}.")
         return found
 
 
@@ -284,19 +279,6 @@ def printed_name(mu: float, budget: int, grey: int) -> str:
     return f"printed_{mu}_b{budget}_g{grey}".replace(".", "_")
 
 
-def trial_path(file: str) -> Path:
-    """A file of the trial: of the folder named by ``GEODREG_TRIAL``, else of the checkout, else of the package.
-
-    Raises:
-        TrialError: if it is in none of them.
-    """
-    tried = places("trial", "GEODREG_TRIAL")
-    for place in tried:
-        if (place / file).is_file():
-            return place / file
-    raise TrialError(f"There is no {file} in {' or '.join(map(str, tried))}; make it with `make claims`.")
-
-
 @lru_cache(maxsize=1)
 def _parsed(content: bytes) -> Definitions:
     return Definitions.model_validate(yaml.safe_load(content))
@@ -306,11 +288,11 @@ def read_definitions() -> tuple[Definitions, str]:
     """The definitions, and the SHA-256 of their file.
 
     Raises:
-        TrialError: if the file is missing or makes no sense.
+        ShelfError: if the file is missing or makes no sense.
     """
-    path = trial_path(FILE)
+    path = TRIAL.path(TRIAL.definitions)
     content = path.read_bytes()
     try:
         return _parsed(content), hashlib.sha256(content).hexdigest()
     except (ValidationError, yaml.YAMLError) as error:
-        raise TrialError(f"{path} makes no sense: {error}") from None
+        raise ShelfError(f"{path} makes no sense: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,12 +37,12 @@ def curves(settings: Settings, model: str) -> dict[str, list[str]]:
     return found
 
 
-def equal(table: pd.DataFrame, settings: Settings, quantity: str) -> pd.DataFrame:
+def equal(table: pd.DataFrame, curves_of: Callable[[str], Mapping[str, Sequence[str]]], quantity: str) -> pd.DataFrame:
     """Every measure of each pair where a curve over the weight first has the straight line's value of a quantity.
 
     Args:
         table: of paths, of one or more models and seeds.
-        settings: of the trial.
+        curves_of: the methods along each curve of a model, by the name of the curve, from no weight to the largest.
         quantity: ``"length"``, which grows along a curve, or ``"nll_mean"``, which falls.
 
     Returns:
@@ -58,7 +59,7 @@ def equal(table: pd.DataFrame, settings: Settings, quantity: str) -> pd.DataFram
         target = rows[BASELINE][place]
         keys = {"model": model, "seed": seed, "pair": pair}
         found.append({**keys, "method": BASELINE, "reached": True, **dict(zip(values, rows[BASELINE], strict=True))})
-        for name, along in curves(settings, str(model)).items():
+        for name, along in curves_of(str(model)).items():
             curve = np.stack([rows[method] for method in along])
             cut, reached = _cut(curve[:, place], target)
             at = _at(curve, cut)

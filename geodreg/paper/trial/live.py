@@ -9,7 +9,8 @@ import numpy as np
 
 from geodreg.interpolation.paths import Paths
 from geodreg.models.zoo import load_model
-from geodreg.paper.trial.definitions import Definitions, Settings, TrialError
+from geodreg.paper.shelf import ShelfError
+from geodreg.paper.trial.definitions import Definitions, Settings
 from geodreg.paper.trial.paths_table import all_paths, tabulated
 from geodreg.paper.trial.subject import Subject
 from geodreg.paper.wording import percent
@@ -90,13 +91,13 @@ def check_live(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Da
         one row a column: ``quantity``, ``rows``, ``largest`` difference, ``agree`` (fraction within the tolerance).
 
     Raises:
-        TrialError: if fewer than four in five rows agree in a column.
+        ShelfError: if fewer than four in five rows agree in a column.
     """
     import pandas as pd
 
     both = found.merge(tables["paths"], on=KEYS, suffixes=("_now", "_table"), validate="one_to_one")
     if len(both) < len(found):
-        raise TrialError(
+        raise ShelfError(
             f"{len(found) - len(both)} rows are not in the table of paths; make it again with `make claims`."
         )
     rows = []
@@ -107,7 +108,7 @@ def check_live(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Da
         agree = float(np.isclose(now, then, rtol=relative, atol=absolute).mean())
         rows.append((column, len(both), float((now - then).abs().max()), agree))
         if agree < ENOUGH:
-            raise TrialError(
+            raise ShelfError(
                 f"Only {percent(agree)} of {len(both)} values of {column} measured now agree with the table of paths; "
                 "the module, the weights or the table have changed: make it again with `make claims`."
             )

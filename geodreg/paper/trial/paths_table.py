@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,13 +14,13 @@ from geodreg.models.zoo import load_judges
 from geodreg.paper.as_printed import AsPrinted, at_budgets
 from geodreg.paper.metrics import excess_length
 from geodreg.paper.printed_algorithm import largest_angle
-from geodreg.paper.trial.definitions import Settings, loss_name, printed_name
+from geodreg.paper.trial.definitions import loss_name, printed_name
 from geodreg.paper.trial.subject import DIGITS, RING, Subject
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["all_paths", "minimisers", "paths_table", "tabulated"]
+__all__ = ["all_paths", "judged", "minimisers", "paths_table", "tabulated", "verdict_along"]
 
 
 def paths_table(subject: Subject) -> pd.DataFrame:
@@ -67,7 +67,7 @@ def tabulated(subject: Subject, apart: Tensor, paths: Iterable[tuple[str, Paths]
             columns["radius"] = profile.x.norm(dim=-1).amin(-1)
             columns["radius_points"] = path.x.norm(dim=-1).amin(-1)
         if subject.name in DIGITS:
-            columns |= _judged(subject.settings, profile.x, path.length)
+            columns |= judged(subject.settings.judges, profile.x, path.length)
         table = pd.DataFrame({name: values.cpu().numpy() for name, values in columns.items()})
         table.insert(0, "pair", range(len(table)))
         table.insert(0, "method", method)
@@ -75,16 +75,35 @@ def tabulated(subject: Subject, apart: Tensor, paths: Iterable[tuple[str, Paths]
     return pd.concat(tables, ignore_index=True)
 
 
-def _judged(settings: Settings, images: Tensor, length: Tensor) -> dict[str, Tensor]:
-    """What each judge makes of the images along paths, ``(P, n, 28, 28)``, of a length ``(P,)``."""
+def judged(judges: Mapping[str, str], images: Tensor, length: Tensor) -> dict[str, Tensor]:
+    """What each judge makes of images at equal distances along paths: columns of the table.
+
+    Args:
+        judges: their models by the names that columns have.
+        images: ``(P, n, 28, 28)``.
+        length: of the paths, ``(P,)``.
+    """
     found: dict[str, Tensor] = {}
-    judges = load_judges()
-    for name, model in settings.judges.items():
-        doubt = judges[model].doubt(images).double()
-        accepted = (doubt < 0.0).double().mean(-1)
-        found |= {f"accepted_{name}": accepted, f"rejected_{name}": (1.0 - accepted) * length}
-        found |= {f"worst_{name}": doubt.amax(-1)}
+    loaded = load_judges()
+    for name, model in judges.items():
+        found |= verdict_along(name, loaded[model].doubt(images).double(), length)
     return found
+
+
+def verdict_along(judge: str, doubt: Tensor, length: Tensor) -> dict[str, Tensor]:
+    """Columns of one judge: fraction accepted, length that is rejected, and the largest doubt, ``(P,)`` each.
+
+    Args:
+        judge: its name.
+        doubt: at equal distances along paths, ``(P, n)``; accepted is what is below zero.
+        length: of the paths, ``(P,)``.
+    """
+    accepted = (doubt < 0.0).double().mean(-1)
+    return {
+        f"accepted_{judge}": accepted,
+        f"rejected_{judge}": (1.0 - accepted) * length,
+        f"worst_{judge}": doubt.amax(-1),
+    }
 
 
 def all_paths(subject: Subject, start: Tensor, end: Tensor) -> Iterator[tuple[str, Paths]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from geodreg.paper.trial.definitions import Claim, Definitions
 from geodreg.paper.trial.effects import Effect, Outcome, Verdict, decide, verdicts
-from geodreg.paper.trial.equal import equal
+from geodreg.paper.trial.equal import curves, equal
 from geodreg.paper.trial.plan import DERIVED
 from geodreg.paper.trial.reading import method_name, sentence
 from geodreg.paper.wording import percent
@@ -32,7 +33,7 @@ def with_derived(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) -
             judged = [model for model in table["model"].unique() if model.startswith("mnist")]
             own = table[table["model"].isin(judged)].dropna(axis=1, how="all")
             if len(own):
-                found[name] = equal(own, definitions.settings, QUANTITIES[name])
+                found[name] = equal(own, partial(curves, definitions.settings), QUANTITIES[name])
     return found
 
 

@@ -12,7 +12,7 @@ from geodreg.models.zoo import TrainedModel
 from geodreg.paper.endpoints import choose_digit_endpoints, choose_endpoints, choose_ring_endpoints
 from geodreg.paper.trial.definitions import Settings
 
-__all__ = ["DIGITS", "RING", "Subject"]
+__all__ = ["DIGITS", "RING", "Subject", "endpoints_of"]
 
 RING, DIGITS = "circle-gan", ("mnist-dcgan", "mnist-gan", "mnist-vae")
 
@@ -50,12 +50,25 @@ class Subject:
 
     def endpoints(self) -> tuple[Tensor, Tensor, Tensor]:
         """Start and end, ``(P, d)`` each, and whether a pair is of two classes, ``(P,)``; the same for every table."""
-        seed = self.settings.ends_seed
-        if self.name == RING:
-            start, end = choose_ring_endpoints(self.manifold, self.pairs, seed)
-            return start, end, torch.ones(len(start), dtype=torch.bool)
         assert self.model is not None  # noqa: S101
-        if self.name in DIGITS:
-            return choose_digit_endpoints(self.model, self.pairs, seed)
-        start, end = choose_endpoints(self.model, self.pairs, seed)
-        return start, end, torch.zeros(len(start), dtype=torch.bool)
+        return endpoints_of(self.model, self.manifold, self.pairs, self.settings.ends_seed)
+
+
+def endpoints_of(
+    model: TrainedModel, manifold: LatentManifold, n_pairs: int, seed: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Start and end, ``(P, d)`` each, and whether a pair is of two classes, ``(P,)``.
+
+    Args:
+        model: one of the trial's.
+        manifold: of the same.
+        n_pairs: number of pairs.
+        seed: of the choice.
+    """
+    if model.name == RING:
+        start, end = choose_ring_endpoints(manifold, n_pairs, seed)
+        return start, end, torch.ones(len(start), dtype=torch.bool)
+    if model.name in DIGITS:
+        return choose_digit_endpoints(model, n_pairs, seed)
+    start, end = choose_endpoints(model, n_pairs, seed)
+    return start, end, torch.zeros(len(start), dtype=torch.bool)
