@@ -8,6 +8,7 @@
 # make export     commit the pages as .ipynb to the branch that launch links open; BRANCH=notebooks
 # make bench      measure speed against other libraries, in an environment of its own, into data/benchmarks; DEVICE=cuda on a graphics card
 # make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=2 SEEDS=1 for one claim at that size; all of it takes about two hours
+# make densities  measure every candidate of the page "Which density?" again, from the weights that are kept
 # make train      train every model of the verdict, from the data sets; what is there already is not trained again
 # make sweep      rerun a page with many values: SWEEP=mu, see sweeps/; what is there already is not run again
 # make audit      look the packages of requirements.txt up among the known vulnerabilities
@@ -57,7 +58,7 @@ PYTEST = OMP_NUM_THREADS=1 python -m pytest --maxschedchunk 1 -n $(call fitting,
 fitting = $(shell most=$$(($(MEMORY_MB) / 2500)); wanted=$$(($(1))); if [ $$wanted -gt $$most ]; then wanted=$$most; fi; \
   if [ $$wanted -lt 1 ]; then wanted=1; fi; echo $$wanted)
 
-.PHONY: book pdf export test quick bench claims train sweep audit notebooks lab serve lock clean
+.PHONY: book pdf export test quick bench claims train densities sweep audit notebooks lab serve lock clean
 
 book: $(READY)
 	$(SNAKEMAKE) site $(if $(SWEEPS),--config 'sweeps=$(patsubst %,sweeps/%.yaml,$(SWEEPS))')
@@ -119,6 +120,10 @@ claims: $(READY)
 
 train: $(READY)
 	$(SNAKEMAKE) --snakefile claims.smk --rerun-triggers input kept
+
+densities: $(READY)
+	$(SNAKEMAKE) --snakefile densities.smk --rerun-triggers input
+	python -m geodreg.commands.densities_job collect
 
 sweep: $(READY)
 	python -m geodreg sweep '$(SWEEP)' --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))

@@ -10,8 +10,20 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
 import geodreg
+import geodreg.models
 from geodreg.models.convolutional import DigitDiscriminator
-from geodreg.paper.densities import aggregated_posterior, bandwidth, kernel_density, realism_logit, thin_volume
+from geodreg.models.denoiser import Denoiser
+from geodreg.models.store import ModelError
+from geodreg.models.zoo import load_denoiser, load_discriminator, load_model
+from geodreg.paper.densities import (
+    aggregated_posterior,
+    bandwidth,
+    denoising_bound,
+    kernel_density,
+    realism_logit,
+    with_features,
+)
+from geodreg.paper.which_density.candidates import Everywhere
 
 
 def bowl(z: Tensor) -> Tensor:
@@ -23,9 +35,11 @@ def test_volume_and_prior_are_the_halves_of_the_push_forward_density() -> None:
     manifold = geodreg.LatentManifold(bowl, noise=0.3)
     z = torch.randn(20, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     prior = Normal(0.0, 1.0).log_prob(z).sum(-1)
-    torch.testing.assert_close(prior + thin_volume(manifold)(z), -manifold.nll(z))
-    bare = thin_volume(geodreg.LatentManifold(bowl))
-    torch.testing.assert_close(bare(z), -0.5 * (1 + z.square().sum(-1)).log())
+    volume = geodreg.LatentManifold(bowl, Everywhere(2), noise=0.3)
+    torch.testing.assert_close(volume.nll(z) - prior, manifold.nll(z))
+    bare = geodreg.LatentManifold(bowl, Everywhere(2))
+    torch.testing.assert_close(bare.nll(z), 0.5 * (1 + z.square().sum(-1)).log())
+    assert volume.sample_prior(5, z[0], seed=1).shape == (5, 2)
 
 
 def test_aggregated_posterior_is_the_mean_of_normal_densities() -> None:
@@ -66,14 +80,64 @@ def test_a_logit_does_not_depend_on_the_other_latents() -> None:
 
 @pytest.mark.parametrize("name", ["volume", "posterior"])
 def test_a_path_is_denser_than_the_geodesic_in_the_density_that_it_follows(name: str) -> None:
-    manifold = geodreg.LatentManifold(bowl, noise=0.3)
     chance = torch.Generator().manual_seed(3)
     points = torch.randn(30, 2, dtype=torch.float64, generator=chance)
-    density = thin_volume(manifold) if name == "volume" else kernel_density(points)
-    seen = geodreg.LatentManifold(bowl, density=density)
+    if name == "volume":
+        seen = geodreg.LatentManifold(bowl, Everywhere(2), noise=0.3)
+    else:
+        seen = geodreg.LatentManifold(bowl, density=kernel_density(points))
     start, end = torch.tensor([-1.5, 0.4]).double(), torch.tensor([1.5, 0.3]).double()
     path = geodreg.interpolate(seen, start, end, mu=0.3)
     geodesic = geodreg.interpolate(seen, start, end, "geodesic")
     assert path.converged
     assert path.resample(64).nll.mean() < geodesic.resample(64).nll.mean()
     assert path.length > geodesic.length
+
+
+def test_the_bound_of_a_normal_distribution_is_its_closed_form() -> None:
+    """The best denoiser of normal data shrinks; what it leaves is quadratic, the cross terms cancel between signs."""
+    spread, levels = 0.7, (0.2, 0.4, 0.8)
+
+    class Shrink(Denoiser):
+        def forward(self, noisy: Tensor, sigma: Tensor) -> Tensor:
+            return noisy * (spread**2 / (spread**2 + sigma**2)).reshape(-1, 1, 1)
+
+    x = torch.randn(4, 28, 28, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    bound = denoising_bound(Shrink(), levels, n_draws=3)
+    found = bound(x) - bound(torch.zeros_like(x[:1]))
+    slopes = sum(math.log(2) / sigma**2 * (sigma**2 / (spread**2 + sigma**2)) ** 2 for sigma in levels)
+    torch.testing.assert_close(found, -slopes * x.square().sum((-1, -2)))
+
+
+def test_the_bound_is_the_same_each_time_and_holds_digits_to_be_denser_than_noise() -> None:
+    bound = denoising_bound(load_denoiser())
+    digits = load_model("mnist-vae").generator(torch.zeros(3, 8))
+    noise = torch.rand(3, 28, 28, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(bound(digits), bound(digits))
+    assert bound(digits).min() > bound(noise).max()
+    torch.testing.assert_close(bound(torch.cat([digits, noise]))[:3], bound(digits))
+
+
+def test_features_add_their_metric_with_its_weight() -> None:
+    generator = torch.nn.Linear(2, 5).double()
+    features = torch.nn.Linear(5, 3).double()
+    z = torch.randn(4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    both = geodreg.LatentManifold(generator, ambient=with_features(features, 2.5)).metric(z)
+    alone = geodreg.LatentManifold(generator).metric(z)
+    other = geodreg.LatentManifold(generator, ambient=features).metric(z)
+    torch.testing.assert_close(both, alone + 2.5 * other)
+
+
+def test_the_discriminator_of_the_convolutional_gan_is_kept_with_it() -> None:
+    model = load_model("mnist-dcgan")
+    images = model.generator(torch.randn(40, 10, generator=torch.Generator().manual_seed(2)))
+    logits = load_discriminator(model).logits(torch.cat([images, torch.rand(40, 28, 28)]))
+    assert logits[:40].mean() > logits[40:].mean()
+    with pytest.raises(ModelError, match=r"discriminator\.safetensors is missing"):
+        load_discriminator(load_model("mnist-gan"))
+
+
+@pytest.mark.parametrize(("name", "door"), [("mnist-gan", "load_denoiser"), ("mnist-denoiser", "load_model")])
+def test_a_model_of_another_kind_is_refused_in_a_sentence(name: str, door: str) -> None:
+    with pytest.raises(ModelError, match=r"is no denoiser|is a denoiser, not a generator; load it with load_denoiser"):
+        getattr(geodreg.models, door)(name)

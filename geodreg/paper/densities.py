@@ -105,8 +105,8 @@ def denoising_bound(
     .. math:: \log p(x) \ge c - \int \mathbb E_\epsilon
        \frac{|x - \hat x(x + \sigma\epsilon, \sigma)|^2}{\sigma^2} \, d \log \sigma
 
-    (Kingma et al. 2021, equation 15, in terms of the noise level). The same draws of the noise are used for all images,
-    each with both signs, so that it is smooth and a difference of two images is not one of two draws.
+    (Kingma et al. 2021, the loss in continuous time, in terms of the noise level). The same draws of the noise are used
+    for all images, each with both signs, so that it is smooth and a difference of two images is not one of two draws.
 
     Args:
         denoiser: trained on real digits.

@@ -6,6 +6,7 @@ from geodreg.workspace.lazy import lazily
 
 if TYPE_CHECKING:
     from geodreg.plotting.algorithm import plot_course, plot_steps
+    from geodreg.plotting.candidates import plot_candidate_strips, plot_candidates
     from geodreg.plotting.diagrams import plot_diagrams
     from geodreg.plotting.effects import plot_effects
     from geodreg.plotting.frames import plane_frames, strip_frames
@@ -40,6 +41,8 @@ __all__ = [
     "plane_frames",
     "plot_acceptance",
     "plot_acceptance_by_nll",
+    "plot_candidate_strips",
+    "plot_candidates",
     "plot_cost",
     "plot_course",
     "plot_curves",

@@ -17,7 +17,20 @@ from geodreg.paper.trial.definitions import METHODS, Claim, ClaimTest, Definitio
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Effect", "Outcome", "Part", "Verdict", "decide", "effect_of", "holm", "verdict_of", "verdicts", "wide"]
+__all__ = [
+    "Effect",
+    "Interval",
+    "Outcome",
+    "Part",
+    "Verdict",
+    "decide",
+    "effect_of",
+    "holm",
+    "student_test",
+    "verdict_of",
+    "verdicts",
+    "wide",
+]
 
 LEVEL = 0.95
 KEYS = ["seed", "pair"]
@@ -256,7 +269,7 @@ def _part(
         mean -= float(others.mean())
         error, freedom = _welch(values, others)
     sign = 1.0 if test.above is not None else -1.0
-    interval, p_for, p_against = _student(mean, error, freedom, test.bound, sign)
+    interval, p_for, p_against = student_test(mean, error, freedom, test.bound, sign)
     is_share = test.statistic == "auc" or least > 0.0
     if is_share and others is None:
         interval = max(interval[0], 0.0), min(interval[1], 1.0)
@@ -276,8 +289,16 @@ def _welch(values: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[fl
     return float(np.sqrt(parts.sum())), float(freedom)
 
 
-def _student(mean: float, error: float, freedom: float, bound: float, sign: float) -> tuple[Interval, float, float]:
-    """Plain interval, and the one-sided p-values beyond the bound and on its other side."""
+def student_test(mean: float, error: float, freedom: float, bound: float, sign: float) -> tuple[Interval, float, float]:
+    """Plain interval of a mean by Student's t, and the one-sided p-values beyond the bound and on its other side.
+
+    Args:
+        mean: the estimate.
+        error: its standard error.
+        freedom: degrees of freedom; with less than one nothing is said.
+        bound: that the true mean is compared with.
+        sign: 1 if beyond is above it, -1 if below.
+    """
     from scipy.stats import t
 
     if freedom < 1.0:  # one seed says nothing of others

@@ -37,13 +37,16 @@ def curves(settings: Settings, model: str) -> dict[str, list[str]]:
     return found
 
 
-def equal(table: pd.DataFrame, curves_of: Callable[[str], Mapping[str, Sequence[str]]], quantity: str) -> pd.DataFrame:
+def equal(
+    table: pd.DataFrame, curves_of: Callable[[str], Mapping[str, Sequence[str]]], quantity: str, times: float = 1.0
+) -> pd.DataFrame:
     """Every measure of each pair where a curve over the weight first has the straight line's value of a quantity.
 
     Args:
         table: of paths, of one or more models and seeds.
         curves_of: the methods along each curve of a model, by the name of the curve, from no weight to the largest.
         quantity: ``"length"``, which grows along a curve, or ``"nll_mean"``, which falls.
+        times: the straight line's value, at which is compared.
 
     Returns:
         a row for each model, seed, pair and curve, and for the straight line itself; the columns are those of the
@@ -56,7 +59,7 @@ def equal(table: pd.DataFrame, curves_of: Callable[[str], Mapping[str, Sequence[
     found = []
     for (model, seed, pair), own in table.groupby(["model", "seed", "pair"], sort=False):
         rows = dict(zip(own["method"], own[values].to_numpy(float), strict=True))
-        target = rows[BASELINE][place]
+        target = times * rows[BASELINE][place]
         keys = {"model": model, "seed": seed, "pair": pair}
         found.append({**keys, "method": BASELINE, "reached": True, **dict(zip(values, rows[BASELINE], strict=True))})
         for name, along in curves_of(str(model)).items():

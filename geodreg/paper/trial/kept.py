@@ -5,10 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from geodreg.models.store import model_path, read_card, write_model
+from geodreg.models.zoo import TrainedModel, load_model
+from geodreg.workspace.places import places
 
-__all__ = ["keep_half"]
+__all__ = ["keep_half", "load_kept"]
 
 NEEDED = (".csv", ".safetensors")  # what a measurement reads, beside the card; not the pictures
+
+
+def load_kept(model: str, label: str) -> TrainedModel:
+    """A training of the trial, from the folder named by ``GEODREG_TRAININGS``, the checkout, or the installed package.
+
+    Args:
+        model: its name.
+        label: of the training.
+
+    Raises:
+        geodreg.models.ModelError: if its weights are missing or damaged.
+    """
+    kept = [place / label for place in places("trainings", "GEODREG_TRAININGS")]
+    return load_model(model, next((folder for folder in kept if (folder / model).is_dir()), kept[0]))
 
 
 def keep_half(name: str, trained: Path, kept: Path) -> Path:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geodreg.interpolation.paths import Paths
-from geodreg.models.zoo import load_model
 from geodreg.paper.shelf import ShelfError
-from geodreg.paper.trial.definitions import Definitions, Settings
+from geodreg.paper.trial.definitions import TRIAL, Definitions, Settings
+from geodreg.paper.trial.kept import load_kept
 from geodreg.paper.trial.paths_table import all_paths, tabulated
 from geodreg.paper.trial.subject import Subject
 from geodreg.paper.wording import percent
-from geodreg.workspace.places import places
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +45,8 @@ def live_subject(definitions: Definitions, model: str, n_pairs: int) -> Subject:
     """
     size = definitions.sizes[model]
     label = size.labels[0]
-    kept = [place / label for place in places("trainings", "GEODREG_TRAININGS")]
-    trained = load_model(model, next((folder for folder in kept if (folder / model).is_dir()), kept[0]))
     pairs = min(n_pairs, size.pairs)
-    return Subject(model, trained, label, pairs, size.samples, _fewer(definitions.settings, model))
+    return Subject(model, load_kept(model, label), label, pairs, size.samples, _fewer(definitions.settings, model))
 
 
 def _fewer(settings: Settings, model: str) -> Settings:
@@ -80,12 +76,13 @@ def measured_again(subject: Subject) -> tuple[pd.DataFrame, dict[str, Paths]]:
     return rows, paths
 
 
-def check_live(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def check_live(found: pd.DataFrame, table: pd.DataFrame, command: str = TRIAL.command) -> pd.DataFrame:
     """How well rows that were measured again agree with the table, column by column.
 
     Args:
         found: from :func:`measured_again`.
-        tables: by name.
+        table: of paths.
+        command: that makes the table.
 
     Returns:
         one row a column: ``quantity``, ``rows``, ``largest`` difference, ``agree`` (fraction within the tolerance).
@@ -95,10 +92,10 @@ def check_live(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Da
     """
     import pandas as pd
 
-    both = found.merge(tables["paths"], on=KEYS, suffixes=("_now", "_table"), validate="one_to_one")
+    both = found.merge(table, on=KEYS, suffixes=("_now", "_table"), validate="one_to_one")
     if len(both) < len(found):
         raise ShelfError(
-            f"{len(found) - len(both)} rows are not in the table of paths; make it again with `make claims`."
+            f"{len(found) - len(both)} rows are not in the table of paths; make it again with `{command}`."
         )
     rows = []
     for column, (relative, absolute) in TOLERANCES.items():
@@ -110,6 +107,6 @@ def check_live(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Da
         if agree < ENOUGH:
             raise ShelfError(
                 f"Only {percent(agree)} of {len(both)} values of {column} measured now agree with the table of paths; "
-                "the module, the weights or the table have changed: make it again with `make claims`."
+                f"the module, the weights or the table have changed: make it again with `{command}`."
             )
     return pd.DataFrame(rows, columns=["quantity", "rows", "largest", "agree"])

@@ -15,7 +15,7 @@ from geodreg.datasets.circle import ring
 from geodreg.geometry.ambient import fisher_rao_logits
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import interpolate
-from geodreg.interpolation.paths import Paths
+from geodreg.interpolation.paths import Paths, sampled
 from geodreg.models.zoo import TrainedModel, load_denoiser, load_discriminator
 from geodreg.paper.densities import denoising_bound, kernel_density, realism_logit, with_features
 from geodreg.paper.trial.subject import RING, endpoints_of
@@ -117,6 +117,11 @@ class Contest:
             path = interpolate(manifold, start, end, mu=weight, n_points=n_points, init=init, geodesic=geodesic)
             yield name, weight, path
 
+    def along(self, z: Tensor, n: int) -> Tensor:
+        """Data at equal distances along paths ``(P, K, d)``, whatever they follow: ``(P, n, *data_shape)``."""
+        with torch.no_grad():
+            return sampled(self.manifold, z, n).x
+
     def with_density(self, name: str) -> LatentManifold:
         """The generator's manifold with one of the densities."""
         generator = self.generator
@@ -130,7 +135,7 @@ class Contest:
         if name == "codes":
             assert self.codes is not None  # noqa: S101 - whoever asks for them has measured them
             like = next(generator.parameters())
-            posterior = density_of_codes(self.codes.astype(float), like.dtype)
+            posterior = density_of_codes(self.codes, like.dtype)
             return LatentManifold(generator, Normal(0.0, 1.0), density=posterior.log_prob)
         of_data = {"data": self.data_density, "discriminator": self.discriminator_logit}[name]()
         return LatentManifold(generator, density=of_data)
