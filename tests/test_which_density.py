@@ -186,6 +186,7 @@ def test_a_density_of_the_data_leads_around_the_hole(contest: Contest) -> None:
 
 def test_latents_of_data_lie_where_the_data_are(contest: Contest) -> None:
     codes = codes_table(load_model("circle-gan"), 50)
+    assert contest.codes is not None
     pd.testing.assert_frame_equal(codes, contest.codes)
     assert codes["residual"].median() < 1e-3
     density = density_of_codes(codes)

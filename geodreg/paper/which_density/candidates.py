@@ -147,7 +147,7 @@ class Contest:
             def both(logits: Tensor) -> Tensor:
                 return with_features(lambda _: fisher_rao_logits(logits), weight)(logits.sigmoid())
 
-            return LatentManifold(self.generator.logits, ambient=both)
+            return LatentManifold(self.generator.logits, ambient=both)  # type: ignore[arg-type]
         denoiser = load_denoiser()
         return LatentManifold(
             self.generator, ambient=with_features(lambda x: denoiser.features(x, FEATURE_NOISE), weight)

@@ -37,12 +37,14 @@ def price_curves(table: pd.DataFrame, study: Study) -> pd.DataFrame:
             *(f"{name}_{judge}" for name in ("rejected", "worst") for judge in judges),
         ]
         rows = own.set_index(["method", "seed", "pair"])[values].astype(float)
-        line = rows.loc[BASELINE]
+        line = pd.DataFrame(rows.loc[BASELINE])
         for candidate, along in {**study.curves(str(model)), "slerp": ["slerp"]}.items():
             for method in along:
-                path = rows.loc[method]
-                rejected = sum(path[f"rejected_{judge}"] - line[f"rejected_{judge}"] for judge in judges) / len(judges)
-                worst = sum(path[f"worst_{judge}"] - line[f"worst_{judge}"] for judge in judges) / len(judges)
+                path = pd.DataFrame(rows.loc[method])
+                less = path - line
+                rejected, worst = (
+                    less[[f"{quantity}_{judge}" for judge in judges]].mean(axis=1) for quantity in ("rejected", "worst")
+                )
                 found.append(
                     {
                         "model": model,

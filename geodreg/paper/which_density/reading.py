@@ -77,11 +77,13 @@ def recommendation(comparisons: Sequence[Comparison], study: Study, by_model: pd
         )
     best = min(better, key=lambda each: each.decisive[1].value)
     judge, estimate = best.decisive
+    low_end, high_end = estimate.interval
     own = by_model[by_model["candidate"] == best.candidate.name]
     fails = own[own["high"] >= 0.0]
+    columns = (fails[name].tolist() for name in ("model", "rejected", "low", "high"))
     told = [
-        f"the {TITLES[row.model]} ({100 * row.rejected:.1f}, {100 * row.low:.1f} to {100 * row.high:.1f})"
-        for row in fails.itertuples()
+        f"the {TITLES[model]} ({100 * value:.1f}, {100 * low:.1f} to {100 * high:.1f})"
+        for model, value, low, high in zip(*columns, strict=True)
     ]
     where = (
         f"By itself it is not certain on {_listed(told)}, in percentage points over all judges."
@@ -89,10 +91,11 @@ def recommendation(comparisons: Sequence[Comparison], study: Study, by_model: pd
         else "It is certain on each of these models by itself, too."
     )
     return (
-        f"Take the {_title(best)}: at {study.longer:g} times the straight line's length, what is rejected changes by "
-        f"{points(estimate)} percentage points of the straight line's length by the judge who says least for it "
-        f"(`{judge}`), and a path takes {cost[best.candidate.name]:.2g} times as long to find as with the push-forward "
-        f"density beside the energy of data space. {_rests_on(best, study)} {where}"
+        f"Take the {_title(best)}: at {study.longer:g} times the straight line's length, {-100 * estimate.value:.1f} "
+        f"percentage points less is rejected than of the straight line (95 % interval {-100 * high_end:.1f} to "
+        f"{-100 * low_end:.1f}, by `{judge}`, the judge who says least for it), and a path takes "
+        f"{cost[best.candidate.name]:.2g} times as long to find as with the push-forward density beside the energy of "
+        f"data space. {_rests_on(best, study)} {where}"
     )
 
 
