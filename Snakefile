@@ -59,7 +59,7 @@ rule site:
         PROSE,
         VENDOR,
         MODULE,
-        [str(path) for path in Path("data", "trial").iterdir()],  # the first screen says what they say
+        [str(path) for name in ("trial", "densities") for path in Path("data", name).iterdir()],  # the first screen says what they say
         [str(summary_of(name)) for name in SWEEPS],
         sums=expand("book/figures/{page}.ipynb.sha256", page=PAGES),
     params:

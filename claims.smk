@@ -21,7 +21,7 @@ rule parts:
 
 rule kept:
     input:
-        [KEPT_MODELS / job.label / job.model / "card.json" for job in models_to_train(definitions)],
+        [job.models(definitions) / job.model / "card.json" for job in models_to_train(definitions)],
 
 
 rule measure:

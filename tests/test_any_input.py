@@ -333,6 +333,7 @@ def test_a_parameter_has_the_declared_type_or_is_refused_by_its_name(page: str, 
         ["--images", "1"], ["--images", "100000000"], ["--pair", "0"], ["--pair", "100000000"], ["--device", "toaster"],
         ["--out", "strip.bmp"], ["--from", "nothing.png"], ["--model", "circle-gan"], ["--model", "mnist-judge"],
         ["--model", "mnist-neighbours"],
+        ["--model", "mnist-denoiser"],
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from geodreg.workspace.files import write_sum
 from tests.conftest import Once
 
 ROOT = Path(__file__).parent.parent
-DATA = ["data/models", "data/benchmarks", "data/claims", "data/trial", "data/trainings", "data/faces"]
+DATA = ["data/models", "data/benchmarks", "data/claims", "data/trial", "data/trainings", "data/densities", "data/faces"]
 PARTS = ["Snakefile", "_config.yml", "book", "notebooks", "geodreg", *DATA, "vendor"]
 GENERATED = shutil.ignore_patterns("figures", "_generated", "*.ipynb", "__pycache__")
 
@@ -21,7 +21,8 @@ DIGITS = {"fig3", "fig3-mnist-gan", "fig3-mnist-vae", "fig4-lambert", "judge", "
 FACES = {"fig3", "fig3-yale", "fig4-yale", "fig4-lambert", "weight"}
 BEHIND = {"algorithm1", "limits"}
 OF_CIRCLE = {"fig1-mismatch", "limits", "metric", "extending"}
-OTHERS = {"fig1-mismatch", "fig2-circle", "metric", "speed", "extending", "faces", "site"}
+OF_TRAININGS = {"claims", "which-density"}
+OTHERS = {"fig1-mismatch", "fig2-circle", "metric", "speed", "extending", "faces", "which-density", "site"}
 ALL = DIGITS | FACES | BEHIND | OTHERS
 
 
@@ -31,8 +32,9 @@ CHANGES: list[tuple[list[str], set[str]]] = [
     (["book/method.md"], {"site"}),
     (["notebooks/fig2-circle.md"], {"fig2-circle", "site"}),
     (["data/models/mnist-vae/card.json"], DIGITS - {"fig3-mnist-gan", "claims"} | {"metric", "site"}),
-    (["data/models/mnist-judge/weights.safetensors"], DIGITS - {"speed"} | BEHIND | {"site"}),
-    (["data/models/mnist-neighbours/weights.safetensors"], {"judge", "claims", "site"}),
+    (["data/models/mnist-judge/weights.safetensors"], DIGITS - {"speed"} | BEHIND | {"which-density", "site"}),
+    (["data/models/mnist-neighbours/weights.safetensors"], {"judge", *OF_TRAININGS, "site"}),
+    (["data/models/mnist-denoiser/weights.safetensors"], {"which-density", "site"}),
     (["data/models/mnist-dcgan/card.json"], {"judge", "site"}),
     (["data/models/yale-dcgan/codes.csv"], FACES | {"site"}),
     (["data/models/lambert-dcgan/card.json"], {"fig4-lambert", "site"}),
@@ -40,7 +42,8 @@ CHANGES: list[tuple[list[str], set[str]]] = [
     (["data/benchmarks/races.csv"], {"speed", "limits", "site"}),
     (["data/claims/weights.csv"], {"limits", "site"}),
     (["data/trial/paths.csv"], {"claims", "site"}),
-    (["data/trainings/100/mnist-gan/card.json"], {"claims", "site"}),
+    (["data/trainings/100/mnist-gan/card.json"], OF_TRAININGS | {"site"}),
+    (["data/densities/paths.csv"], {"which-density", "site"}),
     (["data/faces/numbers.csv"], {"faces", "site"}),
     (["geodreg/geometry/curve.py"], ALL),
 ]

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ["geodreg", "geodreg.models", "geodreg.datasets", "geodreg.plotting"]
 TORCHLESS = [
     *PACKAGES, "geodreg.paper.trial.plan", "geodreg.commands.cli", "geodreg.commands.sweep_job",
-    "geodreg.commands.trial_job", "geodreg.book.execution", "geodreg.book.provenance", "geodreg.book.sweeps.chapters",
+    "geodreg.commands.trial_job", "geodreg.commands.densities_job",
+    "geodreg.book.execution", "geodreg.book.provenance", "geodreg.book.sweeps.chapters",
     "geodreg.paper.speed.commits", "geodreg.paper.speed.files",
 ]  # fmt: skip
 HEAVY = ("torch", "scipy", "pandas", "matplotlib", "papermill", "nbformat", "jsonschema", "torchvision", "snakemake")

@@ -454,7 +454,7 @@ def test_all_kept_weights_are_small() -> None:
     missing = {name.split(" of ")[1] for name in TRIAL.provenance()["missing"]}
     for job in models_to_train(DEFINITIONS):
         folder = job.models(DEFINITIONS)
-        if job.model in missing and not (folder / job.model).exists():
+        if "=" in job.label or (job.model in missing and not (folder / job.model).exists()):
             continue
         assert read_card(job.model, folder)["precision"] == "float16"
         load_model(job.model, folder)

@@ -26,7 +26,7 @@ from geodreg.paper.which_density.measure import measured
 from geodreg.paper.which_density.outcomes import Outcome, at_length, between, compared, estimate, of_models
 from geodreg.paper.which_density.plan import CODES, Job, jobs
 from geodreg.paper.which_density.prices import costs, price_curves
-from geodreg.paper.which_density.reading import found_in_short, outcomes_table, recommendation
+from geodreg.paper.which_density.reading import better_in_short, found_in_short, outcomes_table, recommendation
 
 ROOT = Path(__file__).parent.parent
 STUDY = read_study()
@@ -122,11 +122,13 @@ def test_outcomes_turn_with_the_effects_and_so_do_the_sentences() -> None:
     assert said.startswith("✔ At 1.1 times")
     assert "prior alone" in said.split("\n")[0]
     assert "✘ More is rejected with volume alone." in said
+    assert "prior alone is by all three judges better" in better_in_short(list(found.values()), STUDY)
     turned = found_in_short(compared(table_of({"prior": 0.3}), STUDY), STUDY)
     assert "no candidate is decided to be more realistic" in turned
     by_model, cost = of_models(table, STUDY, 1.1), costs(table, STUDY)
     assert recommendation(list(found.values()), STUDY, by_model, cost).startswith("Take the prior alone")
     none = compared(table_of({}), STUDY)
+    assert "none is by all three judges better" in better_in_short(none, STUDY)
     assert recommendation(none, STUDY, by_model, cost).startswith("Take the straight line")
     assert len(outcomes_table(none, cost)) == len(none)
     assert cost.dropna().to_numpy() == pytest.approx(1.0)

@@ -14,6 +14,9 @@ from geodreg.paper.trial.effects import Effect, Verdict, decide
 from geodreg.paper.trial.presentation import MARKS, with_derived
 from geodreg.paper.trial.reading import sentence
 from geodreg.paper.trial.summary import PHRASES, UNMEASURED, marks, price_in_short, said_in_short
+from geodreg.paper.which_density.definitions import SHELF, read_study
+from geodreg.paper.which_density.outcomes import compared
+from geodreg.paper.which_density.reading import better_in_short
 from geodreg.workspace.files import write_whole
 
 if TYPE_CHECKING:
@@ -51,7 +54,10 @@ def landing_markdown(
 
 
 def advice_markdown(
-    definitions: Definitions, tables: Mapping[str, pd.DataFrame], decided: Mapping[int, Sequence[Effect]]
+    definitions: Definitions,
+    tables: Mapping[str, pd.DataFrame],
+    decided: Mapping[int, Sequence[Effect]],
+    densities: str = "",
 ) -> str:
     """Whether to use the method on one's own model, as far as the outcomes on ours say, as MyST text.
 
@@ -59,6 +65,7 @@ def advice_markdown(
         definitions: the claims.
         tables: by name.
         decided: effects of each claim.
+        densities: what the comparison of densities says.
     """
 
     def found(number: int) -> str:
@@ -69,7 +76,9 @@ def advice_markdown(
     advice = {
         "For short paths": f"the plain geodesic will do, and needs no weight. {found(3)}",
         "For paths that the model holds to be probable": f"{found(5)} {found(9)} {price}",
-        "For realistic images": f"look at what three judges found here, and let a judge see yours. {found(6)}",
+        "For realistic images": (
+            f"look at what three judges found here, and let a judge see yours. {found(6)} {densities}".strip()
+        ),
         "Where the data have a hole": found(2),
     }
     return "\n\n".join(f"**{purpose}:** {text}" for purpose, text in advice.items())
@@ -82,8 +91,14 @@ def main(out: Annotated[Path, typer.Option(help="Folder to write to.")]) -> None
         tables = with_derived(definitions, TRIAL.tables())
         decided = decide(definitions, tables)
         out.mkdir(parents=True, exist_ok=True)
-        for name, write in (("landing", landing_markdown), ("advice", advice_markdown)):
-            write_whole(out / f"{name}.md", f"{write(definitions, tables, decided)}\n".encode())
+        study = read_study()
+        densities = better_in_short(compared(SHELF.tables()["paths"], study), study)
+        texts = {
+            "landing": landing_markdown(definitions, tables, decided),
+            "advice": advice_markdown(definitions, tables, decided, densities),
+        }
+        for name, text in texts.items():
+            write_whole(out / f"{name}.md", f"{text}\n".encode())
     except (PlainError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 KEPT_MODELS, TRAINED_MODELS = Path("data/trainings"), Path("runs/trial/models")
-"""Weights of all seeds in half precision, committed, and where they are trained."""
+"""Weights of all seeds and persons in half precision, committed; where those and the ones of other settings are made."""
 
 IMAGES_ONLY = ("yale-faces",)  # no model, the photographs themselves
 NOISE, VARIATIONS = "noise=", "variations"  # beginning of a label; the table of all models with another setting
@@ -52,8 +52,9 @@ class Job:
         return f"--{'subject' if self.label.startswith('yale') else 'seed'} {self.label}"
 
     def models(self, definitions: Definitions) -> Path:
-        """Folder of models that holds its weights."""
-        return KEPT_MODELS / self.trained_as(definitions)
+        """Folder of models that holds its weights: kept ones, but for another setting of the training."""
+        trained = self.trained_as(definitions)
+        return (TRAINED_MODELS if "=" in trained else KEPT_MODELS) / trained
 
     def settings(self, usual: Settings) -> Settings:
         """What its runs have in common, with the noise of its label if that names one."""

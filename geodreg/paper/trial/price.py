@@ -21,7 +21,9 @@ WEIGHT = 0.1  # the largest of the paper's range
 
 
 def price_list(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """A row for each model, curve and weight: the mean over seeds of the mean over pairs.
+    """A row for each model, curve and weight: the mean over seeds of the median over pairs.
+
+    Of lengths that are rejected and of fractions it is the mean over pairs, whose median may be nothing.
 
     Columns: ``model``, ``curve`` (``loss``, ``printed_b300_g1`` and so on; ``slerp``), ``method``, ``mu``, ``apart``
     (pairs of two classes or of one), ``relative_length``, ``density`` (mean NLL below the straight line's, nats),
@@ -35,6 +37,7 @@ def price_list(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     import pandas as pd
 
     judged = [name for name in table.columns if name.startswith(("rejected_", "worst_"))]
+    rejected = [name for name in judged if name.startswith("rejected_")]
     found = []
     for (model, apart), own in table.groupby(["model", "apart"], sort=False):
         per_seed = own.groupby(["method", "seed", "pair"])[
@@ -57,8 +60,9 @@ def price_list(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
                         "flattery": rows["nll_mean"] - rows["nll_points"],
                     }
                 )
-                means = numbers.groupby("seed").mean().mean()
-                found.append({"model": model, "apart": bool(apart), "curve": curve, "method": method, **means})
+                by_seed = numbers.groupby("seed")
+                values = by_seed.median().assign(**by_seed[["at_rest", *rejected]].mean()).mean()
+                found.append({"model": model, "apart": bool(apart), "curve": curve, "method": method, **values})
     return pd.DataFrame(found)
 
 

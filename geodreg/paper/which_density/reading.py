@@ -13,7 +13,7 @@ from geodreg.paper.wording import percent
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["found_in_short", "outcomes_table", "points", "recommendation"]
+__all__ = ["better_in_short", "found_in_short", "outcomes_table", "points", "recommendation"]
 
 MARKS = {Outcome.BETTER: "✔", Outcome.WORSE: "✘", Outcome.UNDECIDED: "?"}
 
@@ -56,6 +56,22 @@ def found_in_short(comparisons: Sequence[Comparison], study: Study) -> str:
     if open_:
         said.append(f"{MARKS[Outcome.UNDECIDED]} Not decided: {_listed([_title(each) for each in open_])}.")
     return " <br>\n".join(said)
+
+
+def better_in_short(comparisons: Sequence[Comparison], study: Study) -> str:
+    """Which candidates are better than the straight line, in one sentence with a link to the page.
+
+    Args:
+        comparisons: from :func:`~geodreg.paper.which_density.outcomes.compared`.
+        study: the definitions.
+    """
+    better = [_title(each) for each in comparisons if each.outcome is Outcome.BETTER]
+    said = f"by all three judges better than it at {study.longer:g} times its length"
+    which = f"{_listed(better)} {'is' if len(better) == 1 else 'are'} {said}" if better else f"none is {said}"
+    return (
+        f"Of {len(comparisons)} densities and metrics that were compared with the straight line in latent space "
+        f"({{ref}}`which-density`), {which}."
+    )
 
 
 def recommendation(comparisons: Sequence[Comparison], study: Study, by_model: pd.DataFrame, cost: pd.Series) -> str:
