@@ -26,7 +26,10 @@ __all__ = ["advice_markdown", "landing_markdown"]
 
 
 def landing_markdown(
-    definitions: Definitions, tables: Mapping[str, pd.DataFrame], decided: Mapping[int, Sequence[Effect]]
+    definitions: Definitions,
+    tables: Mapping[str, pd.DataFrame],
+    decided: Mapping[int, Sequence[Effect]],
+    densities: str = "",
 ) -> str:
     """What was found, in sentences made of the outcomes, and a strip of the claims, each a link, as MyST text.
 
@@ -34,6 +37,7 @@ def landing_markdown(
         definitions: the claims.
         tables: by name.
         decided: effects of each claim, from :func:`~geodreg.paper.trial.effects.decide`.
+        densities: what the comparison of densities says.
     """
     holds, fails = said_in_short(definitions, decided)
     strip = [
@@ -46,6 +50,7 @@ def landing_markdown(
         [
             f"**What holds.** {holds}",
             f"**What does not, and the price.** {fails} {price_in_short(tables, definitions.settings)}",
+            *([f"**What else was tried.** {densities}"] if densities else []),
             "The paper's twelve claims, with a mark for each of its two methods where they are about these "
             f"({legend}):",
             "\n".join(["{.claim-marks}", *strip]),
@@ -94,7 +99,7 @@ def main(out: Annotated[Path, typer.Option(help="Folder to write to.")]) -> None
         study = read_study()
         densities = better_in_short(compared(SHELF.tables()["paths"], study), study)
         texts = {
-            "landing": landing_markdown(definitions, tables, decided),
+            "landing": landing_markdown(definitions, tables, decided, densities),
             "advice": advice_markdown(definitions, tables, decided, densities),
         }
         for name, text in texts.items():

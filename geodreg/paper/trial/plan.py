@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 KEPT_MODELS, TRAINED_MODELS = Path("data/trainings"), Path("runs/trial/models")
-"""Weights of all seeds and persons in half precision, committed; where those and the ones of other settings are made."""
+"""Weights of all seeds and persons in half precision, committed; where they and those of other settings are made."""
 
 IMAGES_ONLY = ("yale-faces",)  # no model, the photographs themselves
 NOISE, VARIATIONS = "noise=", "variations"  # beginning of a label; the table of all models with another setting

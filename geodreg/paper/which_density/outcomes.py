@@ -99,7 +99,8 @@ def at_length(table: pd.DataFrame, study: Study, times: float) -> pd.DataFrame:
 
     found = []
     for model, own in table.groupby("model", sort=False):
-        cut = equal(own.dropna(axis=1, how="all"), study.curves, "length", times)
+        judged = [f"{quantity}_{judge}" for judge in judges_of(study, str(model)) for quantity in ("rejected", "worst")]
+        cut = equal(own[[*KEYS, "method", "length", *judged]], study.curves, "length", times)
         line = cut[cut["method"] == BASELINE].set_index(KEYS)
         cut = cut[cut["method"] != BASELINE]
         beside = line.loc[pd.MultiIndex.from_frame(cut[KEYS])].reset_index(drop=True)

@@ -144,7 +144,8 @@ def outcomes_table(comparisons: Sequence[Comparison], cost: pd.Series) -> pd.Dat
 
 
 def _title(comparison: Comparison) -> str:
-    return comparison.candidate.title
+    """The candidate's title without a comma, for a list."""
+    return comparison.candidate.title.replace(", latent energy", " beside the energy of latent space")
 
 
 def _rests_on(comparison: Comparison, study: Study) -> str:
