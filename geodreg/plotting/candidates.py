@@ -31,6 +31,7 @@ COLORS = {  # of a density, whatever energy stands beside it; each contrasts wit
 LATENT, METRICS = "latent-", ("features", "fisher-rao")
 WIDTH, HEIGHT = 2.6, 2.3  # inches of a panel
 ROWS = {False: "pairs of one class", True: "pairs of two classes"}
+FAR, LONGEST = 1.5, 3.0  # times the ninth decile, and relative length, up to which curves are shown
 SHOWN = ("0.8", "1.2", "1.5", "2", "3", "5")  # lengths beside the powers of ten
 ACCEPTED, DOUBTED, REJECTED = "#1f6fb2", "#8a6508", "#b3261e"
 
@@ -47,30 +48,47 @@ def plot_candidates(
         titles: of the candidates, by name.
         models: in this order.
     """
-    size = (WIDTH * len(models) + 0.5, HEIGHT * len(ROWS) + 1.3)
+    size = (WIDTH * len(models) + 0.5, HEIGHT * len(ROWS) + 0.4)
     figure, axes = plt.subplots(len(ROWS), len(models), figsize=size, squeeze=False, layout="constrained")
     lines: dict[str, Any] = {}
+    empty = []
     for column, model in enumerate(models):
-        for row, (apart, kind) in enumerate(ROWS.items()):
-            ax, own = axes[row, column], curves[(curves["model"] == model) & (curves["apart"] == apart)]
-            if own.empty:
+        of_model = curves[curves["model"] == model]
+        kinds = [(apart, kind) for apart, kind in ROWS.items() if apart in set(of_model["apart"])]
+        for row, ax in enumerate(axes[:, column]):
+            if row >= len(kinds):
                 ax.set_axis_off()
+                empty.append(ax)
                 continue
+            apart, kind = kinds[row]
+            own = of_model[of_model["apart"] == apart]
             for name, part in own.groupby("candidate", sort=False):
                 (line,) = ax.plot(part["relative_length"], part[measure], **_style(str(name)))
                 lines.setdefault(titles.get(str(name), str(name)), line)
             ax.axhline(0.0, color="grey", linewidth=0.8)
             ax.axvline(1.0, color="grey", linewidth=0.8)
+            ax.set_ylim(*_limits(own[measure]))
             ax.set_xscale("log")
+            ax.set_xlim(own["relative_length"].min() / 1.03, min(LONGEST, 1.03 * own["relative_length"].max()))
             ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             ax.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:g}" in SHOWN else "")
-            both = len(set(curves.loc[curves["model"] == model, "apart"])) > 1
-            ax.set_title(f"{TITLES[model]}, {kind}" if both else TITLES[model], fontsize="small")
-        axes[-1, column].set_xlabel("length over StraightZ's")
-    for row in axes:
-        row[0].set_ylabel(label)
-    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+            ax.set_title(f"{TITLES[model]}, {kind}" if len(kinds) > 1 else TITLES[model], fontsize="small")
+            if row == len(kinds) - 1:
+                ax.set_xlabel("length over StraightZ's")
+            if column == 0:
+                ax.set_ylabel(label)
+    if empty:
+        empty[0].legend(lines.values(), lines.keys(), loc="center", frameon=False, fontsize=8.5)
+    else:
+        figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     return figure
+
+
+def _limits(values: pd.Series) -> tuple[float, float]:
+    """What is shown of a measure: all, but for a few values far above the others."""
+    low, high = values.min(), min(values.max(), FAR * values.quantile(0.9))
+    margin = 0.05 * (high - low)
+    return min(low, 0.0) - margin, max(high, 0.0) + margin
 
 
 def plot_candidate_strips(images: Mapping[str, Tensor], agreed: Mapping[str, Tensor], n_judges: int) -> Figure:

@@ -204,7 +204,7 @@ def estimate(effects: Sequence[Sequence[float]]) -> Estimate:
 
 
 def of_models(table: pd.DataFrame, study: Study, times: float) -> pd.DataFrame:
-    """Each candidate on each model by itself, mean over judges, with plain 95 % intervals over training seeds.
+    """Each candidate on each model alone, mean over judges, with plain 95 % intervals over training seeds.
 
     Columns: ``model``, ``candidate``, ``rejected``, ``low``, ``high`` (fractions of the straight line's length, less
     its own), ``worst`` (mean doubt of the worst point, less the straight line's), ``reached``.

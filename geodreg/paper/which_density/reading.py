@@ -102,9 +102,9 @@ def recommendation(comparisons: Sequence[Comparison], study: Study, by_model: pd
         for model, value, low, high in zip(*columns, strict=True)
     ]
     where = (
-        f"By itself it is not certain on {_listed(told)}, in percentage points over all judges."
+        f"Alone it is not certain on {_listed(told)}, in percentage points over all judges."
         if told
-        else "It is certain on each of these models by itself, too."
+        else "It is certain on each of these models alone, too."
     )
     return (
         f"Take the {_title(best)}: at {study.longer:g} times the straight line's length, {-100 * estimate.value:.1f} "
