@@ -27,6 +27,7 @@ from geodreg.paper.which_density.outcomes import Outcome, at_length, between, co
 from geodreg.paper.which_density.plan import CODES, Job, jobs
 from geodreg.paper.which_density.prices import costs, price_curves
 from geodreg.paper.which_density.reading import better_in_short, found_in_short, outcomes_table, recommendation
+from geodreg.plotting import plot_candidate_strips, plot_candidates
 
 ROOT = Path(__file__).parent.parent
 STUDY = read_study()
@@ -267,3 +268,32 @@ def test_tables_are_whole() -> None:
             card = read_card(model, ROOT / Job("prior", model, label).models)
             assert made["models"][f"{model} {label}"] == card["files"]["weights.safetensors"]
     assert json.loads((SHELF_FOLDER / "provenance.json").read_text())["definitions"] == SHELF.sum_of_definitions()
+
+
+def test_a_panel_has_a_line_for_each_candidate_and_what_is_far_away_does_not_set_the_scale() -> None:
+    curves = price_curves(table_of({"volume": 40.0, "prior": 0.2}), STUDY)
+    titles = {each.name: each.title for each in STUDY.candidates}
+    figure = plot_candidates(curves, "rejected", "rejected", titles, ["mnist-gan", "mnist-vae"])
+    panels = [ax for ax in figure.axes if ax.axison]
+    assert len(panels) == 4
+    for ax, model in zip(panels, ["mnist-gan", "mnist-vae"] * 2, strict=True):
+        assert len(ax.lines) == len(STUDY.curves(model)) + 3  # slerp, and the lines at the straight line's own values
+        assert ax.get_ylim()[1] < 30.0
+    assert len({tuple(map(str, line_style(name))) for name in titles}) == len(titles)
+
+
+def line_style(name: str) -> tuple[object, object]:
+    """Colour and dashes of a candidate, by which its line is told from the others."""
+    curves = price_curves(table_of({}), STUDY).query("candidate == @name")
+    if curves.empty:  # of a model that is not in the table
+        return name, None
+    (line, *_) = plot_candidates(curves, "rejected", "", {}, ["mnist-vae"]).axes[0].lines
+    return line.get_color(), line.get_linestyle()
+
+
+def test_strips_say_how_many_judges_agree() -> None:
+    images = {name: torch.rand(4, 28, 28) for name in ("one", "other")}
+    agreed = {"one": torch.tensor([0, 1, 2, 3]), "other": torch.tensor([3, 3, 3, 3])}
+    axes = plot_candidate_strips(images, agreed, 3).axes
+    assert [ax.get_xlabel() for ax in axes] == ["0", "1", "2", "3", "3", "3", "3", "3"]
+    assert [axes[0].get_ylabel(), axes[4].get_ylabel()] == ["one", "other"]

@@ -107,7 +107,7 @@ def plot_candidate_strips(images: Mapping[str, Tensor], agreed: Mapping[str, Ten
         for place, ax in enumerate(row):
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
-            ax.imshow(strip[place], cmap="gray_r", vmin=0.0, vmax=1.0)
+            ax.imshow(strip[place].cpu().numpy(), cmap="gray_r", vmin=0.0, vmax=1.0)
             count = int(agreed[title][place])
             color = ACCEPTED if count == n_judges else REJECTED if count == 0 else DOUBTED
             ax.set_xlabel(f"{count}", fontsize=9.5, fontweight="bold", color=color, labelpad=1.0)

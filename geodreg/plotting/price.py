@@ -104,7 +104,7 @@ def plot_sheet(images: Tensor, verdicts: Mapping[str, Tensor], columns: int = 12
         ax.set_axis_off()
         if place >= len(images):
             continue
-        ax.imshow(images[place], cmap="gray_r", vmin=0.0, vmax=1.0)
+        ax.imshow(images[place].cpu().numpy(), cmap="gray_r", vmin=0.0, vmax=1.0)
         for i, (letter, accepts) in enumerate(verdicts.items()):
             good = bool(accepts[place])
             ax.text(
