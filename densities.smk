@@ -1,7 +1,7 @@
 # `make densities`: every part of the comparison of densities and metrics, each made once; a run that was stopped goes on where it was.
 # Latents of real data need the data sets, all else only the weights that are kept.
 from geodreg.paper.which_density.definitions import read_study
-from geodreg.paper.which_density.plan import PARTS, Job, jobs
+from geodreg.paper.which_density.plan import Job, jobs, parts_folder
 
 study = read_study()
 
@@ -21,7 +21,7 @@ rule measure:
     input:
         needed,
     output:
-        f"{PARTS}/{{part}}/{{model}}-{{label}}.csv",
+        f"{parts_folder()}/{{part}}/{{model}}-{{label}}.csv",
     wildcard_constraints:
         model="|".join(study.sizes),
     threads: 1

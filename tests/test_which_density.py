@@ -101,6 +101,22 @@ def test_estimate_of_one_model_is_the_t_test_and_of_two_is_welchs() -> None:
     assert both.p_below + both.p_above == pytest.approx(1.0)
 
 
+def test_one_seed_says_nothing() -> None:
+    found = estimate([[-0.3], [-0.1, -0.12, -0.11]])
+    assert (found.p_below, found.p_above) == (1.0, 1.0)
+    same = estimate([[0.0, 0.0], [0.0, 0.0]])
+    assert (same.p_below, same.p_above) == (1.0, 1.0)
+
+
+def test_a_better_candidate_names_the_models_on_which_alone_it_is_not_certain() -> None:
+    table = table_of({"prior": -0.3})
+    on_vae = (table["model"] == "mnist-vae") & table["method"].str.startswith("prior_")
+    table.loc[on_vae, "rejected_sharp"] = 4.0
+    found = {each.candidate.name: each for each in compared(table, STUDY)}["prior"]
+    assert found.unsure_on == ("mnist-vae",)
+    assert of_models(table, STUDY, 1.1).groupby(["model", "candidate"]).size().eq(3).all()
+
+
 def test_at_equal_length_paths_are_cut_between_two_weights() -> None:
     rows = at_length(table_of({"prior": -0.3}, spread=0.0), STUDY, 1.1)
     prior = rows[rows["method"] == "prior"]
@@ -109,7 +125,10 @@ def test_at_equal_length_paths_are_cut_between_two_weights() -> None:
     assert prior["reached"].all()
     latent = rows[rows["method"] == "latent-data"]
     assert latent["rejected_judge"].to_numpy() == pytest.approx(0.0)  # from the straight line on
-    assert not at_length(table_of({}), STUDY, 3.0)["reached"].any()
+    beyond = at_length(table_of({"prior": -0.3}, spread=0.0), STUDY, 3.0)
+    assert not beyond["reached"].any()
+    ends = beyond[beyond["method"] == "prior"].groupby("model")["relative_length"].first()
+    assert ends["mnist-gan"] == pytest.approx(1.2 + 0.1 * (len(STUDY.candidate("prior").weights["mnist-gan"]) - 1))
 
 
 def test_outcomes_turn_with_the_effects_and_so_do_the_sentences() -> None:
@@ -120,19 +139,19 @@ def test_outcomes_turn_with_the_effects_and_so_do_the_sentences() -> None:
     assert {each.outcome for name, each in found.items() if name not in ("prior", "volume")} == {Outcome.UNDECIDED}
     assert "discriminator" not in found  # whose model has not been measured
     said = found_in_short(list(found.values()), STUDY)
-    assert said.startswith("✔ At 1.1 times")
+    assert said.startswith("✔ Less is rejected than of StraightZ")
     assert "prior alone" in said.split("\n")[0]
-    assert "✘ More is rejected with volume alone." in said
-    assert "prior alone is by all three judges better" in better_in_short(list(found.values()), STUDY)
+    assert "✘ More is rejected: volume alone." in said
+    assert "by all judges: prior alone." in better_in_short(list(found.values()), STUDY)
     turned = found_in_short(compared(table_of({"prior": 0.3}), STUDY), STUDY)
-    assert "no candidate is decided to be more realistic" in turned
-    by_model, cost = of_models(table, STUDY, 1.1), costs(table, STUDY)
-    assert recommendation(list(found.values()), STUDY, by_model, cost).startswith("Take the prior alone")
+    assert "No candidate is decided to be better than StraightZ" in turned
+    cost = costs(table, STUDY)
+    assert recommendation(list(found.values()), STUDY, cost, 40).startswith("Take the prior alone")
     none = compared(table_of({}), STUDY)
-    assert "none is by all three judges better" in better_in_short(none, STUDY)
-    assert recommendation(none, STUDY, by_model, cost).startswith("Take the straight line")
+    assert "decided to be more realistic: none" in better_in_short(none, STUDY)
+    assert recommendation(none, STUDY, cost, 40).startswith("Take the straight line")
     assert len(outcomes_table(none, cost)) == len(none)
-    assert cost.dropna().to_numpy() == pytest.approx(1.0)
+    assert cost["time"].dropna().to_numpy() == pytest.approx(1.0)
 
 
 def test_all_judges_must_agree() -> None:
@@ -140,7 +159,7 @@ def test_all_judges_must_agree() -> None:
     table["rejected_neighbours"] = 4.0
     found = {each.candidate.name: each for each in compared(table, STUDY)}
     assert found["prior"].outcome is Outcome.UNDECIDED
-    assert found["prior"].decisive[0] == "neighbours"
+    assert found["prior"].least[0] == "neighbours"
 
 
 def test_difference_of_two_candidates_is_that_of_their_effects() -> None:

@@ -11,8 +11,8 @@ __all__ = ["Denoiser"]
 class Denoiser(nn.Module):
     r"""What a digit was before normal noise was added: ``(n, 28, 28)`` and a noise level to ``(n, 28, 28)``.
 
-    At best it is the posterior mean :math:`E[x \mid x + \sigma\epsilon]`, which is the score of the noisy data in other
-    words (Miyasawa 1961; Vincent 2011). It never sees a generated image, nor a label. The activations are SiLU, so that
+    At best it is the posterior mean :math:`E[x \mid x + \sigma\epsilon]`, which determines the score of the noisy data
+    (Miyasawa 1961; Vincent 2011). It never sees a generated image, nor a label. The activations are SiLU, so that
     a density of its images is smooth.
 
     Args:
@@ -51,7 +51,7 @@ class Denoiser(nn.Module):
         return self.whole[:2](coarse)
 
     def _down(self, noisy: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        """Channels at 14 x 14 and at 7 x 7, of images brought to about the same spread at every level."""
+        """Channels at 14 x 14 and at 7 x 7, of images whose noise is brought to one at most."""
         scale = (1.0 + sigma.square()).rsqrt()
         level = sigma.log().div(4.0).reshape(-1, 1, 1, 1).expand(-1, 1, *noisy.shape[-2:])
         fine = self.first(torch.cat([(noisy * scale.reshape(-1, 1, 1)).unsqueeze(1), level], dim=1))

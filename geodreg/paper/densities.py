@@ -84,6 +84,7 @@ def realism_logit(
 ) -> LogDensity:
     r"""A discriminator's logit of the image of each latent.
 
+    At best it is the logarithm of the data's density over the model's (Goodfellow et al. 2014), a density of neither.
     The discriminator also looks at how much the images of a batch differ; that is fixed here to what it is for given
     images, so that the density of a latent does not depend on the others.
 
@@ -100,13 +101,14 @@ def realism_logit(
 def denoising_bound(
     denoiser: Denoiser, levels: Sequence[float] = (0.2, 0.4, 0.8), n_draws: int = 1, seed: int = 0
 ) -> LogDensity:
-    r"""A log-density of digits from a denoiser, the bound that diffusion models maximise, at a few levels of noise.
+    r"""A stand-in for a log-density of digits from a denoiser: what it leaves undone at a few levels of noise.
 
-    .. math:: \log p(x) \ge c - \int \mathbb E_\epsilon
-       \frac{|x - \hat x(x + \sigma\epsilon, \sigma)|^2}{\sigma^2} \, d \log \sigma
+    .. math:: - \sum_i \Delta \log \sigma_i \; \mathbb E_\epsilon
+       \frac{|x - \hat x(x + \sigma_i\epsilon, \sigma_i)|^2}{\sigma_i^2}
 
-    (Kingma et al. 2021, the loss in continuous time, in terms of the noise level). The same draws of the noise are used
-    for all images, each with both signs, so that it is smooth and a difference of two images is not one of two draws.
+    With all levels and all draws, the integral is the lower bound that diffusion models maximise, up to a constant
+    (Kingma et al. 2021, the loss in continuous time). With a few it is no bound. All images have the same draws, each
+    with both signs, so that it is smooth, and images differ in it by what they are and not by their draws.
 
     Args:
         denoiser: trained on real digits.
@@ -115,7 +117,7 @@ def denoising_bound(
         seed: of the draws.
 
     Returns:
-        a log-density of images, ``(n, 28, 28) -> (n,)``, in nats up to a constant.
+        a log-density of images, ``(n, 28, 28) -> (n,)``, in nats, up to a constant and to what is left out.
     """
     draws = torch.randn(n_draws, 28, 28, generator=torch.Generator().manual_seed(seed))
     noise = torch.cat([draws, -draws])

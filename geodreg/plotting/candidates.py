@@ -86,9 +86,11 @@ def plot_candidates(
 
 def _limits(values: pd.Series) -> tuple[float, float]:
     """What is shown of a measure: all, but for a few values far above the others."""
-    low, high = values.min(), min(values.max(), FAR * values.quantile(0.9))
+    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    usual = max(float(values.quantile(0.9)), 0.0)
+    high = min(high, FAR * usual) if usual > 0.0 else high
     margin = 0.05 * (high - low)
-    return min(low, 0.0) - margin, max(high, 0.0) + margin
+    return low - margin, high + margin
 
 
 def plot_candidate_strips(images: Mapping[str, Tensor], agreed: Mapping[str, Tensor], n_judges: int) -> Figure:

@@ -71,7 +71,7 @@ def equal(
 
 
 def _cut(values: np.ndarray, target: float) -> tuple[float, bool]:
-    """Position on a curve, in steps from its first value, where it first crosses a target; otherwise its nearest end.
+    """Position on a curve, in steps from its first value, where it first crosses a target; otherwise its last one.
 
     Example:
         >>> _cut(np.array([1.0, 3.0, 5.0]), 4.0), _cut(np.array([1.0, 3.0]), 9.0)
@@ -83,8 +83,7 @@ def _cut(values: np.ndarray, target: float) -> tuple[float, bool]:
             return float(step), True
         if signs[step] != signs[step + 1]:
             return step + float((target - values[step]) / (values[step + 1] - values[step])), True
-    at_end = abs(values[-1] - target) <= abs(values[0] - target)
-    return (float(len(values) - 1) if at_end else 0.0), bool(signs[-1] == 0.0)
+    return float(len(values) - 1), bool(signs[-1] == 0.0)
 
 
 def _at(curve: np.ndarray, cut: float) -> np.ndarray:

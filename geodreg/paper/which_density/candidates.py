@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,12 +26,11 @@ from geodreg.paper.which_density.definitions import Candidate, Study
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BASELINES", "Contest"]
+__all__ = ["Contest", "Everywhere", "flat"]
 
-BASELINES = ("straight", "slerp", "geodesic")
 N_DATA, N_SAMPLES = 300, 64  # points of the ring in the density of data; images whose spread a discriminator is told
 FEATURE_NOISE = 0.1  # that the denoiser is told of when it is asked for features
-SEED = 7  # of both
+SEED = 7  # of the points and of the images
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Contest:
     @cached_property
     def generator(self) -> torch.nn.Module:
         """The ring's in double precision."""
-        return self.model.generator.double() if self.model.name == RING else self.model.generator
+        return deepcopy(self.model.generator).double() if self.model.name == RING else self.model.generator
 
     @cached_property
     def manifold(self) -> LatentManifold:
@@ -92,12 +92,12 @@ class Contest:
     def baselines(self) -> Iterator[tuple[str, Paths]]:
         """Straight line, slerp and plain geodesic, by name."""
         start, end, _ = self.endpoints
-        for name in BASELINES[:-1]:
+        for name in ("straight", "slerp"):
             yield name, interpolate(self.manifold, start, end, name, n_points=self.study.n_points)
-        yield BASELINES[-1], self.geodesic
+        yield "geodesic", self.geodesic
 
     def paths(self, candidate: Candidate) -> Iterator[tuple[str, float, Paths]]:
-        """Name, weight and paths of a candidate, each weight from the paths of the one before."""
+        """Name, weight and paths of a candidate, each from those of the weight before, on the ring from a graph."""
         start, end, _ = self.endpoints
         path, n_points = self.geodesic, self.study.n_points
         model = self.model.name

@@ -12,6 +12,7 @@ from geodreg.interpolation.invert import invert
 from geodreg.models.mlp import VAE
 from geodreg.models.zoo import TrainedModel
 from geodreg.paper.densities import aggregated_posterior, kernel_density
+from geodreg.paper.trial.subject import RING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ def codes_table(model: TrainedModel, n: int) -> pd.DataFrame:
     import pandas as pd
 
     chance = torch.Generator().manual_seed(SEED)
-    if model.latent_dim == 2 and model.name == "circle-gan":
+    if model.name == RING:
         data = ring(n, model.card["settings"]["spread"], chance)
     else:
         images = read_mnist("train").images

@@ -63,6 +63,12 @@ class Candidate(_Strict):
     weights: dict[str, tuple[Annotated[float, Field(gt=0)], ...]]
 
     @property
+    def name_in_lists(self) -> str:
+        """The title, without a comma."""
+        title = self.title.split(",")[0]
+        return f"{title} in latent space" if self.kind == "latent" else title
+
+    @property
     def origin(self) -> str:
         """The path without weight, where its curve begins."""
         return BASELINE if self.kind == "latent" else "geodesic"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "Estimate", "Outcome", "at_length", "between", "compared", "estimate", "of_models"]
 
-LEVEL = 0.05
+ALPHA = 0.05
 KEYS = ["model", "seed", "pair"]
 
 
@@ -58,7 +58,9 @@ class Comparison:
         models: on which it was measured.
         by_judge: rejected length less the straight line's, over the straight line's length, by judge; negative is
             better.
+        by_model: the same on each model alone.
         reached: fraction of the pairs whose curve over the weight gets to the length that is compared at.
+        length: of the paths that are compared, over the straight line's, mean over pairs, seeds and models.
         outcome: after Holm's step-down over all candidates.
         adjusted: p-value that it rests on, two-sided.
     """
@@ -66,7 +68,9 @@ class Comparison:
     candidate: Candidate
     models: tuple[str, ...]
     by_judge: dict[str, Estimate]
+    by_model: dict[str, dict[str, Estimate]]
     reached: float
+    length: float
     outcome: Outcome
     adjusted: float
 
@@ -77,18 +81,31 @@ class Comparison:
         above = max(part.p_above for part in self.by_judge.values())
         return min(1.0, 2.0 * min(below, above))
 
+    def decided(self, p: float) -> Comparison:
+        """The same with its outcome, from its adjusted p-value."""
+        below = max(part.p_below for part in self.by_judge.values())
+        side = Outcome.BETTER if below < 0.5 else Outcome.WORSE
+        return replace(self, outcome=side if p < ALPHA else Outcome.UNDECIDED, adjusted=p)
+
     @property
-    def decisive(self) -> tuple[str, Estimate]:
-        """The judge who says least for the outcome, or for an improvement where there is none, and the estimate."""
-        side = "p_above" if self.outcome is Outcome.WORSE else "p_below"
-        return max(self.by_judge.items(), key=lambda item: getattr(item[1], side))
+    def unsure_on(self) -> tuple[str, ...]:
+        """Of a better candidate, the models on which alone some judge's interval reaches zero or beyond."""
+        return tuple(
+            model for model, parts in self.by_model.items() if any(part.interval[1] >= 0.0 for part in parts.values())
+        )
+
+    @property
+    def least(self) -> tuple[str, Estimate]:
+        """The judge by whom the candidate gains least, or loses most, and the estimate."""
+        return max(self.by_judge.items(), key=lambda item: item[1].value)
 
 
 def at_length(table: pd.DataFrame, study: Study, times: float) -> pd.DataFrame:
     """Each pair's curves at a multiple of the straight line's length, less the straight line.
 
-    Columns: ``model``, ``seed``, ``pair``, ``method`` (the candidate's name), ``reached``, and for each judge
-    ``rejected_`` (over the straight line's length) and ``worst_``, both less the straight line's.
+    Columns: ``model``, ``seed``, ``pair``, ``method`` (the candidate's name), ``reached``, ``relative_length`` (over
+    the straight line's), and for each judge ``rejected_`` (over the straight line's length) and ``worst_``, both
+    less the straight line's.
 
     Args:
         table: of paths.
@@ -105,7 +122,7 @@ def at_length(table: pd.DataFrame, study: Study, times: float) -> pd.DataFrame:
         cut = cut[cut["method"] != BASELINE]
         beside = line.loc[pd.MultiIndex.from_frame(cut[KEYS])].reset_index(drop=True)
         cut = cut.reset_index(drop=True)
-        columns = {}
+        columns = {"relative_length": cut["length"] / beside["length"]}
         for name in judges_of(study, str(model)):
             columns[f"rejected_{name}"] = (cut[f"rejected_{name}"] - beside[f"rejected_{name}"]) / beside["length"]
             columns[f"worst_{name}"] = cut[f"worst_{name}"] - beside[f"worst_{name}"]
@@ -113,49 +130,51 @@ def at_length(table: pd.DataFrame, study: Study, times: float) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
+def column_of(judge: str, model: str) -> str:
+    """The column with what a judge rejects; on the ring there is one criterion, which stands for each judge."""
+    return f"rejected_{OF_THE_RING if model == RING else judge}"
+
+
 def judges_of(study: Study, model: str) -> tuple[str, ...]:
     """Names of the judges of a model."""
     return (OF_THE_RING,) if model == RING else tuple(study.judges)
 
 
-def compared(table: pd.DataFrame, study: Study, times: float | None = None) -> list[Comparison]:
+def compared(table: pd.DataFrame, study: Study) -> list[Comparison]:
     """All candidates at equal length with each other, against the straight line, in the order of the definitions.
 
-    A candidate without any model in the table counts in Holm's family as a test that says nothing.
+    A candidate without any model in the table is left out; it counts in Holm's family as a test that says nothing.
 
     Args:
         table: of paths.
         study: the definitions.
-        times: the straight line's length; default that of the primary tests.
     """
-    rows = at_length(table, study, study.longer if times is None else times)
+    rows = at_length(table, study, study.longer)
     found = [_of_candidate(each, rows[rows["method"] == each.name], study) for each in study.candidates]
     adjusted = holm([1.0 if each is None else each.p for each in found])
-    decided = []
-    for each, p in zip(found, adjusted, strict=True):
-        if each is not None:
-            below = max(part.p_below for part in each.by_judge.values())
-            side = Outcome.BETTER if below < 0.5 else Outcome.WORSE
-            decided.append(replace(each, outcome=side if p < LEVEL else Outcome.UNDECIDED, adjusted=p))
-    return decided
+    return [each.decided(p) for each, p in zip(found, adjusted, strict=True) if each is not None]
 
 
 def _of_candidate(candidate: Candidate, rows: pd.DataFrame, study: Study) -> Comparison | None:
     if rows.empty:
         return None
     seeds = {
-        model: own.drop(columns=["model", "pair", "method"]).groupby("seed").mean()
+        str(model): own.drop(columns=["model", "pair", "method"]).groupby("seed").mean()
         for model, own in rows.groupby("model", sort=False)
     }
-    by_judge = {
-        judge: estimate(
-            [own[f"rejected_{OF_THE_RING if model == RING else judge}"].tolist() for model, own in seeds.items()]
-        )
-        for judge in study.judges
+    effects = {
+        judge: {model: own[column_of(judge, model)].tolist() for model, own in seeds.items()} for judge in study.judges
     }
-    models = tuple(str(model) for model in seeds)
-    reached = float(np.mean([own["reached"].mean() for own in seeds.values()]))
-    return Comparison(candidate, models, by_judge, reached, Outcome.UNDECIDED, 1.0)
+    return Comparison(
+        candidate,
+        tuple(seeds),
+        {judge: estimate(list(of_model.values())) for judge, of_model in effects.items()},
+        {model: {judge: estimate([of_model[model]]) for judge, of_model in effects.items()} for model in seeds},
+        float(np.mean([own["reached"].mean() for own in seeds.values()])),
+        float(np.mean([own["relative_length"].mean() for own in seeds.values()])),
+        Outcome.UNDECIDED,
+        1.0,
+    )
 
 
 def between(table: pd.DataFrame, study: Study, one: str, other: str, times: float) -> dict[str, Estimate]:
@@ -172,11 +191,12 @@ def between(table: pd.DataFrame, study: Study, one: str, other: str, times: floa
     both = (rows.xs(one, level="method") - rows.xs(other, level="method")).dropna(how="all").reset_index()
     found = {}
     for judge in study.judges:
-        seeds = [
-            own.groupby("seed")[f"rejected_{OF_THE_RING if model == RING else judge}"].mean().tolist()
-            for model, own in both.groupby("model", sort=False)
-        ]
-        found[judge] = estimate(seeds)
+        found[judge] = estimate(
+            [
+                own.groupby("seed")[column_of(judge, str(model))].mean().tolist()
+                for model, own in both.groupby("model", sort=False)
+            ]
+        )
     return found
 
 
@@ -192,10 +212,12 @@ def estimate(effects: Sequence[Sequence[float]]) -> Estimate:
         (-3.0, True)
     """
     means = np.array([np.mean(own) for own in effects])
-    parts = np.array([np.var(own, ddof=1) / len(own) if len(own) > 1 else 0.0 for own in effects]) / len(effects) ** 2
+    if min(map(len, effects)) < 2:  # one seed says nothing of others
+        return Estimate(float(means.mean()), (-np.inf, np.inf), 1.0, 1.0)
+    parts = np.array([np.var(own, ddof=1) / len(own) for own in effects]) / len(effects) ** 2
     free = np.array([len(own) - 1 for own in effects])
     error = float(np.sqrt(parts.sum()))
-    freedom = float(parts.sum() ** 2 / (parts**2 / np.maximum(free, 1)).sum()) if error > 0.0 else float(free.min())
+    freedom = float(parts.sum() ** 2 / (parts**2 / free).sum()) if error > 0.0 else float(free.min())
     value = float(means.mean())
     if value == error == 0.0:  # nothing differs anywhere, which says nothing of either side
         return Estimate(0.0, (0.0, 0.0), 1.0, 1.0)
@@ -204,10 +226,11 @@ def estimate(effects: Sequence[Sequence[float]]) -> Estimate:
 
 
 def of_models(table: pd.DataFrame, study: Study, times: float) -> pd.DataFrame:
-    """Each candidate on each model alone, mean over judges, with plain 95 % intervals over training seeds.
+    """Each candidate on each model alone, by its judges, with plain 95 % intervals over training seeds.
 
-    Columns: ``model``, ``candidate``, ``rejected``, ``low``, ``high`` (fractions of the straight line's length, less
-    its own), ``worst`` (mean doubt of the worst point, less the straight line's), ``reached``.
+    Columns: ``model``, ``candidate``, ``judge``, ``rejected``, ``low``, ``high`` (fractions of the straight line's
+    length, less its own), ``worst``, ``worst_low``, ``worst_high`` (that judge's doubt of the worst point, less the
+    straight line's), ``relative_length``, ``reached``.
 
     Args:
         table: of paths.
@@ -219,21 +242,22 @@ def of_models(table: pd.DataFrame, study: Study, times: float) -> pd.DataFrame:
     rows = at_length(table, study, times)
     found = []
     for (model, name), own in rows.groupby(["model", "method"], sort=False):
-        judges = judges_of(study, str(model))
-        per_seed: Mapping[str, pd.Series] = {
-            quantity: own[[f"{quantity}_{judge}" for judge in judges]].mean(axis=1).groupby(own["seed"]).mean()
-            for quantity in ("rejected", "worst")
-        }
-        mean = estimate([per_seed["rejected"].tolist()])
-        found.append(
-            {
-                "model": model,
-                "candidate": name,
-                "rejected": mean.value,
-                "low": mean.interval[0],
-                "high": mean.interval[1],
-                "worst": per_seed["worst"].mean(),
-                "reached": own["reached"].mean(),
-            }
-        )
+        for judge in judges_of(study, str(model)):
+            per_seed = own.groupby("seed")[[f"rejected_{judge}", f"worst_{judge}"]].mean()
+            rejected, worst = (estimate([per_seed[column].tolist()]) for column in per_seed)
+            found.append(
+                {
+                    "model": model,
+                    "candidate": name,
+                    "judge": judge,
+                    "rejected": rejected.value,
+                    "low": rejected.interval[0],
+                    "high": rejected.interval[1],
+                    "worst": worst.value,
+                    "worst_low": worst.interval[0],
+                    "worst_high": worst.interval[1],
+                    "relative_length": own["relative_length"].mean(),
+                    "reached": own["reached"].mean(),
+                }
+            )
     return pd.DataFrame(found)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geodreg.paper.trial.plan import KEPT_MODELS
-from geodreg.paper.which_density.definitions import Candidate, Study
+from geodreg.paper.which_density.definitions import SHELF, Candidate, Study
 
-__all__ = ["BASELINES", "CODES", "PARTS", "Job", "jobs"]
+__all__ = ["BASELINES", "CODES", "Job", "jobs", "parts_folder"]
 
 BASELINES, CODES = "baselines", "codes-of-data"  # parts that are of no candidate
 OF_CODES = "codes"  # the candidate whose density they make
-PARTS = Path("runs/densities")
 
 
 @dataclass(frozen=True, order=True)
@@ -37,7 +36,7 @@ class Job:
     @property
     def file(self) -> Path:
         """Where its rows go."""
-        return PARTS / self.part / f"{self.model}-{self.label}.csv"
+        return parts_folder() / self.part / f"{self.model}-{self.label}.csv"
 
     def candidate(self, study: Study) -> Candidate | None:
         """What it is about, if it is about a candidate."""
@@ -48,6 +47,11 @@ class Job:
         candidate = self.candidate(study)
         needed = candidate is not None and OF_CODES in (candidate.name, candidate.density)
         return Job(CODES, self.model, self.label) if needed else None
+
+
+def parts_folder() -> Path:
+    """Folder of the parts that are measured under the definitions as they are; other definitions have another one."""
+    return Path("runs/densities", SHELF.sum_of_definitions()[:8])
 
 
 def jobs(study: Study) -> list[Job]:

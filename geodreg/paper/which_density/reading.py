@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from geodreg.models.zoo import TITLES
@@ -13,7 +13,7 @@ from geodreg.paper.wording import percent
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["better_in_short", "found_in_short", "outcomes_table", "points", "recommendation"]
+__all__ = ["better_in_short", "found_in_short", "models_table", "outcomes_table", "points", "recommendation"]
 
 MARKS = {Outcome.BETTER: "✔", Outcome.WORSE: "✘", Outcome.UNDECIDED: "?"}
 
@@ -36,25 +36,25 @@ def found_in_short(comparisons: Sequence[Comparison], study: Study) -> str:
         comparisons: from :func:`~geodreg.paper.which_density.outcomes.compared`.
         study: the definitions.
     """
-    at = f"At {study.longer:g} times the straight line's length"
-    better, worse, open_ = (
+    better, worse, undecided = (
         [each for each in comparisons if each.outcome is outcome]
         for outcome in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED)
+    )
+    length = (
+        f"on paths {study.longer:g} times as long as StraightZ, or at the largest weight where they do not get there"
     )
     said = []
     if better:
         said.append(
-            f"{MARKS[Outcome.BETTER]} {at}, less is rejected than of the straight line by all judges with "
-            f"{_listed([_title(each) for each in better])}."
+            f"{MARKS[Outcome.BETTER]} Less is rejected than of StraightZ, {length}: "
+            f"{_listed(map(_with_doubts, better))}."
         )
     else:
-        said.append(
-            f"{MARKS[Outcome.WORSE]} {at}, no candidate is decided to be more realistic than the straight line."
-        )
+        said.append(f"{MARKS[Outcome.UNDECIDED]} No candidate is decided to be better than StraightZ, {length}.")
     if worse:
-        said.append(f"{MARKS[Outcome.WORSE]} More is rejected with {_listed([_title(each) for each in worse])}.")
-    if open_:
-        said.append(f"{MARKS[Outcome.UNDECIDED]} Not decided: {_listed([_title(each) for each in open_])}.")
+        said.append(f"{MARKS[Outcome.WORSE]} More is rejected: {_listed(map(_name, worse))}.")
+    if undecided:
+        said.append(f"{MARKS[Outcome.UNDECIDED]} Not decided: {_listed(map(_name, undecided))}.")
     return " <br>\n".join(said)
 
 
@@ -65,57 +65,51 @@ def better_in_short(comparisons: Sequence[Comparison], study: Study) -> str:
         comparisons: from :func:`~geodreg.paper.which_density.outcomes.compared`.
         study: the definitions.
     """
-    better = [_title(each) for each in comparisons if each.outcome is Outcome.BETTER]
-    said = f"by all three judges better than it at {study.longer:g} times its length"
-    which = f"{_listed(better)} {'is' if len(better) == 1 else 'are'} {said}" if better else f"none is {said}"
+    better = [_with_doubts(each) for each in comparisons if each.outcome is Outcome.BETTER]
+    which = f"more realistic by all judges: {_listed(better)}" if better else "decided to be more realistic: none"
     return (
-        f"Of {len(comparisons)} densities and metrics that were compared with the straight line in latent space "
-        f"({{ref}}`which-density`), {which}."
+        f"Of {len(comparisons)} ways to use a density or another metric ({{ref}}`which-density`), compared with the "
+        f"straight line in latent space on paths up to {study.longer:g} times as long, {which}."
     )
 
 
-def recommendation(comparisons: Sequence[Comparison], study: Study, by_model: pd.DataFrame, cost: pd.Series) -> str:
+def recommendation(comparisons: Sequence[Comparison], study: Study, cost: pd.DataFrame, n_pairs: int) -> str:
     """Three sentences: what to take, what that rests on, and where it fails.
 
     Args:
         comparisons: from :func:`~geodreg.paper.which_density.outcomes.compared`.
         study: the definitions.
-        by_model: from :func:`~geodreg.paper.which_density.outcomes.of_models`, at the same length.
         cost: from :func:`~geodreg.paper.which_density.prices.costs`.
+        n_pairs: that were measured.
     """
-    better = [each for each in comparisons if each.outcome is Outcome.BETTER]
+    most = max(len(each.models) for each in comparisons)
+    on_all = [each for each in comparisons if len(each.models) == most]
+    better = [each for each in on_all if each.outcome is Outcome.BETTER]
+    best = min(better or on_all, key=lambda each: each.least[1].value)
+    judge, estimate = best.least
+    low, high = estimate.interval
+    seeds = sum(study.sizes[model].seeds for model in best.models)
+    models = _listed(f"the {TITLES[model]}" for model in best.models)
+    rests = (
+        f"It rests on {n_pairs} pairs of {seeds} trainings of {models}; the order among candidates that are better is "
+        "not tested."
+    )
+    time = cost["time"].to_dict()[best.candidate.name]
     if not better:
-        least = min(comparisons, key=lambda each: each.decisive[1].value)
         return (
-            f"Take the straight line in latent space: at {study.longer:g} times its length nothing here is decided to "
-            f"be more realistic. The nearest to it is the {_title(least)}, with {points(least.decisive[1])} percentage "
-            f"points by the judge who says least for it. {_rests_on(least, study)}"
+            f"Take the straight line in latent space: nothing here is decided to be more realistic. The nearest to it "
+            f"is the {_name(best)}, with {points(estimate)} percentage points by the judge who finds it least good "
+            f"(`{judge}`). {rests}"
         )
-    best = min(better, key=lambda each: each.decisive[1].value)
-    judge, estimate = best.decisive
-    low_end, high_end = estimate.interval
-    own = by_model[by_model["candidate"] == best.candidate.name]
-    fails = own[own["high"] >= 0.0]
-    columns = (fails[name].tolist() for name in ("model", "rejected", "low", "high"))
-    told = [
-        f"the {TITLES[model]} ({100 * value:.1f}, {100 * low:.1f} to {100 * high:.1f})"
-        for model, value, low, high in zip(*columns, strict=True)
-    ]
-    where = (
-        f"Alone it is not certain on {_listed(told)}, in percentage points over all judges."
-        if told
-        else "It is certain on each of these models alone, too."
-    )
     return (
-        f"Take the {_title(best)}: at {study.longer:g} times the straight line's length, {-100 * estimate.value:.1f} "
-        f"percentage points less is rejected than of the straight line (95 % interval {-100 * high_end:.1f} to "
-        f"{-100 * low_end:.1f}, by `{judge}`, the judge who says least for it), and a path takes "
-        f"{cost[best.candidate.name]:.2g} times as long to find as with the push-forward density beside the energy of "
-        f"data space. {_rests_on(best, study)} {where}"
+        f"Take the {_name(best)}: on paths {study.longer:g} times as long as StraightZ, {-100 * estimate.value:.1f} "
+        f"percentage points less is rejected (95 % interval {-100 * high:.1f} to {-100 * low:.1f}, by the judge who "
+        f"finds it least good, `{judge}`), and a solve takes {time:.2g} times as long as with the "
+        f"push-forward density beside the energy of data space. {rests} {_where_it_fails(best)}"
     )
 
 
-def outcomes_table(comparisons: Sequence[Comparison], cost: pd.Series) -> pd.DataFrame:
+def outcomes_table(comparisons: Sequence[Comparison], cost: pd.DataFrame) -> pd.DataFrame:
     """A row for each candidate, for reading.
 
     Args:
@@ -124,18 +118,19 @@ def outcomes_table(comparisons: Sequence[Comparison], cost: pd.Series) -> pd.Dat
     """
     import pandas as pd
 
+    judges = list(comparisons[0].by_judge)
+    time, at_rest = (cost[name].to_dict() for name in ("time", "at_rest"))
     return pd.DataFrame(
         [
             {
                 "Candidate": each.candidate.title,
                 "Outcome": f"{MARKS[each.outcome]} {each.outcome}",
-                "Rejected length, less StraightZ's, deciding judge (percentage points)": points(each.decisive[1]),
-                "All judges (percentage points)": ", ".join(
-                    f"{100 * part.value:.1f}" for part in each.by_judge.values()
-                ),
-                "Reach that length": percent(each.reached),
+                **{f"Judge {judge}": points(each.by_judge[judge]) for judge in judges},
+                "Length over StraightZ's": f"{each.length:.2f}",
+                "Get there": percent(each.reached),
                 "Models": str(len(each.models)),
-                "Time over push-forward's": f"{cost[each.candidate.name]:.2g}",
+                "Time of a solve": f"{time[each.candidate.name]:.2g}",
+                "At rest": percent(at_rest[each.candidate.name]),
                 "Needs": each.candidate.needs,
             }
             for each in comparisons
@@ -143,17 +138,58 @@ def outcomes_table(comparisons: Sequence[Comparison], cost: pd.Series) -> pd.Dat
     )
 
 
-def _title(comparison: Comparison) -> str:
-    """The candidate's title without a comma, for a list."""
-    return comparison.candidate.title.replace(", latent energy", " beside the energy of latent space")
+def models_table(by_model: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """A row for each model and candidate, judges beside each other, for reading.
+
+    Args:
+        by_model: from :func:`~geodreg.paper.which_density.outcomes.of_models`.
+        titles: of the candidates, by name.
+    """
+    import pandas as pd
+
+    rows = []
+    for (model, name), own in by_model.groupby(["model", "candidate"], sort=False):
+        cells = {
+            str(row["judge"]): f"{100 * row['rejected']:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+            for _, row in own.iterrows()
+        }
+        first = own.iloc[0]
+        rows.append(
+            {
+                "Model": TITLES[str(model)],
+                "Candidate": titles[str(name)],
+                "Rejected, less StraightZ's, by judge (percentage points)": "; ".join(
+                    f"{judge} {cell}" for judge, cell in cells.items()
+                ),
+                "Worst point's doubt, less StraightZ's": (
+                    f"{first['worst']:.2f} ({first['worst_low']:.2f} to {first['worst_high']:.2f})"
+                ),
+                "Length over StraightZ's": f"{first['relative_length']:.2f}",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
-def _rests_on(comparison: Comparison, study: Study) -> str:
-    sizes = [study.sizes[model] for model in comparison.models]
-    seeds, pairs = sum(size.seeds for size in sizes), sum(size.seeds * size.pairs for size in sizes)
-    models = _listed([f"the {TITLES[model]}" for model in comparison.models])
-    return f"It rests on {pairs} pairs of {seeds} trainings of {models}, and on three judges of digits."
+def _name(comparison: Comparison) -> str:
+    return comparison.candidate.name_in_lists
 
 
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _with_doubts(comparison: Comparison) -> str:
+    """The name, with the models on which alone it is not certain."""
+    doubts = [f"the {TITLES[model]}" for model in comparison.unsure_on]
+    return _name(comparison) + (f" (not by all judges on {_listed(doubts)} alone)" if doubts else "")
+
+
+def _where_it_fails(comparison: Comparison) -> str:
+    told = []
+    for model in comparison.unsure_on:
+        judge, part = max(comparison.by_model[model].items(), key=lambda item: item[1].interval[1])
+        told.append(f"the {TITLES[model]} (`{judge}`: {points(part)})")
+    if not told:
+        return "On each of these models alone, the 95 % intervals of all judges lie below zero, too."
+    return f"On one model alone the interval of some judge reaches zero: {_listed(told)}."
+
+
+def _listed(words: Iterable[str]) -> str:
+    every = list(words)
+    return every[0] if len(every) == 1 else f"{', '.join(every[:-1])} and {every[-1]}"
