@@ -125,7 +125,7 @@ def outcomes_table(comparisons: Sequence[Comparison], cost: pd.DataFrame) -> pd.
             {
                 "Candidate": each.candidate.title,
                 "Outcome": f"{MARKS[each.outcome]} {each.outcome}",
-                **{f"Judge {judge}": points(each.by_judge[judge]) for judge in judges},
+                **{f"By {judge}": points(each.by_judge[judge]) for judge in judges},
                 "Length over StraightZ's": f"{each.length:.2f}",
                 "Get there": percent(each.reached),
                 "Models": str(len(each.models)),
