@@ -13,7 +13,7 @@ import geodreg
 import geodreg.models
 from geodreg.models.convolutional import DigitDiscriminator
 from geodreg.models.denoiser import Denoiser
-from geodreg.models.store import ModelError
+from geodreg.models.store import ModelError, read_card
 from geodreg.models.zoo import load_denoiser, load_discriminator, load_model
 from geodreg.paper.densities import (
     aggregated_posterior,
@@ -24,6 +24,7 @@ from geodreg.paper.densities import (
     with_features,
 )
 from geodreg.paper.which_density.candidates import Everywhere
+from geodreg.training.denoiser import noisy
 
 
 def bowl(z: Tensor) -> Tensor:
@@ -141,3 +142,15 @@ def test_the_discriminator_of_the_convolutional_gan_is_kept_with_it() -> None:
 def test_a_model_of_another_kind_is_refused_in_a_sentence(name: str, door: str) -> None:
     with pytest.raises(ModelError, match=r"is no denoiser|is a denoiser, not a generator; load it with load_denoiser"):
         getattr(geodreg.models, door)(name)
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.3, 1.0])
+def test_the_denoiser_leaves_about_as_much_as_its_card_says(sigma: float) -> None:
+    """On digits of the VAE, which are smoother than the test digits of the card."""
+    card, denoiser = read_card("mnist-denoiser"), load_denoiser()
+    left = card["measures"][f"noise {sigma:g}, test images, error left, grey values"]
+    digits = load_model("mnist-vae").generator(torch.randn(200, 8, generator=torch.Generator().manual_seed(0)))
+    under_noise, level = noisy(digits, sigma, sigma, torch.Generator().manual_seed(1))
+    error = (denoiser(under_noise, level) - digits).square().mean().sqrt().item()
+    assert left / 2 < error < min(sigma, 1.2 * left)
+    assert card["command"].startswith("geodreg train mnist-denoiser")

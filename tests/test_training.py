@@ -1,5 +1,6 @@
 """Training runs that are killed and go on."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from geodreg.models.convolutional import ConvolutionalDigitGenerator, FaceGenera
 from geodreg.models.mlp import DigitGenerator
 from geodreg.training.augmentation import cut_out, move
 from geodreg.training.circle_gan import train_circle_gan
+from geodreg.training.denoiser import noisy, train_denoiser
 from geodreg.training.digit_gan import train_convolutional_gan, train_digit_gan
 from geodreg.training.face_gan import train_face_gan
 from geodreg.training.folding import fold_batch_norms
@@ -22,6 +24,7 @@ from geodreg.training.schedule import one_cycle
 from geodreg.training.settings import (
     CircleGANSettings,
     ConvolutionalGANSettings,
+    DenoiserSettings,
     DigitGANSettings,
     FaceGANSettings,
     JudgeSettings,
@@ -90,11 +93,15 @@ def train_small(kind: str, checkpoint: Path | None = None) -> tuple[torch.nn.Mod
             steps=4, width=2, size=4, batch_size=8, reference=100, held_out=100, objective=objective
         )
         return train_neighbours(few, digits, checkpoint)
+    if kind == "denoiser":
+        return train_denoiser(DenoiserSettings(steps=4, width=2, batch_size=8), digits, checkpoint)
     faces = torch.rand(8, 64, 64, generator=chance)
     return train_face_gan(FaceGANSettings(steps=4, channels=(4, 4, 4, 4), batch_size=4), faces, -1.0, 1.0, checkpoint)
 
 
-@pytest.mark.parametrize("kind", ["digit GAN", "convolutional GAN", "face GAN", "judge", "contrastive", "denoising"])
+@pytest.mark.parametrize(
+    "kind", ["digit GAN", "convolutional GAN", "face GAN", "judge", "contrastive", "denoising", "denoiser"]
+)
 def test_other_runs_that_stop_on_the_way_end_as_undisturbed_ones(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +123,14 @@ def test_other_runs_that_stop_on_the_way_end_as_undisturbed_ones(
     resumed, resumed_run = train_small(kind, checkpoint)
     assert same(undisturbed, resumed)
     assert resumed_run.curve == run.curve
+
+
+def test_noise_has_the_level_that_is_told_and_levels_are_even_on_a_logarithmic_scale() -> None:
+    images = torch.zeros(4000, 28, 28)
+    found, sigma = noisy(images, 0.05, 2.0, torch.Generator().manual_seed(0))
+    assert (found.std(dim=(-1, -2)) / sigma - 1.0).abs().max() < 0.15
+    assert (sigma.min() >= 0.05) & (sigma.max() <= 2.0)
+    assert sigma.log().mean().item() == pytest.approx(0.5 * (math.log(0.05) + math.log(2.0)), abs=0.06)
 
 
 def test_the_contrast_is_the_mean_surprise_at_the_partner_among_all_others() -> None:
