@@ -526,3 +526,11 @@ def test_the_shortest_curve_on_the_sphere_is_a_great_circle() -> None:
     assert path_length(manifold, by_length).item() == pytest.approx(angle, rel=1e-3)
     by_energy = interpolate(manifold, start, end, "geodesic", n_points=17)
     assert torch.cdist(manifold.generate(by_length), by_energy.resample(200).x).amin(-1).amax() < 0.02 * angle
+
+
+def test_a_column_of_the_tables_is_of_words_or_of_values() -> None:
+    """A table that is read in pieces has truth values in some of them and the words for these in others."""
+    for name, table in TRIAL.tables().items():
+        for column in table.columns:
+            kinds = {type(value) for value in table[column].dropna().unique()}
+            assert str not in kinds or kinds == {str}, (name, column)

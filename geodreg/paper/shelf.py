@@ -140,5 +140,5 @@ class Shelf:
                     f"{path} was changed: its sha256 is {found}, {PROVENANCE} says {expected}; "
                     f"restore it, or make it again with `{self.command}`."
                 )
-            tables[path.stem] = pd.read_csv(io.BytesIO(content), dtype={"seed": str})
+            tables[path.stem] = pd.read_csv(io.BytesIO(content), dtype={"seed": str}, low_memory=False)
         return tables
