@@ -33,7 +33,7 @@ ENOUGH = 0.8  # of the rows must agree in each column
 
 
 def live_subject(definitions: Definitions, model: str, n_pairs: int) -> Subject:
-    """The first kept training of a model, its first pairs, and the cheaper half of the methods.
+    """The first kept training of a model, its first pairs, and the cheapest of the methods.
 
     Args:
         definitions: the claims.
@@ -54,7 +54,7 @@ def _fewer(settings: Settings, model: str) -> Settings:
     fewer = printed.model_copy(
         update={
             "weights": {model: (WEIGHT,)},
-            "budgets": {model: printed.budgets[model][:2]},
+            "budgets": {model: printed.budgets[model][:1]},
             "grey_ranges": {model: printed.grey_ranges[model][:1]},
         }
     )

@@ -66,7 +66,7 @@ class Candidate(_Strict):
     def name_in_lists(self) -> str:
         """The title, without a comma."""
         title = self.title.split(",")[0]
-        return f"{title} in latent space" if self.kind == "latent" else title
+        return f"{title} with latent energy" if self.kind == "latent" else title
 
     @property
     def origin(self) -> str:
