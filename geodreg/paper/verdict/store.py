@@ -89,5 +89,5 @@ def read_tables() -> dict[str, pd.DataFrame]:
                 f"{path} was changed: its sha256 is {found}, {PROVENANCE} says {expected}; "
                 "restore it, or make it again with `make claims`."
             )
-        tables[path.stem] = pd.read_csv(io.BytesIO(content), dtype={"seed": str})
+        tables[path.stem] = pd.read_csv(io.BytesIO(content), dtype={"seed": str}, low_memory=False)
     return tables
