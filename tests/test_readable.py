@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import jupytext
 import matplotlib.pyplot as plt
@@ -29,20 +27,11 @@ from geodreg.paper.wording import percent
 from geodreg.plotting import plot_interpolations, plot_nine, plot_plane, plot_straightness, use_house_style
 from geodreg.plotting.style import METHOD_STYLE
 from geodreg.plotting.themes import DARK_GROUND, contrast, for_both_themes, on_dark
+from tests.built import AA, SMALLEST, decoded, text_sizes, width_of
 from tests.needs import needs_browser
 
 ROOT = Path(__file__).parent.parent
-SITE = ROOT / "_build" / "html"
-SMALLEST = 9.0  # pixels
 COLUMN, THIRD, PHONE = 688, 299, 340  # pixels that a drawing gets: in the text, as one of three, on a telephone of 390
-AA, AA_LARGE = 4.5, 3.0  # WCAG 2.1, 1.4.3
-ROUNDING = 0.05  # of contrasts of colours that were rounded to 8 bits
-
-PAGES = sorted(
-    path.relative_to(SITE).as_posix()
-    for path in SITE.rglob("*.html")
-    if "_static" not in path.parts and not re.match(r"genindex|search|py-modindex|prf-prf|index", path.name)
-) or ["intro.html"]
 
 
 # Both themes.
@@ -105,24 +94,6 @@ def of_images() -> Mapping[str, Paths]:
         with_algorithm1=AsPrinted(0.1, 3),
         with_slerp=True,
     )
-
-
-def text_sizes(svg: str) -> list[float]:
-    """Sizes of the texts of a drawing by matplotlib, in its own units; text is written as outlines of 100 units."""
-    return [
-        100 * float(size)
-        for size in re.findall(r'<g id="text_\d+">(?:\s*<!--.*?-->)?\s*<g[^>]*?scale\(([\d.]+) -', svg, re.DOTALL)
-    ]
-
-
-def width_of(svg: str) -> float:
-    found = re.search(r'viewBox="0 0 ([\d.]+)', svg)
-    assert found is not None
-    return float(found[1])
-
-
-def decoded(address: str) -> str:
-    return base64.b64decode(address.split(",", 1)[1]).decode()
 
 
 def drawn(figure: Figure) -> str:
@@ -368,78 +339,3 @@ def test_a_drawing_takes_the_theme_that_the_page_has_and_not_the_systems(browser
     assert colours[1] == colours[3]
     assert colours[0] != colours[1]
     page.close()
-
-
-# The built site.
-
-LOOK = """() => {
-  const light = c => { const l = c.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * l[0] + 0.7152 * l[1] + 0.0722 * l[2]; };
-  const parse = text => { const n = (text.match(/[\\d.]+/g) || []).map(Number); return n.length < 3 ? null : [...n.slice(0, 3), n[3] ?? 1]; };
-  const over = (a, b) => a.slice(0, 3).map((v, i) => v * a[3] + b[i] * (1 - a[3]));
-  const ground = e => { const layers = [];
-    for (; e; e = e.parentElement) {
-      const c = parse(getComputedStyle(e).backgroundColor);
-      if (c && c[3] > 0) { layers.push(c); if (c[3] === 1) break; }
-    }
-    return layers.reverse().reduce((below, c) => over(c, below), [255, 255, 255]); };
-  const cut = [...document.querySelectorAll(".bd-article :is(table, mjx-container[display='true'])")].filter(e => e.checkVisibility()).filter(e => {
-    const scroller = /auto|scroll/.test(getComputedStyle(e).overflowX) ? e : null;
-    const over = e.scrollWidth > e.clientWidth + 1;
-    return over && !(scroller && e.classList.contains('is-cut')) || e.getBoundingClientRect().right > innerWidth + 1;
-  }).map(e => e.textContent.trim().slice(0, 60));
-  const pale = new Map(), walker = document.createTreeWalker(document.querySelector('.bd-article'), NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const e = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || e.closest('script, style, svg, mjx-assistive-mml')) continue;
-    const style = getComputedStyle(e), below = ground(e), text = parse(style.color);
-    if (!text) continue;
-    const [a, b] = [light(over(text, below)), light(below)].sort((x, y) => y - x), found = (a + 0.05) / (b + 0.05);
-    const size = parseFloat(style.fontSize), isLarge = size >= 24 || size >= 18.66 && style.fontWeight >= 700;
-    if (found < (isLarge ? LARGE : SMALL)) pale.set(`${e.tagName}.${e.className} ${style.color} on ${below.map(Math.round)}`, [found, walker.currentNode.textContent.trim().slice(0, 30)]);
-  }
-  const images = [...document.querySelectorAll('.bd-article img')].filter(i => i.checkVisibility() && i.clientWidth)
-    .map(i => [i.currentSrc || i.src, i.clientWidth]);
-  const open = [...document.querySelectorAll('.bd-article .cell_input')].filter(c => !c.closest('details')).length;
-  const scrolled = [...document.querySelectorAll('.bd-article table.is-cut:not(.works)')].map(e => e.textContent.trim().slice(0, 60));
-  return { cut, pale: [...pale], images, open, scrolled };
-}"""  # noqa: E501
-LOOK = LOOK.replace("LARGE", str(AA_LARGE - ROUNDING)).replace("SMALL", str(AA - ROUNDING))
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not (SITE / "intro.html").is_file(), reason="needs the built site: make book")
-@needs_browser
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_read_at_both_widths_and_in_both_themes(browser: Browser, name: str) -> None:
-    page = opened(browser, SITE / name, 1280)
-    page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => null) : null")
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(200)
-        for theme in ("light", "dark"):
-            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-            found = page.evaluate(LOOK)
-            assert found["cut"] == [], (width, theme)
-            assert width < 1280 or found["scrolled"] == []
-            assert found["pale"] == [], (width, theme)
-            assert too_small(found["images"]) == [], (width, theme)
-    if not name.startswith(("figures/extending", "own-generator")):
-        assert found["open"] == 0
-    page.close()
-
-
-def too_small(images: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Drawings of which some text is below nine pixels, and how large that is."""
-    found = []
-    for address, shown in images:
-        if address.startswith("data:image/svg+xml;base64,"):
-            svg = decoded(address)
-        elif address.endswith(".svg"):
-            svg = Path(unquote(address.removeprefix("file://"))).read_text()
-        else:
-            continue
-        size = min(text_sizes(svg), default=SMALLEST) * shown / width_of(svg)
-        if size < SMALLEST - ROUNDING:
-            found.append((address[-80:], size))
-    return found

@@ -2,99 +2,87 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
+from tests.built import IS_BUILT, NEEDS_SITE, PAGES, SCHEMES, SITE, WIDTHS, Look, look_at
+from tests.conftest import Once
 from tests.needs import needs_browser
 
-SITE = Path(__file__).parent.parent / "_build" / "html"
-PAGES = sorted(
-    path.relative_to(SITE).as_posix()
-    for path in SITE.rglob("*.html")
-    if "_static" not in path.parts and not re.match(r"genindex|search|py-modindex|prf-prf|index", path.name)
-)
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not PAGES, reason="needs the built site: make book"),
+    pytest.mark.skipif(not IS_BUILT, reason=NEEDS_SITE),
     needs_browser,
     # On a loaded machine Chromium itself dies now and then; what it says of the site is never asked twice.
     pytest.mark.flaky(reruns=2, only_rerun=["TargetClosedError"]),
 ]
-if not PAGES:
-    PAGES = ["intro.html"]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_page_reads_offline(browser: Browser, name: str, scheme: str, width: int) -> None:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})  # type: ignore[arg-type]
-    page = context.new_page()
-    trouble: list[str] = []
-    page.on("console", lambda message: trouble.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("request", lambda request: trouble.append(request.url) if not _is_local(request.url) else None)
-    page.goto((SITE / name).as_uri())
-    page.wait_for_function("window.MathJax === undefined || MathJax.startup.promise !== undefined")
-    page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => null) : null")
-    assert trouble == []
-    assert _raw_tex(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    broken = page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
-    assert broken == []
-    context.close()
+@pytest.fixture
+def seen_on(once: Once, living_browser: Callable[[], Browser]) -> Look:
+    """What is seen on a page of the site; the first test that asks opens it, for all workers."""
+
+    def seen(name: str) -> dict[str, object]:
+        made = once(f"page-{name.replace('/', '-')}", lambda _: json.dumps(look_at(living_browser(), name)))
+        return json.loads(made)  # type: ignore[no-any-return]
+
+    return seen
 
 
-def _is_local(url: str) -> bool:
-    return url.startswith(("file:", "data:", "blob:"))
-
-
-def _raw_tex(page: Page) -> list[str]:
-    """Mathematics that was left as source in what a reader sees, outside of code."""
-    text = page.evaluate("""() => {
-        const article = document.querySelector('.bd-article').cloneNode(true);
-        article.querySelectorAll('pre, code, script, mjx-container').forEach(node => node.remove());
-        return article.textContent;
-    }""")
-    return re.findall(r"\\\(.{0,40}|\\\[.{0,40}|\\(?:frac|mu|top|sum|log)\b.{0,20}|\$[^$]{1,40}\$", text)
+# The page varies fastest, so that workers do not wait for each other's.
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_images_have_text_and_links_have_targets(browser: Browser, name: str) -> None:
-    page = browser.new_page()
-    page.goto((SITE / name).as_uri())
-    assert page.evaluate("[...document.querySelectorAll('article img')].filter(i => !i.alt.trim()).length") == 0
-    links = page.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.href)")
-    for link in links:
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_page_reads_offline(seen_on: Look, name: str, scheme: str, width: int) -> None:
+    shown = seen_on(name)["shown"][f"{scheme} {width}"]
+    assert shown["theme"] == scheme
+    assert shown["trouble"] == []
+    assert shown["raw"] == []
+    assert shown["width"] <= width
+    assert shown["broken"] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_read_at_both_widths_and_in_both_themes(seen_on: Look, name: str) -> None:
+    for seen_at, shown in seen_on(name)["shown"].items():
+        assert shown["cut"] == [], seen_at
+        assert "1280" not in seen_at or shown["scrolled"] == []
+        assert shown["pale"] == [], seen_at
+        assert shown["small"] == [], seen_at
+        if not name.startswith(("figures/extending", "own-generator")):
+            assert shown["open"] == 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_images_have_text_and_links_have_targets(seen_on: Look, name: str) -> None:
+    seen = seen_on(name)
+    assert seen["silent"] == 0
+    for link in seen["links"]:
         if link.startswith("file://"):
             path, _, fragment = unquote(link.removeprefix("file://")).partition("#")
             assert Path(path).is_file(), link
             if fragment and path.endswith(".html") and fragment not in ("", "main-content"):
                 assert f'id="{fragment}"' in Path(path).read_text(), link
-    page.close()
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("figures/")])
-def test_figures_are_numbered_and_their_notebook_and_data_can_be_downloaded(browser: Browser, name: str) -> None:
-    page = browser.new_page()
-    page.goto((SITE / name).as_uri())
-    captions = page.evaluate(
-        "[...document.querySelectorAll('figure figcaption .caption-number')].map(n => n.textContent)"
-    )
-    assert captions
-    assert page.evaluate("document.querySelectorAll('figure').length") == len(captions)
-    assert all(re.fullmatch(r"Figure (S\d+|[1-4]) ?", caption) for caption in captions)
-    downloads = page.evaluate("[...document.querySelectorAll('a.download')].map(a => a.getAttribute('href'))")
-    assert any(link.endswith(".csv") for link in downloads)
+def test_figures_are_numbered_and_their_notebook_and_data_can_be_downloaded(seen_on: Look, name: str) -> None:
+    seen = seen_on(name)
+    assert seen["captions"]
+    assert seen["figures"] == len(seen["captions"])
+    assert all(re.fullmatch(r"Figure (S\d+|[1-4]) ?", caption) for caption in seen["captions"])
+    assert any(link.endswith(".csv") for link in seen["downloads"])
     notebook = SITE / "_sources" / name.replace(".html", ".ipynb")
     assert json.loads(notebook.read_text())["metadata"]["papermill"]["exception"] is None
-    assert "/.ipynb" not in page.content()
-    page.close()
+    assert "/.ipynb" not in seen["content"]
 
 
 def test_the_animation_moves_and_plays_without_a_script() -> None:
@@ -157,17 +145,13 @@ def test_the_animation_can_be_stopped_by_keyboard(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_says_what_it_is_in_its_head(browser: Browser, name: str) -> None:
-    page = browser.new_page(java_script_enabled=False)
-    page.goto((SITE / name).as_uri())
-    book = "Geodesics around holes"
-    assert page.locator("head > title").count() == 1
-    title, heading = page.title(), page.locator("article h1").first.inner_text().rstrip("#").strip()
+def test_a_page_says_what_it_is_in_its_head(seen_on: Look, name: str) -> None:
+    head, book = seen_on(name)["head"], "Geodesics around holes"
+    tags = head["tags"]
+    assert head["titles"] == 1
+    title, heading = head["title"], head["heading"].rstrip("#").strip()
     assert title.count(book) == 1
     assert title.removesuffix(f" \N{EM DASH} {book}") == heading
-    tags = page.locator("head > meta").evaluate_all(
-        "tags => Object.fromEntries(tags.map(tag => [tag.getAttribute('property') || tag.name, tag.content]))"
-    )
     assert 40 <= len(tags["description"]) <= 200
     assert tags["og:description"] == tags["description"]
     assert tags["og:title"] in heading
@@ -176,7 +160,6 @@ def test_a_page_says_what_it_is_in_its_head(browser: Browser, name: str) -> None
     picture = (SITE / name).parent / tags["og:image"]
     assert picture.suffix in (".png", ".gif", ".jpg")
     assert picture.is_file()
-    page.close()
 
 
 MYST = re.compile(r"\{[A-Za-z][\w:+.-]*\}`|^\s*[`:]{3,}\{|^\([^()\s]+\)=$|\)\{[.#\w]", re.MULTILINE)
@@ -222,16 +205,9 @@ def test_works_are_listed_by_names_and_years_and_can_be_copied_as_bibtex(browser
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_printed_page_has_no_bars_of_folds_and_cuts_nothing(browser: Browser, name: str) -> None:
-    page = browser.new_page(viewport={"width": 673, "height": 987})  # A4 within the margins
-    page.emulate_media(media="print")
-    page.goto((SITE / name).as_uri())
-    page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => null) : null")
-    wide = page.evaluate("""[...document.querySelectorAll('.bd-article :is(table, pre, img, svg, mjx-math)')]
-        .filter(node => node.getClientRects().length && node.getBoundingClientRect().right > innerWidth + 1)
-        .map(node => node.outerHTML.slice(0, 80))""")
-    assert wide == []
-    assert page.locator("details.hide > summary:visible").count() == 0
-    assert page.locator(".bd-sidebar-primary:visible, .copybtn:visible, #jb-print-docs-body:visible").count() == 0
-    assert page.locator("article h1:visible").count() >= 1
-    page.close()
+def test_a_printed_page_has_no_bars_of_folds_and_cuts_nothing(seen_on: Look, name: str) -> None:
+    printed = seen_on(name)["printed"]
+    assert printed["wide"] == []
+    assert printed["folds"] == 0
+    assert printed["bars"] == 0
+    assert printed["headings"] >= 1
