@@ -64,7 +64,7 @@ READ = """() => {
   const images = [...document.querySelectorAll('.bd-article img')].filter(i => i.checkVisibility() && i.clientWidth)
     .map(i => [i.currentSrc || i.src, i.clientWidth]);
   const open = [...document.querySelectorAll('.bd-article .cell_input')].filter(c => !c.closest('details')).length;
-  const scrolled = [...document.querySelectorAll('.bd-article table.is-cut:not(.works)')].map(e => e.textContent.trim().slice(0, 60));
+  const scrolled = [...document.querySelectorAll('.bd-article table.is-cut:not(.works)')].filter(e => e.checkVisibility()).map(e => e.textContent.trim().slice(0, 60));
   return { cut, pale: [...pale], images, open, scrolled };
 }"""  # noqa: E501
 READ = READ.replace("LARGE", str(AA_LARGE - ROUNDING)).replace("SMALL", str(AA - ROUNDING))

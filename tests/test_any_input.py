@@ -28,7 +28,7 @@ from geodreg.commands.pictures import PictureError, read_picture
 from tests.generators import SineBackward, dcgan, styled, transformer
 
 EXAMPLES = settings(
-    max_examples=450,
+    max_examples=300,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -95,7 +95,7 @@ def test_the_judge_is_on_the_real_test_digits_as_its_card_says() -> None:
     judge, test, card = load_judge(), read_mnist("test"), read_card("mnist-judge")
     again, kept = acceptance_table(judge, test, card["seed"]), read_table("mnist-judge", "acceptance.csv")
     assert again["accepted"].to_numpy() == pytest.approx(kept["accepted"].to_numpy(), abs=1e-3)
-    fewer = Digits(test.images[:3000], test.labels[:3000])
+    fewer = Digits(test.images[:1000], test.labels[:1000])
     other = acceptance_table(judge, fewer, seed=7)  # fakes of another seed
     assert other.loc[other["group"] == "unseen", "accepted"].max() <= 0.10
     assert expected_calibration_error(reliability_table(judge, fewer, seed=7)) < 0.02

@@ -47,16 +47,16 @@ def _imported(name: str) -> Any:
 
 
 def _diffusers() -> dict[str, Any]:
-    """Latents of 4 x 8 x 8, images of 3 x 16 x 16."""
+    """Latents of 4 x 8 x 8, images of 3 x 8 x 8."""
     vae = _imported("diffusers").AutoencoderKL(
-        block_out_channels=(4, 4),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(4,),
+        down_block_types=("DownEncoderBlock2D",),
+        up_block_types=("UpDecoderBlock2D",),
         latent_channels=4,
         norm_num_groups=2,
-        sample_size=16,
+        sample_size=8,
     )
-    return {"vae": vae, "images": torch.randn(2, 3, 16, 16)}
+    return {"vae": vae, "images": torch.randn(2, 3, 8, 8)}
 
 
 def _monai() -> dict[str, Any]:

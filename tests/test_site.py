@@ -30,7 +30,7 @@ def seen_on(once: Once, living_browser: Callable[[], Browser]) -> Look:
 
     def seen(name: str) -> dict[str, object]:
         made = once(f"page-{name.replace('/', '-')}", lambda _: json.dumps(look_at(living_browser(), name)))
-        return json.loads(made)  # type: ignore[no-any-return]
+        return json.loads(made)
 
     return seen
 

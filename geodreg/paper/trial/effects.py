@@ -21,6 +21,7 @@ __all__ = [
     "Effect",
     "Interval",
     "Outcome",
+    "PairTables",
     "Part",
     "Verdict",
     "decide",
@@ -129,7 +130,9 @@ class Effect:
         return any(part.p_for < alpha for part in self.parts) and any(part.p_against < alpha for part in self.parts)
 
 
-def effect_of(definitions: Definitions, test: ClaimTest, model: str, tables: Mapping[str, pd.DataFrame]) -> Effect:
+def effect_of(
+    definitions: Definitions, test: ClaimTest, model: str, tables: Mapping[str, pd.DataFrame] | PairTables
+) -> Effect:
     """The effect of a test on one of its models, its outcome by plain intervals.
 
     The seeds are the units: pairs of one generator are not independent, so each seed enters with the mean over its
@@ -140,11 +143,12 @@ def effect_of(definitions: Definitions, test: ClaimTest, model: str, tables: Map
         definitions: the claims.
         test: the test.
         model: one of its models.
-        tables: by name.
+        tables: by name; where several effects are of the same, :class:`PairTables` of them save time.
     """
+    tables = tables if isinstance(tables, PairTables) else PairTables(tables)
     found = []
     for name, (value, positive) in test.parts(definitions.settings, model).items():
-        part = _part(test, model, tables.get(test.table), name, value, positive)
+        part = _part(test, model, tables, name, value, positive)
         if part is None:
             return Effect(test, model, (), Outcome.NO_DATA, np.nan)
         found.append(part)
@@ -162,8 +166,9 @@ def decide(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) -> dict
         definitions: the claims.
         tables: by name.
     """
+    pairs = PairTables(tables)
     effects = {
-        claim.number: [effect_of(definitions, test, model, tables) for test in claim.tests for model in test.models]
+        claim.number: [effect_of(definitions, test, model, pairs) for test in claim.tests for model in test.models]
         for claim in definitions.claims
     }
     family = [(number, i) for number, own in effects.items() for i, effect in enumerate(own) if effect.test.primary]
@@ -212,25 +217,53 @@ def verdicts(claim: Claim, effects: Sequence[Effect]) -> dict[str | None, Verdic
     return {m: verdict_of([effect for effect in effects if effect.test.method in (m, None)]) for m in methods}
 
 
-def wide(table: pd.DataFrame, wanted: Set[str] | None = None) -> pd.DataFrame:
+def wide(table: pd.DataFrame) -> pd.DataFrame:
     """A row for each pair, with columns ``value_method``; a table without methods as it is.
 
     Args:
         table: of one model.
-        wanted: columns of the result; default all that there can be.
     """
     if "method" not in table:
         return table
-    values = [name for name in table.select_dtypes(["number", "bool"]).columns if name not in KEYS]
-    if wanted is not None:
-        methods = [method for method in table["method"].unique() if any(name.endswith(f"_{method}") for name in wanted)]
-        values = [name for name in values if any(f"{name}_{method}" in wanted for method in methods)]
-        table = table[table["method"].isin(methods)]
-    if not values:
-        return table[KEYS].drop_duplicates()
-    pivoted = table.pivot_table(index=KEYS, columns="method", values=values, sort=False)
+    pivoted = table.pivot_table(index=KEYS, columns="method", values=_values(table), sort=False)
     pivoted.columns = ["_".join(names) for names in pivoted.columns.to_flat_index()]
     return pivoted.reset_index()
+
+
+def _values(table: pd.DataFrame) -> list[str]:
+    return [name for name in table.select_dtypes(["number", "bool"]).columns if name not in KEYS]
+
+
+class PairTables:
+    """Tables by name, of which each model's is made :func:`wide` once, however many effects are of it."""
+
+    def __init__(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        self._tables = tables
+        self._wide: dict[tuple[str, str], tuple[pd.DataFrame, list[str], list[str]]] = {}
+
+    def rows(self, name: str, model: str, wanted: Set[str]) -> pd.DataFrame | None:
+        """A row for each pair of a model of which something is wanted; None where the table or the model is missing.
+
+        Args:
+            name: of the table.
+            model: one of its models.
+            wanted: names of columns; what is wanted of some methods alone needs no row of the others.
+        """
+        if (name, model) not in self._wide:
+            table = self._tables.get(name)
+            if table is None or not (table["model"] == model).any():
+                return None
+            own = table[table["model"] == model]
+            methods = list(own["method"].unique()) if "method" in own else []
+            self._wide[name, model] = wide(own), methods, _values(own)
+        rows, methods, values = self._wide[name, model]
+        if not methods:
+            return rows
+        methods = [method for method in methods if any(column.endswith(f"_{method}") for column in wanted)]
+        values = [value for value in values if any(f"{value}_{method}" in wanted for method in methods)]
+        columns = [f"{value}_{method}" for value in values for method in methods]
+        found = [column for column in columns if column in rows]
+        return rows[[*KEYS, *found]].dropna(how="all", subset=found)
 
 
 def _names(expression: str) -> set[str]:
@@ -252,17 +285,15 @@ def _with_outcome(effect: Effect, p: float) -> Effect:
     return replace(effect, outcome=outcome, adjusted=p)
 
 
-def _part(
-    test: ClaimTest, model: str, table: pd.DataFrame | None, name: str, value: str, positive: str | None
-) -> Part | None:
-    mine, least = _by_seed(test, model, table, value, positive)
+def _part(test: ClaimTest, model: str, tables: PairTables, name: str, value: str, positive: str | None) -> Part | None:
+    mine, least = _by_seed(test, model, tables, value, positive)
     if not mine:
         return None
     values, others = np.array(list(mine.values())), None
     mean, error = float(values.mean()), np.sqrt(max(_variance(values), least) / len(values))
     freedom = float(len(values) - 1)
     if test.versus is not None:
-        their, _ = _by_seed(test, test.versus, table, value, positive)
+        their, _ = _by_seed(test, test.versus, tables, value, positive)
         if not their:
             return None
         others = np.array(list(their.values()))
@@ -312,16 +343,16 @@ def student_test(mean: float, error: float, freedom: float, bound: float, sign: 
 
 
 def _by_seed(
-    test: ClaimTest, model: str, table: pd.DataFrame | None, value: str, positive: str | None
+    test: ClaimTest, model: str, tables: PairTables, value: str, positive: str | None
 ) -> tuple[dict[str, float], float]:
     """The effect of each seed (none where table, model or values are missing), and the least variance of a fraction."""
     import pandas as pd
     from pandas.errors import UndefinedVariableError
     from scipy.stats import mannwhitneyu
 
-    if table is None or not (table["model"] == model).any():
+    rows = tables.rows(test.table, model, _names(value) | _names(positive or ""))
+    if rows is None:
         return {}, 0.0
-    rows = wide(table[table["model"] == model], _names(value) | _names(positive or ""))
     try:
         values = pd.Series(rows.eval(value, engine="python"), rows.index, float)
     except UndefinedVariableError:  # a column that needs data which were not at hand
