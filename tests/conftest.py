@@ -20,8 +20,12 @@ Once = Callable[[str, Callable[[Path], str]], str]
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before what is marked is chosen
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests first: a worker that met one last would keep the others waiting."""
+    """Slow tests first: a worker that met one last would keep the others waiting. Whatever opens a browser is slow."""
+    for item in items:
+        if "living_browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

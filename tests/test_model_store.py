@@ -64,6 +64,7 @@ def killed_at(step: int, out: Path) -> bool:
 
 
 @pytest.mark.parametrize("there", [True, False])
+@pytest.mark.slow
 def test_a_model_is_the_earlier_or_the_new_one_at_whatever_step_its_writer_is_killed(
     there: bool, tmp_path: Path
 ) -> None:

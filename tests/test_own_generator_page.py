@@ -53,6 +53,7 @@ def test_the_code_of_a_section_runs(section: str) -> None:
         assert decoders[0][0].weight.grad is not None
 
 
+@pytest.mark.slow
 def test_the_first_block_is_short_and_makes_its_picture(tmp_path: Path) -> None:
     page = PAGE.read_text()
     first = re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)[0]

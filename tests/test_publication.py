@@ -189,6 +189,7 @@ def test_works_of_the_same_names_and_year_are_told_apart() -> None:
     assert AuthorYearLabels().format_labels(entries) == ["Sønderby, 2017a", "Sønderby, 2018", "Sønderby, 2017b"]
 
 
+@pytest.mark.slow
 def test_no_two_works_of_the_book_have_the_same_label_and_none_has_a_key_for_one() -> None:
     labels = AuthorYearLabels().format_labels(list(BOOK.values()))
     assert len(set(labels)) == len(labels)

@@ -47,6 +47,7 @@ def test_a_pickle_in_the_place_of_weights_is_not_run(tmp_path: Path, monkeypatch
     assert (tmp_path / "sprung").exists()
 
 
+@pytest.mark.slow
 def test_downloads_are_over_https_and_only_what_has_the_sum_expected_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -277,6 +277,7 @@ def decided_on(better: float) -> tuple[dict[str, pd.DataFrame], dict[int, list[E
 
 
 @pytest.mark.parametrize(("better", "outcome"), [(1.0, Outcome.FOR), (-1.0, Outcome.AGAINST)])
+@pytest.mark.slow
 def test_sentences_turn_with_the_outcomes(better: float, outcome: Outcome) -> None:
     tables, decided = decided_on(better)
     for number in (5, 6, 10):
@@ -299,6 +300,7 @@ def test_sentences_turn_with_the_outcomes(better: float, outcome: Outcome) -> No
 
 
 @pytest.mark.parametrize("better", [1.0, -1.0])
+@pytest.mark.slow
 def test_first_screen_turns_with_the_outcomes(better: float) -> None:
     tables, decided = decided_on(better)
     page = landing_markdown(DEFINITIONS, tables, decided)
