@@ -51,10 +51,10 @@ SNAKEMAKE = python -m geodreg.workspace.locks _build "a build" python -m snakema
 # A mark that is newer than what it depends on, even if that is dated in the future, as after a clock was set back.
 finished = touch $(1); for file in $(2); do if [ "$$file" -nt $(1) ]; then touch -r "$$file" $(1); fi; done
 
-# A thread a process; tests are dealt out one by one, the slow ones first, so that no process ends long before another. Slow tests
+# A thread a process. All tests are dealt out one by one, the slow ones first, so that no process ends long before another. Slow tests
 # wait for what they start: half as many processes again as cores have the cores at work. A process takes up to 2.2 GB with what it
 # starts, so there are no more of them than the memory holds at 2,500 MB each.
-PYTEST = OMP_NUM_THREADS=1 python -m pytest --maxschedchunk 1 -n $(call fitting,$(1))
+PYTEST = OMP_NUM_THREADS=1 python -m pytest -n $(call fitting,$(1))
 fitting = $(shell most=$$(($(MEMORY_MB) / 2500)); wanted=$$(($(1))); if [ $$wanted -gt $$most ]; then wanted=$$most; fi; \
   if [ $$wanted -lt 1 ]; then wanted=1; fi; echo $$wanted)
 
@@ -87,7 +87,7 @@ export: book
 test: $(READY)
 	python -m ruff check .
 	python -m ruff format --check .
-	$(call PYTEST,($(CORES) * 3 + 1) / 2)
+	$(call PYTEST,($(CORES) * 3 + 1) / 2) --maxschedchunk 1
 
 quick: $(READY)
 	$(call PYTEST,$(CORES)) -m "not slow"

@@ -56,6 +56,7 @@ def test_a_sphere_as_the_ambient_image_gives_great_circles() -> None:
 
 @pytest.mark.parametrize("solver", ["newton", "matrix-free"])
 @pytest.mark.parametrize("method", ["geodesic", "geodreg"])
+@pytest.mark.slow
 def test_an_ambient_map_is_the_composed_generator_but_for_the_data(method: str, solver: str) -> None:
     decoder, bend = random_decoder([3, 16, 9], gain=1.5), random_decoder([9, 16, 12], gain=1.0, seed=3)
     start, end = latents(2, 3, 0), latents(2, 3, 1)

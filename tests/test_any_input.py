@@ -228,6 +228,7 @@ WORDS = st.one_of(
     st.lists(WORDS, max_size=3),
     WORDS,
 )
+@pytest.mark.slow
 def test_the_command_line_refuses_nonsense_in_a_sentence(command: str, words: list[str], value: str) -> None:
     options = {
         "run": ["fig2-circle", "-p", value or "mu", "abc"],
@@ -308,6 +309,7 @@ TYPES = {"float": float, "int": int, "bool": bool, "str": str, "list": list}
         st.sampled_from(["0.1", "3", "nan", "-inf", "true", "1e999", "__import__('os')", "0.1\nx = 1"]),
     ),
 )
+@pytest.mark.slow
 def test_a_parameter_has_the_declared_type_or_is_refused_by_its_name(page: str, name: str, value: object) -> None:
     source = ROOT / "notebooks" / f"{page}.md"
     known = declared(source)

@@ -62,6 +62,7 @@ def test_the_default_step_is_half_of_the_local_limit_of_each_pair() -> None:
 
 
 @pytest.mark.parametrize("steepness", [20.0, 200.0])
+@pytest.mark.slow
 def test_a_density_lowers_the_limit_by_its_closed_form(steepness: float) -> None:
     z, mu = _line(ratio=1.0), 0.5
     across = LatentManifold(_flat, density=lambda z: -0.5 * steepness * z[..., 1].square())

@@ -277,6 +277,7 @@ def kinked(*, smooth: bool) -> nn.Sequential:
 
 
 @pytest.mark.parametrize("solver", ["newton", "matrix-free"])
+@pytest.mark.slow
 def test_a_kinked_generator_with_a_density_is_warned_of_once(solver: str) -> None:
     start, end = latents(2, 3, 0, torch.float32), latents(2, 3, 1, torch.float32)
     manifold = LatentManifold(kinked(smooth=False), noise=0.1)

@@ -10,6 +10,7 @@ from tests.generators import latents, random_decoder, sphere
 
 @pytest.mark.parametrize("n_points", [3, 9])
 @pytest.mark.parametrize("ambient", [False, True])
+@pytest.mark.slow
 def test_the_gradient_is_that_of_solves_made_anew(ambient: bool, n_points: int) -> None:
     bend = random_decoder([9, 12, 10], gain=1.0, seed=2) if ambient else None
     manifold = LatentManifold(random_decoder([3, 16, 9], gain=1.5), ambient=bend)

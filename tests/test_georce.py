@@ -36,6 +36,7 @@ def left_point(given: Problem, interior: Tensor) -> Tensor:
 
 
 @SOLVERS
+@pytest.mark.slow
 def test_it_minimises_the_left_point_sum(solver: Georce, mu: float) -> None:
     plain = replace(random_problem(SIZES, 1.2, seed=0), n_points=17)
     given = regularised_problem(plain, mu, n_points=17) if mu else plain

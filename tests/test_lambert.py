@@ -99,6 +99,7 @@ def test_without_shadows_and_with_free_strength_the_geodesic_is_the_segment(name
 
 
 @pytest.mark.parametrize(("shadows", "free"), [(True, True), (True, False), (False, False)])
+@pytest.mark.slow
 def test_other_geodesics_are_those_of_the_grid_and_longer_than_the_segment(
     name: str, shadows: bool, free: bool
 ) -> None:

@@ -106,6 +106,7 @@ def test_basis_vectors_as_probes_give_the_log_volume_and_its_gradient(noise: flo
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.3])
+@pytest.mark.slow
 def test_errors_are_what_the_standard_errors_say(noise: float) -> None:
     manifold, z = model(noise, d=48), latents(3, 48, seed=0)
     truth = manifold.log_volume(z)
@@ -200,6 +201,7 @@ def test_geodesic_is_newtons(generator: Callable[[Tensor], Tensor]) -> None:
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.3])
+@pytest.mark.slow
 def test_regularised_path_with_all_probes_is_newtons(noise: float) -> None:
     start, end = latents(2, D, seed=1), latents(2, D, seed=2)
     dense = interpolate(model(noise), start, end, mu=0.05, n_points=11, solver=Newton(tolerance=1e-12))

@@ -98,6 +98,7 @@ def test_both_models_of_curvature_find_the_same_path(density: Normal | None) -> 
     assert torch.allclose(by_products.objective, points.objective, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_what_costs_less_is_taken_and_reported() -> None:
     few = interpolate(decoder(6), latents(1, 6, 1), latents(1, 6, 2), "geodesic", n_points=9)
     many = interpolate(decoder(80), latents(1, 80, 1), latents(1, 80, 2), "geodesic", n_points=9)

@@ -75,6 +75,7 @@ def test_a_budget_makes_groups_that_change_nothing() -> None:
     assert (groups.status == whole.status).all()
 
 
+@pytest.mark.slow
 def test_a_budget_bounds_what_a_group_computes_together() -> None:
     rows: list[int] = []
     decoder = random_decoder((3, 16, 16, 20), 2.0, seed=4)

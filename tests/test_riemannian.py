@@ -107,6 +107,7 @@ def test_flat_space_adds_and_subtracts(function: Callable[..., Tensor]) -> None:
 
 
 @pytest.mark.parametrize("manifold", [SPHERE, LatentManifold(random_decoder([2, 24, 12], gain=1.2))])
+@pytest.mark.slow
 def test_exponential_inverts_the_logarithm(manifold: LatentManifold) -> None:
     start, end = POINTS[0].expand(4, 2), POINTS[1:]
     velocity = logarithm_map(manifold, POINTS[0], end, n_points=61)  # the batches broadcast

@@ -23,6 +23,7 @@ def problem(mu: float) -> Problem:
     [(Ours(), 0.0), (Ours(), 0.1), (Lbfgs(), 0.0), (Lbfgs(), 0.1), (Adam(), 0.0), (Georce(), 0.0), (ProbGeorce(), 0.1)],
     ids=lambda value: getattr(value, "name", value),
 )
+@pytest.mark.slow
 def test_it_begins_at_the_start_and_ends_where_the_solver_does(solver: Contender, mu: float) -> None:
     given = problem(mu)
     rows = followed(given, solver, budget=60.0)
@@ -64,6 +65,7 @@ def test_a_peak_of_memory_is_forgotten() -> None:
     assert peak_mib() < before - 200
 
 
+@pytest.mark.slow
 def test_a_device_that_is_not_there_is_refused_in_a_sentence() -> None:
     command = [sys.executable, "-c", "import benchmarks.device"]
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"DEVICE": "cuda:99"})

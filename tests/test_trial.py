@@ -338,6 +338,7 @@ def test_at_equal_length_a_curve_is_cut_between_two_weights() -> None:
     assert not far.loc["loss", "reached"]
 
 
+@pytest.mark.slow
 def test_prices_are_against_the_straight_line_of_the_same_pair() -> None:
     prices = price_list(measured(1.0)["paths"], SETTINGS)
     loss = prices[(prices["model"] == GAN) & (prices["method"] == "loss_1_0")]
@@ -429,6 +430,7 @@ def test_definitions_came_before_the_tables() -> None:
     assert subprocess.run(order, cwd=ROOT, check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_tables_are_whole() -> None:
     tables, made = TRIAL.tables(), TRIAL.provenance()
     for job in jobs(DEFINITIONS):

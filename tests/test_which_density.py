@@ -181,6 +181,7 @@ def contest() -> Contest:
 
 
 @pytest.mark.parametrize("name", [each.name for each in STUDY.candidates if "circle-gan" in each.weights])
+@pytest.mark.slow
 def test_every_candidate_goes_through_the_front_door(contest: Contest, name: str) -> None:
     rows = measured(contest, "0", STUDY.candidate(name))
     assert rows["method"].unique().tolist() == STUDY.candidate(name).methods("circle-gan")
