@@ -18,7 +18,7 @@ MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("
 def needed():
     header = next(yaml.safe_load_all(SWEEP.source.read_text(encoding="utf-8").split("\n---\n")[0])).get("geodreg", {})
     models = [file for name in header.get("models", []) for file in Path("data/models", name).iterdir()]
-    names = [name for name in ("benchmarks", "claims", "trial", "trainings", "densities", "faces") if header.get(name)]
+    names = [name for name in ("benchmarks", "trial", "trainings", "densities", "faces") if header.get(name)]
     tables = [file for name in names for file in Path("data", name).rglob("*") if file.is_file()]
     return sorted(map(str, [*models, *tables]))
 

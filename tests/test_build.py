@@ -13,7 +13,7 @@ from geodreg.workspace.files import write_sum
 from tests.conftest import Once
 
 ROOT = Path(__file__).parent.parent
-DATA = ["data/models", "data/benchmarks", "data/claims", "data/trial", "data/trainings", "data/densities", "data/faces"]
+DATA = ["data/models", "data/benchmarks", "data/trial", "data/trainings", "data/densities", "data/faces"]
 PARTS = ["Snakefile", "_config.yml", "book", "notebooks", "geodreg", *DATA, "vendor"]
 GENERATED = shutil.ignore_patterns("figures", "_generated", "*.ipynb", "__pycache__")
 
@@ -40,8 +40,7 @@ CHANGES: list[tuple[list[str], set[str]]] = [
     (["data/models/lambert-dcgan/card.json"], {"fig4-lambert", "site"}),
     (["data/models/circle-gan/weights.safetensors"], OF_CIRCLE | {"site"}),
     (["data/benchmarks/races.csv"], {"speed", "limits", "site"}),
-    (["data/claims/weights.csv"], {"limits", "site"}),
-    (["data/trial/paths.csv"], {"claims", "site"}),
+    (["data/trial/paths.csv"], {"claims", "limits", "site"}),
     (["data/trainings/100/mnist-gan/card.json"], OF_TRAININGS | {"site"}),
     (["data/densities/paths.csv"], {"which-density", "site"}),
     (["data/faces/numbers.csv"], {"faces", "site"}),

@@ -38,6 +38,8 @@ from geodreg.paper.trial.plan import DERIVED, Job, jobs, limited, models_to_trai
 from geodreg.paper.trial.presentation import MARKS, claim_markdown, claims_markdown, effects_table, told, with_derived
 from geodreg.paper.trial.price import price_list, price_sentence
 from geodreg.paper.trial.reading import STATEMENTS, sentence
+from geodreg.paper.trial.sensitivity import STATEMENTS as SENSITIVE
+from geodreg.paper.trial.sensitivity import acceptance_by_nll, sensitivity
 from geodreg.paper.trial.shortest import shorten
 from geodreg.paper.trial.summary import PHRASES, said_in_short
 from geodreg.workspace.files import write_sum
@@ -538,3 +540,22 @@ def test_a_column_of_the_tables_is_of_words_or_of_values() -> None:
         for column in table.columns:
             kinds = {type(value) for value in table[column].dropna().unique()}
             assert str not in kinds or kinds == {str}, (name, column)
+
+
+def test_sensitivity_has_every_value_and_agrees_with_the_claims() -> None:
+    tables = TRIAL.tables()
+    table = sensitivity(DEFINITIONS, tables)
+    assert set(table["statement"]) == set(SENSITIVE)
+    assert table["share"].between(0, 1).all()
+    for each in DEFINITIONS.variations:
+        own = table[(table["parameter"] == each.parameter) & (table["model"] == each.model)]
+        assert set(own["value"]) >= set(each.values)
+    densest = effect_of(DEFINITIONS, DEFINITIONS.claim(5).tests[0], GAN, tables).parts[0]
+    usual = table.query("parameter == 'mu' and value == 0.1 and model == 'mnist-gan' and statement == 'densest'")
+    assert usual["share"].item() == pytest.approx(densest.value)
+
+
+def test_acceptance_by_nll_of_a_density_that_knows() -> None:
+    rejected = np.arange(100) >= 70
+    samples = pd.DataFrame({"model": GAN, "seed": "0", "nll": np.arange(100.0), "rejected_judge": rejected})
+    assert acceptance_by_nll(samples)["accepted"].tolist() == [1.0] * 7 + [0.0] * 3

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from geodreg.models.zoo import TITLES
-from geodreg.paper.verdict.sensitivity import STATEMENTS
+from geodreg.paper.trial.sensitivity import STATEMENTS
 from geodreg.plotting.style import DATA_COLOR, MODEL_COLOR
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def plot_acceptance_by_nll(table: pd.DataFrame, bounds: Mapping[str, float]) -> 
     """Fraction accepted in each tenth of the samples by NLL, a line for each training.
 
     Args:
-        table: of :func:`~geodreg.paper.verdict.sensitivity.acceptance_by_nll`.
+        table: of :func:`~geodreg.paper.trial.sensitivity.acceptance_by_nll`.
         bounds: fraction of real images that is accepted, by what it is called.
     """
     figure, ax = plt.subplots(figsize=(5.2, 3.2))
@@ -78,7 +78,7 @@ def plot_sensitivity(table: pd.DataFrame) -> Figure:
     """Fraction of the pairs in which each statement holds: a row for each statement, a column for each setting.
 
     Args:
-        table: of :func:`~geodreg.paper.verdict.sensitivity.sensitivity`.
+        table: of :func:`~geodreg.paper.trial.sensitivity.sensitivity`.
     """
     parameters = [name for name in PARAMETERS if (table["parameter"] == name).any()]
     size = (1.9 * len(parameters), 1.5 * len(STATEMENTS) + 0.4)
