@@ -35,8 +35,9 @@ def sensitivity(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) ->
         tables: by name.
 
     Returns:
-        one row for each ``model``, ``parameter``, ``value`` and ``statement``: ``pairs``, ``converged`` (fraction of the
-        regularised solves), and ``share``. For the weights the pairs of all trainings are taken, else those of one.
+        one row for each ``model``, ``parameter``, ``value`` and ``statement``: ``pairs``, ``converged`` (fraction of
+        the regularised solves), and ``share``. For the weights the pairs of all trainings are taken, else those of
+        one.
     """
     import pandas as pd
 
