@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["advice_markdown", "landing_markdown"]
 
 
+TWO_METHODS = (
+    "**The two methods.** What the paper calls its method is two things: *the loss*, which it prints and which a path "
+    "can minimise, and *Algorithm 1*, which it ran and which minimises something else ({ref}`algorithm1`)."
+)
+
+
 def landing_markdown(
     definitions: Definitions,
     tables: Mapping[str, pd.DataFrame],
@@ -48,10 +54,12 @@ def landing_markdown(
     legend = ", ".join([*(f"{MARKS[verdict]} {verdict}" for verdict in Verdict), f"{UNMEASURED} not measured yet"])
     return "\n\n".join(
         [
+            TWO_METHODS,
             f"**What holds.** {holds}",
-            f"**What does not, and the price.** {fails} {price_in_short(tables, definitions.settings)}",
+            f"**What does not, or not clearly.** {fails}",
+            f"**The price.** {price_in_short(tables, definitions.settings)}",
             *([f"**What else was tried.** {densities}"] if densities else []),
-            "The paper's twelve claims, with a mark for each of its two methods where they are about these "
+            "The paper's twelve claims; those about its method have a mark for each of the two things that it is "
             f"({legend}):",
             "\n".join(["{.claim-marks}", *strip]),
         ]
