@@ -76,7 +76,7 @@ def plot_candidates(
             ax.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:g}" in SHOWN else "")
             ax.set_title(f"{TITLES[model]}, {kind}" if len(kinds) > 1 else TITLES[model], fontsize="small")
             if row == len(kinds) - 1:
-                ax.set_xlabel("length over StraightZ's")
+                ax.set_xlabel("relative length")
             if column == 0:
                 ax.set_ylabel(label)
     if empty:
