@@ -89,7 +89,8 @@ def price_sentence(prices: pd.DataFrame, settings: Settings, model: str) -> str:
     return (
         f"On the {TITLES[model]}, at weight {WEIGHT:g} and against the straight line in latent space: the loss's "
         f"minimiser is {loss['relative_length']:.1f} times as long and {loss['density']:.1f} nats denser in the mean; "
-        f"the length of it that the judges reject changes by {round(loss['rejected'], 1) + 0.0:+.1f} grey values (mean of the three). "
+        f"the length of it that the judges reject changes by {round(loss['rejected'], 1) + 0.0:+.1f} grey values (mean "
+        "of the three). "
         f"Algorithm 1's path is {between('relative_length', '.1f')} times as long and {between('density', '.1f')} nats "
         f"denser; {rejected} of it is rejected ({between('rejected', '+.1f')} grey values), neighbouring chords meet "
         f"at up to {between('angle', '.0f')} degrees, where 180 would be a reversal, and {at_rest} of the paths came "
