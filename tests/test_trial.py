@@ -318,6 +318,8 @@ def test_first_screen_turns_with_the_outcomes(better: float) -> None:
     advice = advice_markdown(DEFINITIONS, tables, decided)
     assert advice.count("{ref}`claim") == 5
     assert sentence(DEFINITIONS.claim(6), decided[6]) in advice
+    assert ("its images are more realistic, too" if better > 0 else "more realistic was refuted here") in advice
+    assert ("do not count on the regularised path" in advice) == (better < 0)
     assert "are still to be measured, among them" in fails  # claim 1, for example, has no table here
 
 
