@@ -18,7 +18,8 @@ from geodreg.interpolation.paths import path_length
 from geodreg.models import load_face_dcgan
 from geodreg.paper.faces.reading import costs, decisions, faces_claims
 from geodreg.paper.faces.store import FacesError, FacesTable, read_faces, write_faces
-from geodreg.paper.faces.study import GREY_LEVEL, METHODS, STUDY, Study, choose_noise, frames, smallest_stretch
+from geodreg.paper.faces.study import GREY_LEVEL, METHODS, STUDY, Study, frames
+from geodreg.paper.noise import choose_noise, smallest_stretch
 from geodreg.paper.weight import PAPER_WEIGHTS, choose_weight, compare_weights
 from geodreg.plotting import plot_strips, plot_trade
 from tests.generators import latents

@@ -1,5 +1,6 @@
 """Metric, volume and density against autograd's own."""
 
+import inspect
 import math
 
 import pytest
@@ -74,3 +75,9 @@ def test_noise_is_a_standard_deviation(noise: float) -> None:
 def test_generator_is_callable() -> None:
     with pytest.raises(TypeError, match="generator is a str; pass a callable"):
         LatentManifold("decoder")  # type: ignore[arg-type]
+
+
+def test_help_shows_the_arguments_of_a_manifold() -> None:
+    shown = list(inspect.signature(LatentManifold).parameters)
+    assert shown[0] == "generator"
+    assert {"noise", "density", "ambient", "latent_shape"} <= set(shown)

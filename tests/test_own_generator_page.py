@@ -18,7 +18,7 @@ from geodreg.book.own_block import block_of, main
 PAGE = Path(__file__).parent.parent / "book" / "own-generator.md"
 app = typer.Typer()
 app.command()(main)
-SECTIONS = ["latent-shapes", "density-and-ambient", "many-latents"]
+SECTIONS = ["deciding", "latent-shapes", "density-and-ambient", "many-latents"]
 
 
 def code_of(section: str) -> str:
@@ -41,6 +41,9 @@ def test_the_code_of_a_section_runs(section: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         exec(compile(code_of(section), f"{PAGE.name} ({section})", "exec"), names)  # noqa: S102 - the project's own page
+    if section == "deciding":
+        assert names["noise"] == 0.0 or names["stretch"] < names["noise"]  # type: ignore[operator]
+        assert names["mu"] in names["table"]["mu"].tolist()  # type: ignore[index]
     if section == "latent-shapes":
         assert names["fan"].z.shape == (3, 9, 100, 1, 1)  # type: ignore[attr-defined]
         assert names["fan"].x.shape == (3, 9, 3, 8, 8)  # type: ignore[attr-defined]
@@ -51,6 +54,21 @@ def test_the_code_of_a_section_runs(section: str) -> None:
         assert names["frames"].shape == (120, 30)  # type: ignore[attr-defined]
         assert names["z"].grad.any()  # type: ignore[attr-defined]
         assert decoders[0][0].weight.grad is not None
+
+
+@pytest.mark.parametrize("page", ["own-generator", "method"])
+def test_a_table_of_statuses_has_each_with_what_it_counts_as(page: str) -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|(.*)\|$", (PAGE.parent / f"{page}.md").read_text(), flags=re.MULTILINE)
+    found = {}
+    for names, rest in rows:
+        said = re.search(r"(?:^|\|) (yes|no) (?:\||$)", rest)
+        for name in re.findall(r"`([^`]+)`", names):
+            if said is not None:
+                found[name.removesuffix("...").rstrip()] = said[1] == "yes"
+    for status in geodreg.Status:
+        told = [name for name in found if status.startswith(name)]
+        assert len(told) == 1, (status, told)
+        assert found[told[0]] == status.is_success, status
 
 
 @pytest.mark.slow

@@ -139,16 +139,16 @@ def test_outcomes_turn_with_the_effects_and_so_do_the_sentences() -> None:
     assert {each.outcome for name, each in found.items() if name not in ("prior", "volume")} == {Outcome.UNDECIDED}
     assert "discriminator" not in found  # whose model has not been measured
     said = found_in_short(list(found.values()), STUDY)
-    assert said.startswith("✔ Less is rejected than of StraightZ")
+    assert said.startswith("✔ More realistic than the straight line in latent space")
     assert "prior alone" in said.split("\n")[0]
-    assert "✘ More is rejected: volume alone." in said
+    assert "✘ Less realistic: volume alone." in said
     assert "by all judges: prior alone." in better_in_short(list(found.values()), STUDY)
     turned = found_in_short(compared(table_of({"prior": 0.3}), STUDY), STUDY)
-    assert "No candidate is decided to be better than StraightZ" in turned
+    assert "No candidate is decided to be more realistic" in turned
     cost = costs(table, STUDY)
     assert recommendation(list(found.values()), STUDY, cost, 40).startswith("Take the prior alone")
     none = compared(table_of({}), STUDY)
-    assert "decided to be more realistic: none" in better_in_short(none, STUDY)
+    assert "none is more realistic" in better_in_short(none, STUDY)
     assert recommendation(none, STUDY, cost, 40).startswith("Take the straight line")
     assert len(outcomes_table(none, cost)) == len(none)
     assert cost["time"].dropna().to_numpy() == pytest.approx(1.0)
@@ -293,7 +293,7 @@ def test_tables_are_whole() -> None:
 def test_a_panel_has_a_line_for_each_candidate_and_what_is_far_away_does_not_set_the_scale() -> None:
     curves = price_curves(table_of({"volume": 40.0, "prior": 0.2}), STUDY)
     titles = {each.name: each.title for each in STUDY.candidates}
-    figure = plot_candidates(curves, "rejected", "rejected", titles, ["mnist-gan", "mnist-vae"])
+    figure = plot_candidates(curves, "rejected", "rejected", titles, ["mnist-gan", "mnist-vae"], 1.1)
     panels = [ax for ax in figure.axes if ax.axison]
     assert len(panels) == 4
     for ax, model in zip(panels, ["mnist-gan", "mnist-vae"] * 2, strict=True):

@@ -10,7 +10,7 @@ import typer
 
 from geodreg.errors import PlainError
 from geodreg.paper.trial.definitions import TRIAL, Definitions, read_definitions
-from geodreg.paper.trial.effects import Effect, Verdict, decide
+from geodreg.paper.trial.effects import Effect, Verdict, decide, verdicts
 from geodreg.paper.trial.presentation import MARKS, with_derived
 from geodreg.paper.trial.reading import sentence
 from geodreg.paper.trial.summary import PHRASES, UNMEASURED, marks, price_in_short, said_in_short
@@ -22,7 +22,13 @@ from geodreg.workspace.files import write_whole
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["advice_markdown", "landing_markdown"]
+__all__ = ["advice_in_short", "advice_markdown", "landing_markdown"]
+
+
+TWO_METHODS = (
+    "**The two methods.** What the paper calls its method is two things: *the loss*, which it prints and which a path "
+    "can minimise, and *Algorithm 1*, which it ran and which minimises something else ({ref}`algorithm1`)."
+)
 
 
 def landing_markdown(
@@ -48,10 +54,12 @@ def landing_markdown(
     legend = ", ".join([*(f"{MARKS[verdict]} {verdict}" for verdict in Verdict), f"{UNMEASURED} not measured yet"])
     return "\n\n".join(
         [
+            TWO_METHODS,
             f"**What holds.** {holds}",
-            f"**What does not, and the price.** {fails} {price_in_short(tables, definitions.settings)}",
+            f"**What does not, or not clearly.** {fails}",
+            f"**The price.** {price_in_short(tables, definitions.settings)}",
             *([f"**What else was tried.** {densities}"] if densities else []),
-            "The paper's twelve claims, with a mark for each of its two methods where they are about these "
+            "The paper's twelve claims; those about its method have a mark for each of the two things that it is "
             f"({legend}):",
             "\n".join(["{.claim-marks}", *strip]),
         ]
@@ -86,7 +94,38 @@ def advice_markdown(
         ),
         "Where the data have a hole": found(2),
     }
-    return "\n\n".join(f"**{purpose}:** {text}" for purpose, text in advice.items())
+    said = {"In short": advice_in_short(definitions, decided), **advice}
+    return "\n\n".join(f"**{purpose}:** {text}" for purpose, text in said.items())
+
+
+def advice_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Effect]]) -> str:
+    """One sentence for whoever has a model and no time: which path to take for what, as far as the outcomes say.
+
+    Args:
+        definitions: the claims.
+        decided: effects of each claim.
+    """
+    shortest, densest, realistic = (
+        set(verdicts(definitions.claim(number), decided[number]).values()) for number in (3, 5, 6)
+    )
+    first = (
+        "take the plain geodesic where the path should be short"
+        if shortest == {Verdict.HOLDS}
+        else "whether the plain geodesic is the shortest path is open, so compare it with the straight line"
+    )
+    second = (
+        "take the regularised path where the model should hold it to be probable"
+        if densest == {Verdict.HOLDS}
+        else "do not count on the regularised path to be the densest"
+    )
+    third = (
+        "its images are more realistic, too"
+        if realistic == {Verdict.HOLDS}
+        else "that its images are more realistic was refuted here"
+        if realistic == {Verdict.FAILS}
+        else "that its images are more realistic was not shown here"
+    )
+    return f"{first}; {second}; {third}."
 
 
 def main(out: Annotated[Path, typer.Option(help="Folder to write to.")]) -> None:

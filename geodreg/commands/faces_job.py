@@ -32,7 +32,8 @@ def faces_command(
     from geodreg.geometry.manifold import LatentManifold
     from geodreg.models.face_dcgan import WEIGHTS, face_dcgan_folder, load_face_dcgan
     from geodreg.paper.faces.store import write_faces
-    from geodreg.paper.faces.study import STUDY, choose_noise, smallest_stretch
+    from geodreg.paper.faces.study import GREY_LEVEL, STUDY
+    from geodreg.paper.noise import choose_noise, smallest_stretch
     from geodreg.paper.weight import choose_weight
     from geodreg.workspace.files import sha256_of
     from geodreg.workspace.revision import revision
@@ -43,7 +44,7 @@ def faces_command(
     generator = load_face_dcgan()
     start, end = STUDY.rule_pairs(generator.latent_dim)
     stretch = smallest_stretch(LatentManifold(generator), torch.cat([start, end]))
-    manifold = LatentManifold(generator, noise=choose_noise(stretch))
+    manifold = LatentManifold(generator, noise=choose_noise(stretch, GREY_LEVEL))
     typer.echo(f"Least stretch {stretch:.3g} data units per unit of latent: noise {manifold.noise:g}.")
     weights = STUDY.weights(manifold, start, end)
     mu = choose_weight(weights, STUDY.share)

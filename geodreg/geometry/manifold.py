@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any, Self
@@ -334,3 +335,10 @@ def log_volume_of(tangents: Tensor, noise: float) -> tuple[Tensor, Tensor, Tenso
         regular = regular & (pivots.amin(-1) > rounding * pivots.amax(-1))
     volume = pivots.clamp_min(torch.finfo(pivots.dtype).tiny).log().sum(-1)
     return torch.where(regular, volume, -torch.inf), metric, factor
+
+
+# What help and documentation show: the constructor's arguments, and not those of the check before it.
+_ARGUMENTS = inspect.signature(LatentManifold.__init__).parameters
+LatentManifold.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [argument for name, argument in _ARGUMENTS.items() if name != "self"]
+)

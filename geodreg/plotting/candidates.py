@@ -25,19 +25,19 @@ COLORS = {  # of a density, whatever energy stands beside it; each contrasts wit
     "volume": "#5f6b73",
     "discriminator": "#c8372d",
     "features": "#1c1c1c",
-    "fisher-rao": "#8a6508",
+    "fisher-rao": "#00696b",
     "slerp": METHOD_STYLE["slerp"]["color"],
 }
 LATENT, METRICS = "latent-", ("features", "fisher-rao")
 WIDTH, HEIGHT = 2.6, 2.3  # inches of a panel
 ROWS = {False: "pairs of one class", True: "pairs of two classes"}
 FAR, LONGEST = 1.5, 3.0  # times the ninth decile, and relative length, up to which curves are shown
-SHOWN = ("0.8", "1.2", "1.5", "2", "3", "5")  # lengths beside the powers of ten
+SHOWN = ("0.8", "0.9", "1.1", "1.2", "1.5", "2", "3", "5")  # lengths beside the powers of ten
 ACCEPTED, DOUBTED, REJECTED = "#1f6fb2", "#8a6508", "#b3261e"
 
 
 def plot_candidates(
-    curves: pd.DataFrame, measure: str, label: str, titles: Mapping[str, str], models: Sequence[str]
+    curves: pd.DataFrame, measure: str, label: str, titles: Mapping[str, str], models: Sequence[str], at: float
 ) -> Figure:
     """A measure against relative length, a curve for each candidate: a column a model, a row for each kind of pairs.
 
@@ -47,6 +47,7 @@ def plot_candidates(
         label: what to call the measure.
         titles: of the candidates, by name.
         models: in this order.
+        at: relative length at which candidates are compared, marked.
     """
     size = (WIDTH * len(models) + 0.5, HEIGHT * len(ROWS) + 0.4)
     figure, axes = plt.subplots(len(ROWS), len(models), figsize=size, squeeze=False, layout="constrained")
@@ -67,6 +68,7 @@ def plot_candidates(
                 lines.setdefault(titles.get(str(name), str(name)), line)
             ax.axhline(0.0, color="grey", linewidth=0.8)
             ax.axvline(1.0, color="grey", linewidth=0.8)
+            ax.axvline(at, color="grey", linewidth=0.8, linestyle=(0, (4, 3)))
             ax.set_ylim(*_limits(own[measure]))
             ax.set_xscale("log")
             ax.set_xlim(own["relative_length"].min() / 1.03, min(LONGEST, 1.03 * own["relative_length"].max()))
@@ -74,7 +76,7 @@ def plot_candidates(
             ax.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:g}" in SHOWN else "")
             ax.set_title(f"{TITLES[model]}, {kind}" if len(kinds) > 1 else TITLES[model], fontsize="small")
             if row == len(kinds) - 1:
-                ax.set_xlabel("length over StraightZ's")
+                ax.set_xlabel("relative length")
             if column == 0:
                 ax.set_ylabel(label)
     if empty:

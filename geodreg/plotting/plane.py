@@ -221,8 +221,8 @@ def plot_mismatch(manifold: LatentManifold, points: Tensor, paths: Mapping[str, 
         paths: paths without batch dimensions, by method.
         extent: latent radius up to which the sheet is drawn.
     """
-    figure = plt.figure(figsize=(7, 4.4))
-    axes: Any = figure.add_axes((-0.18, -0.28, 1.36, 1.6), projection="3d", computed_zorder=False)
+    figure = plt.figure(figsize=(5.2, 4.2))
+    axes: Any = figure.add_axes((-0.32, -0.32, 1.64, 1.6), projection="3d", computed_zorder=False)
     radii, angles = torch.linspace(0, extent, 40).double(), torch.linspace(0, 2 * torch.pi, 97).double()
     radius, angle = torch.meshgrid(radii, angles, indexing="ij")
     x = manifold.generate(torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)).numpy()
@@ -235,7 +235,7 @@ def plot_mismatch(manifold: LatentManifold, points: Tensor, paths: Mapping[str, 
         curve = path.resample(200).x + torch.tensor([0.0, 0.0, 0.03])
         axes.plot(*curve.T, label=names[method], **{**METHOD_STYLE[method], "linewidth": 3})
     axes.scatter(*path.x[[0, -1]].T, s=40, color="black", depthshade=False)
-    figure.legend(frameon=False, loc="upper right", handlelength=4)
+    figure.legend(frameon=False, loc="upper right", handlelength=4, fontsize=10.5)
     axes.view_init(elev=58, azim=-78)
     axes.set_box_aspect((1, 1, 0.3))
     axes.set_axis_off()

@@ -20,7 +20,7 @@ from geodreg.solvers import Newton
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["METHODS", "STUDY", "Study", "choose_noise", "frames", "smallest_stretch"]
+__all__ = ["GREY_LEVEL", "METHODS", "STUDY", "Study", "frames"]
 
 METHODS = ("straight", "slerp", "geodesic", "geodreg")
 GREY_LEVEL = 2 / 255  # of a picture of 8 bits, whose values here run from -1 to 1
@@ -120,26 +120,6 @@ def frames(manifold: LatentManifold, z: Tensor, n: int) -> Tensor:
         fine = refine(z, SUB_POINTS)
         norms = chord_norms(manifold.generate_flat(fine))
         return manifold.generate(along(fine, equal_length_positions(norms, n)))
-
-
-def choose_noise(stretch: float, detail: float = GREY_LEVEL) -> float:
-    """The noise of the density: none, as in the paper, unless some direction is stretched by less than a detail.
-
-    Without noise the density is unbounded where the generator collapses a direction; with it, stretching by less than
-    the noise counts for no density.
-
-    Args:
-        stretch: the smallest, from :func:`smallest_stretch`.
-        detail: size of what does not matter, in data units; by default one grey level.
-    """
-    return 0.0 if stretch >= detail else detail
-
-
-def smallest_stretch(manifold: LatentManifold, z: Tensor) -> float:
-    """Smallest singular value of the Jacobians at latents ``(n, d)``: data units per unit of latent."""
-    with torch.no_grad():
-        metric = torch.stack([manifold.metric(point).double() for point in z])
-    return float(torch.linalg.eigvalsh(metric).amin().clamp_min(0.0).sqrt())
 
 
 def _ends(n: int, latent_dim: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -111,20 +111,26 @@ def claims_markdown(
 
 
 def verdict_words(verdict: Verdict, effects: Sequence[Effect]) -> str:
-    """A verdict with its mark, and whether some of its primary tests are still to be measured.
+    """A verdict with its mark, whether some of its primary tests are still to be measured, and why there is none.
 
     Args:
         verdict: on one method, or on none.
         effects: what it was made of.
     """
-    missing = any(effect.test.primary and effect.outcome is Outcome.NO_DATA for effect in effects)
-    return f"{MARKS[verdict]} {verdict}{' so far' if missing else ''}"
+    own = [effect.outcome is Outcome.NO_DATA for effect in effects if effect.test.primary]
+    so_far = "" if not any(own) else " so far"
+    why = "" if verdict is not Verdict.UNTESTED else ": not measured yet" if all(own) else ": not decided"
+    return f"{MARKS[verdict]} {verdict}{so_far}{why}"
 
 
 def _deciding(effect: Effect) -> str:
     part = effect.decisive
     which = ", ".join(filter(None, [effect.title, part.name]))
-    return f"{effect.test.what}: {number(part.value)} ({interval(part.interval)}); {which}"
+    low, high = part.interval
+    bound = effect.test.bound
+    alone = effect.outcome is Outcome.UNDECIDED and not low <= bound <= high
+    why = f"; with all tests counted, p = {effect.adjusted:.2g}" if alone else ""
+    return f"{effect.test.what}: {number(part.value)} ({interval(part.interval)}); {which}{why}"
 
 
 def rests_on(effects: Sequence[Effect], tables: Mapping[str, pd.DataFrame]) -> str:

@@ -67,28 +67,32 @@ def price_list(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 
 def price_sentence(prices: pd.DataFrame, settings: Settings, model: str) -> str:
-    """What Algorithm 1 buys and costs on a model at the largest of the paper's weights, over what is not told.
+    """What both methods buy and cost on a model at the largest of the paper's weights, over what is not told.
 
     Args:
         prices: from :func:`price_list`.
         settings: of the trial.
         model: its name.
     """
-    own = prices[(prices["model"] == model) & prices["curve"].str.startswith("printed")]
-    own = own[np.isclose(own["mu"], WEIGHT)]
-    each = own.groupby("method")[["density", "relative_length", "gap", "angle", "at_rest"]].mean()
-    each["rejected"] = own.groupby("method")[[f"rejected_{judge}" for judge in settings.judges]].mean().mean(axis=1)
-    low, high = each.min(), each.max()
+    own = prices[(prices["model"] == model) & np.isclose(prices["mu"], WEIGHT)]
+    each = own.groupby(["curve", "method"])[["density", "relative_length", "gap", "angle", "at_rest"]].mean()
+    judged = [f"rejected_{judge}" for judge in settings.judges]
+    each["rejected"] = own.groupby(["curve", "method"])[judged].mean().mean(axis=1)
+    is_printed = each.index.get_level_values("curve").str.startswith("printed")
+    loss, low, high = each.loc["loss"].iloc[0], each[is_printed].min(), each[is_printed].max()
 
     def between(name: str, form: str) -> str:
         return f"{low[name]:{form}} to {high[name]:{form}}"
 
     rejected = "more" if low["rejected"] > 0 else "less" if high["rejected"] < 0 else "about as much"
+    at_rest = "none" if high["at_rest"] == 0.0 else f"{percent(low['at_rest'])} to {percent(high['at_rest'])}"
     return (
-        f"On the {TITLES[model]}, Algorithm 1 at {WEIGHT:g} buys {between('density', '.1f')} nats of mean density "
-        f"over the straight line for {between('relative_length', '.1f')} times its length. Of its own length "
-        f"{rejected} is rejected ({between('rejected', '+.1f')} grey values against the straight line's, mean of the "
-        f"three judges), neighbouring chords meet at up to {between('angle', '.0f')} degrees, and "
-        f"{percent(low['at_rest'])} to {percent(high['at_rest'])} of the paths are at rest. The ranges are over "
-        "numbers of iterations and grey scales, which the paper does not say."
+        f"On the {TITLES[model]}, at weight {WEIGHT:g} and against the straight line in latent space: the loss's "
+        f"minimiser is {loss['relative_length']:.1f} times as long and {loss['density']:.1f} nats denser in the mean; "
+        f"the length of it that the judges reject changes by {round(loss['rejected'], 1) + 0.0:+.1f} grey values (mean "
+        "of the three). "
+        f"Algorithm 1's path is {between('relative_length', '.1f')} times as long and {between('density', '.1f')} nats "
+        f"denser; {rejected} of it is rejected ({between('rejected', '+.1f')} grey values), neighbouring chords meet "
+        f"at up to {between('angle', '.0f')} degrees, where 180 would be a reversal, and {at_rest} of the paths came "
+        "to rest. The ranges are over numbers of iterations and scales of the grey values, which the paper leaves open."
     )

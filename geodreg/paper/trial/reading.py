@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from geodreg.models.zoo import TITLES
 from geodreg.paper.trial.definitions import METHODS, Claim
@@ -16,14 +16,14 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
     (1, 2): ("images that judges reject have lower density", "images that judges reject have no lower density"),
     (2, 0): ("the geodesic goes through the hole", "the geodesic does not go through the hole"),
     (2, 1): (
-        "the loss's minimiser goes around it with ten times the paper's largest weight",
-        "the loss's minimiser does not go around it, even with ten times the paper's largest weight",
+        "at weight 1, ten times the paper's largest, the loss's minimiser goes around it",
+        "even at weight 1, ten times the paper's largest, the loss's minimiser does not go around it",
     ),
     (2, 2): (
-        "at 0.1 the loss as printed, without noise, has a minimum within reach",
-        "even at 0.1 the loss as printed, without noise, has no minimum within reach",
+        "at weight 0.1 a minimum of the loss as printed, without noise, is found",
+        "at weight 0.1 no minimum of the loss as printed, without noise, is found",
     ),
-    (2, 3): ("Algorithm 1 goes around it at 0.1", "Algorithm 1 does not go around it at 0.1"),
+    (2, 3): ("Algorithm 1 goes around it at weight 0.1", "Algorithm 1 does not go around it at weight 0.1"),
     (3, 0): ("the geodesic is the shortest", "the geodesic is not the shortest"),
     (4, 0): (
         "the geodesic is less dense than the straight line",
@@ -32,12 +32,12 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
     (5, 0): ("the loss's minimiser is the densest", "the loss's minimiser is not the densest"),
     (5, 1): ("Algorithm 1's path is the densest", "Algorithm 1's path is not the densest"),
     (6, 0): (
-        "at equal length less of the loss's minimiser is rejected than of the straight line",
-        "at equal length no less of the loss's minimiser is rejected than of the straight line",
+        "at equal length the judges reject less of the loss's minimiser than of the straight line",
+        "at equal length the judges reject no less of the loss's minimiser than of the straight line",
     ),
     (6, 1): (
-        "at equal length less of Algorithm 1's path is rejected than of the straight line",
-        "at equal length no less of Algorithm 1's path is rejected than of the straight line",
+        "at equal length the judges reject less of Algorithm 1's path than of the straight line",
+        "at equal length the judges reject no less of Algorithm 1's path than of the straight line",
     ),
     (7, 0): ("energy and length have minimisers of one length", "energy and length have minimisers of other lengths"),
     (8, 0): ("at one fixed step more points break the curve", "at one fixed step more points do not break the curve"),
@@ -46,12 +46,12 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
         "no curve breaks at steps below the limit, so the step does it and not the discretisation",
     ),
     (9, 0): (
-        "0.1 in the loss buys density at no more than twice the straight line's length",
-        "0.1 in the loss does not buy density at no more than twice the straight line's length",
+        "a weight of 0.1 in the loss buys density at no more than twice the straight line's length",
+        "a weight of 0.1 in the loss does not buy density at no more than twice the straight line's length",
     ),
     (9, 1): (
-        "0.1 in Algorithm 1 buys density at no more than twice the straight line's length",
-        "0.1 in Algorithm 1 does not buy density at no more than twice the straight line's length",
+        "a weight of 0.1 in Algorithm 1 buys density at no more than twice the straight line's length",
+        "a weight of 0.1 in Algorithm 1 does not buy density at no more than twice the straight line's length",
     ),
     (10, 0): (
         "the loss's minimiser is closer to the segment than the straight line",
@@ -75,6 +75,14 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
 """For each primary test, by claim and place: what is true if it counts for the claim, and what if against it."""
 
 
+OPEN = {
+    Outcome.UNDECIDED: "is not decided",
+    Outcome.DEPENDS: "depends on what the paper does not say",
+    Outcome.NO_DATA: "was not measured",
+}
+"""How the sentence on a test ends that is not for a claim and not against it."""
+
+
 def sentence(claim: Claim, effects: Sequence[Effect], method: str | None = None) -> str:
     """What the primary tests of a claim came to, in one sentence; by model, where models differ.
 
@@ -94,23 +102,17 @@ def sentence(claim: Claim, effects: Sequence[Effect], method: str | None = None)
         if len(by_outcome) > 1:  # where some of the models were measured, those that were not are no news
             by_outcome.pop(Outcome.NO_DATA, None)
         yes, no = STATEMENTS[claim.number, place]
-        for outcome, models in by_outcome.items():
-            where = f" ({', '.join(models)})" if len(by_outcome) > 1 or len(models) < len(test.models) else ""
-            parts.append(_said(outcome, yes, no) + where)
+        where = {
+            outcome: f" ({', '.join(models)})" if len(by_outcome) > 1 or len(models) < len(test.models) else ""
+            for outcome, models in by_outcome.items()
+        }
+        certain = {Outcome.FOR: yes, Outcome.AGAINST: no}
+        parts += [words + where[outcome] for outcome, words in certain.items() if outcome in where]
+        open_ones = [words + where[outcome] for outcome, words in OPEN.items() if outcome in where]
+        if open_ones:
+            parts.append(f"whether {yes.removeprefix('and ')} {' and '.join(open_ones)}")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def _said(outcome: Outcome, yes: str, no: str) -> str:
-    stem = yes.removeprefix("and ")
-    sayings: Mapping[Outcome, str] = {
-        Outcome.FOR: yes,
-        Outcome.AGAINST: no,
-        Outcome.DEPENDS: f"whether {stem} depends on what the paper does not say",
-        Outcome.UNDECIDED: f"whether {stem} is not decided",
-        Outcome.NO_DATA: f"whether {stem} was not measured",
-    }
-    return sayings[outcome]
 
 
 def method_name(method: str | None) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["better_in_short", "found_in_short", "models_table", "outcomes_table", "points", "recommendation"]
 
 MARKS = {Outcome.BETTER: "✔", Outcome.WORSE: "✘", Outcome.UNDECIDED: "?"}
+JUDGES = {"judge": "classifier", "sharp": "sharp classifier", "neighbours": "neighbours"}
+"""What the judges are called for reading; the second was trained without blurred fakes."""
 
 
 def points(estimate: Estimate) -> str:
@@ -40,19 +42,20 @@ def found_in_short(comparisons: Sequence[Comparison], study: Study) -> str:
         [each for each in comparisons if each.outcome is outcome]
         for outcome in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED)
     )
-    length = (
-        f"on paths {study.longer:g} times as long as StraightZ, or at the largest weight where they do not get there"
-    )
+    length = f"at {study.longer:g} times its length, or as near to that as the largest weight comes"
     said = []
     if better:
         said.append(
-            f"{MARKS[Outcome.BETTER]} Less is rejected than of StraightZ, {length}: "
-            f"{_listed(map(_with_doubts, better))}."
+            f"{MARKS[Outcome.BETTER]} More realistic than the straight line in latent space (three judges reject less "
+            f"of the path, {length}): {_listed(map(_with_doubts, better))}."
         )
     else:
-        said.append(f"{MARKS[Outcome.UNDECIDED]} No candidate is decided to be better than StraightZ, {length}.")
+        said.append(
+            f"{MARKS[Outcome.UNDECIDED]} No candidate is decided to be more realistic than the straight line in latent "
+            f"space, {length}."
+        )
     if worse:
-        said.append(f"{MARKS[Outcome.WORSE]} More is rejected: {_listed(map(_name, worse))}.")
+        said.append(f"{MARKS[Outcome.WORSE]} Less realistic: {_listed(map(_name, worse))}.")
     if undecided:
         said.append(f"{MARKS[Outcome.UNDECIDED]} Not decided: {_listed(map(_name, undecided))}.")
     return " <br>\n".join(said)
@@ -66,10 +69,10 @@ def better_in_short(comparisons: Sequence[Comparison], study: Study) -> str:
         study: the definitions.
     """
     better = [_with_doubts(each) for each in comparisons if each.outcome is Outcome.BETTER]
-    which = f"more realistic by all judges: {_listed(better)}" if better else "decided to be more realistic: none"
+    which = f"these are more realistic by all judges: {_listed(better)}" if better else "none is more realistic"
     return (
-        f"Of {len(comparisons)} ways to use a density or another metric ({{ref}}`which-density`), compared with the "
-        f"straight line in latent space on paths up to {study.longer:g} times as long, {which}."
+        f"Of {len(comparisons)} ways to use a density or another metric ({{ref}}`which-density`), each compared with "
+        f"the straight line in latent space on paths up to {study.longer:g} times as long, {which}."
     )
 
 
@@ -110,7 +113,7 @@ def recommendation(comparisons: Sequence[Comparison], study: Study, cost: pd.Dat
 
 
 def outcomes_table(comparisons: Sequence[Comparison], cost: pd.DataFrame) -> pd.DataFrame:
-    """A row for each candidate, for reading.
+    """A row for each candidate, the better ones first, for reading.
 
     Args:
         comparisons: from :func:`~geodreg.paper.which_density.outcomes.compared`.
@@ -118,6 +121,8 @@ def outcomes_table(comparisons: Sequence[Comparison], cost: pd.DataFrame) -> pd.
     """
     import pandas as pd
 
+    order = [Outcome.BETTER, Outcome.UNDECIDED, Outcome.WORSE]
+    comparisons = sorted(comparisons, key=lambda each: (order.index(each.outcome), each.least[1].value))
     judges = list(comparisons[0].by_judge)
     time, at_rest = (cost[name].to_dict() for name in ("time", "at_rest"))
     return pd.DataFrame(
@@ -125,12 +130,12 @@ def outcomes_table(comparisons: Sequence[Comparison], cost: pd.DataFrame) -> pd.
             {
                 "Candidate": each.candidate.title,
                 "Outcome": f"{MARKS[each.outcome]} {each.outcome}",
-                **{f"By {judge}": points(each.by_judge[judge]) for judge in judges},
-                "Length over StraightZ's": f"{each.length:.2f}",
-                "Get there": percent(each.reached),
+                **{f"By {JUDGES.get(judge, judge)}": points(each.by_judge[judge]) for judge in judges},
+                "Relative length": f"{each.length:.2f}",
+                "Reach it": percent(each.reached),
                 "Models": str(len(each.models)),
-                "Time of a solve": f"{time[each.candidate.name]:.2g}",
-                "At rest": percent(at_rest[each.candidate.name]),
+                "Relative time": f"{time[each.candidate.name]:.2g}",
+                "Converged": percent(at_rest[each.candidate.name]),
                 "Needs": each.candidate.needs,
             }
             for each in comparisons
