@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from geodreg.models.zoo import TITLES
 from geodreg.paper.trial.definitions import Claim, Definitions, Settings
 from geodreg.paper.trial.effects import Effect, Verdict, verdicts
-from geodreg.paper.trial.price import WEIGHT, price_list
+from geodreg.paper.trial.price import WEIGHT, at_largest_weight, price_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,11 +84,7 @@ def price_in_short(tables: Mapping[str, pd.DataFrame], settings: Settings) -> st
     """
     model = next(name for name in settings.printed.weights if name.startswith("mnist") and _has(tables["paths"], name))
     prices = price_list(tables["paths"][tables["paths"]["model"] == model], settings)
-    own = prices[np.isclose(prices["mu"], WEIGHT)]
-    each = own.groupby(["curve", "method"])[["density", "relative_length"]].mean()
-    loss = each.loc["loss"].iloc[0]
-    printed = each[each.index.get_level_values("curve").str.startswith("printed")]
-    low, high = printed.min(), printed.max()
+    loss, low, high = at_largest_weight(prices, settings, model)
     return (
         f"At the paper's largest weight, {WEIGHT:g}, paths on the {TITLES[model]} are as follows, against the straight "
         f"line in latent space: with the loss {loss['relative_length']:.1f} times as long, and their mean log-density "
