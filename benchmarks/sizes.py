@@ -52,7 +52,8 @@ class Sizes:
         gan_restarts: start curves for each of those.
         face_pairs: pairs of the face DCGAN.
         face_points: numbers of points of their paths.
-        budget: seconds that every solver gets on a pair, where the energy is followed over time.
+        weights_followed: of the density on the MNIST GAN, where the objective is followed over time.
+        budget: seconds that every solver gets on a pair there.
     """
 
     name: str = "full"
@@ -89,6 +90,7 @@ class Sizes:
     gan_restarts: int = 4
     face_pairs: int = 4
     face_points: tuple[int, ...] = (12, 35)
+    weights_followed: tuple[float, ...] = (0.1, 3.0)
     budget: float = 60.0
 
 
@@ -127,6 +129,7 @@ SMALL = Sizes(
     gan_restarts=3,
     face_pairs=1,
     face_points=(5,),
+    weights_followed=(0.1,),
     budget=1.0,
 )
 

@@ -172,6 +172,7 @@ def trajectories(ours: float = 5.0) -> pd.DataFrame:
     rows = [
         {"problem": "faces, 12 points", "points": 12, "mu": 0.0, "pair": pair, "solver": solver, "iterations": number}
         | {"seconds": seconds, "objective": value, "before_mib": 100, "peak_mib": 150 + pair}
+        | {"at_rest": solver == "geodreg"}
         for pair in range(2) for solver, found in steps for number, seconds, value in found
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -202,7 +203,8 @@ def test_a_pair_where_ours_is_never_there_makes_the_claim_fail() -> None:
 def test_objectives_at_times_are_what_is_in_hand_then() -> None:
     table = at_times(trajectories(), (0.5, 10.0, 60.0))
     assert table.iloc[0].tolist() == ["faces, 12 points", "L-BFGS (SciPy)", "", "4", "2", "51"]
-    assert table.iloc[1].tolist()[1:4] == ["geodreg", "", "1.4"]
+    assert table.iloc[1].tolist()[1:5] == ["geodreg", "", "1.4", "1.4"]
+    assert table.iloc[2].tolist()[1:5] == ["GEORCE", "", "", ""]  # nobody saw what it had then
 
 
 def test_left_point_sums_stand_beside_the_objective() -> None:

@@ -48,12 +48,14 @@ def test_ours_is_cut_later_and_later_until_it_is_at_rest() -> None:
 def test_a_budget_that_is_spent_ends_it(solver: Contender) -> None:
     few, all_of_it = (followed(problem(0.0), solver, budget) for budget in (0.0, 60.0))
     assert 1 <= len(few) <= 2 < len(all_of_it)
+    assert not any(row["at_rest"] for row in few)
+    assert all(row["at_rest"] for row in all_of_it)
 
 
 def test_every_problem_has_solvers_that_are_there() -> None:
     for name in PROBLEMS:
-        assert "geodreg" in competing(name)
         assert set(competing(name)) <= set(SOLVERS)
+        assert {"geodreg", "L-BFGS (SciPy)"} <= set(competing(name, pair=1)) <= set(competing(name))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not forget a peak of memory")

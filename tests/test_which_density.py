@@ -297,9 +297,9 @@ def test_a_panel_has_a_line_for_each_candidate_and_what_is_far_away_does_not_set
     panels = [ax for ax in figure.axes if ax.axison]
     assert len(panels) == 4
     for ax, model in zip(panels, ["mnist-gan", "mnist-vae"] * 2, strict=True):
-        assert len(ax.lines) == len(STUDY.curves(model)) + 3  # slerp, and the lines at the straight line's own values
+        assert len(ax.lines) == len(STUDY.curves(model)) + 4  # slerp, and three of reference
         assert ax.get_ylim()[1] < 30.0
-        styles = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in ax.lines[:-2]}
+        styles = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in ax.lines[:-3]}
         assert len(styles) == len(STUDY.curves(model)) + 1  # each can be told from the others
 
 

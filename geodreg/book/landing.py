@@ -51,7 +51,8 @@ def landing_markdown(
         f"{PHRASES[claim.number]}"
         for claim in definitions.claims
     ]
-    legend = ", ".join([*(f"{MARKS[verdict]} {verdict}" for verdict in Verdict), f"{UNMEASURED} not measured yet"])
+    words = {**{verdict: str(verdict) for verdict in Verdict}, Verdict.UNTESTED: "not decided"}
+    legend = ", ".join([*(f"{MARKS[each]} {word}" for each, word in words.items()), f"{UNMEASURED} not measured yet"])
     return "\n\n".join(
         [
             TWO_METHODS,
@@ -59,8 +60,7 @@ def landing_markdown(
             f"**What does not, or not clearly.** {fails}",
             f"**The price.** {price_in_short(tables, definitions.settings)}",
             *([f"**What else was tried.** {densities}"] if densities else []),
-            "The paper's twelve claims; those about its method have a mark for each of the two things that it is "
-            f"({legend}):",
+            f"The paper's twelve claims, with a mark for each method where they are about the method ({legend}):",
             "\n".join(["{.claim-marks}", *strip]),
         ]
     )

@@ -29,7 +29,8 @@ def at_times(trajectories: pd.DataFrame, seconds: tuple[float, ...] = (1.0, 10.0
 
     Returns:
         a row for each problem and solver: over its pairs, the median of the objective after each time, empty before a
-        solver has anything but its start, and the most memory that it took beyond what was there before, in MiB.
+        solver has anything but its start and where it was not followed as long, and the most memory that it took beyond
+        what was there before, in MiB.
     """
     import pandas as pd
 
@@ -39,7 +40,8 @@ def at_times(trajectories: pd.DataFrame, seconds: tuple[float, ...] = (1.0, 10.0
         for time in seconds:
             done = part[(part["seconds"] <= time) & (part["iterations"] > 0)]
             found = done.groupby("pair")["objective"].min().median()
-            row[f"after {time:g} s"] = "" if np.isnan(found) else f"{found:.6g}"
+            known = (part.groupby("pair")["seconds"].transform("max") >= time) | part["at_rest"]
+            row[f"after {time:g} s"] = f"{found:.6g}" if known.all() and not np.isnan(found) else ""
         row["MiB"] = f"{(part['peak_mib'] - part['before_mib']).max():.0f}"
         rows.append(row)
     return pd.DataFrame(rows)

@@ -14,7 +14,7 @@ from geodreg.paper.wording import percent
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["price_list", "price_sentence"]
+__all__ = ["WEIGHT", "at_largest_weight", "price_list", "price_sentence"]
 
 BASELINE = "straight"
 WEIGHT = 0.1  # the largest of the paper's range
@@ -66,6 +66,26 @@ def price_list(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def at_largest_weight(prices: pd.DataFrame, settings: Settings, model: str) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """What the loss's minimiser buys and costs at the paper's largest weight, and Algorithm 1 at least and at most.
+
+    Args:
+        prices: from :func:`price_list`.
+        settings: of the trial.
+        model: its name.
+
+    Returns:
+        columns of the price list, means over pairs of one class and of two, with the mean of the judges as
+        ``rejected``; least and most are over what the paper does not say.
+    """
+    own = prices[(prices["model"] == model) & np.isclose(prices["mu"], WEIGHT)]
+    by_method = own.groupby(["curve", "method"])
+    each = by_method[["density", "relative_length", "gap", "angle", "at_rest"]].mean()
+    each["rejected"] = by_method[[f"rejected_{judge}" for judge in settings.judges]].mean().mean(axis=1)
+    printed = each[each.index.get_level_values("curve").str.startswith("printed")]
+    return each.loc["loss"].iloc[0], printed.min(), printed.max()
+
+
 def price_sentence(prices: pd.DataFrame, settings: Settings, model: str) -> str:
     """What both methods buy and cost on a model at the largest of the paper's weights, over what is not told.
 
@@ -74,12 +94,7 @@ def price_sentence(prices: pd.DataFrame, settings: Settings, model: str) -> str:
         settings: of the trial.
         model: its name.
     """
-    own = prices[(prices["model"] == model) & np.isclose(prices["mu"], WEIGHT)]
-    each = own.groupby(["curve", "method"])[["density", "relative_length", "gap", "angle", "at_rest"]].mean()
-    judged = [f"rejected_{judge}" for judge in settings.judges]
-    each["rejected"] = own.groupby(["curve", "method"])[judged].mean().mean(axis=1)
-    is_printed = each.index.get_level_values("curve").str.startswith("printed")
-    loss, low, high = each.loc["loss"].iloc[0], each[is_printed].min(), each[is_printed].max()
+    loss, low, high = at_largest_weight(prices, settings, model)
 
     def between(name: str, form: str) -> str:
         return f"{low[name]:{form}} to {high[name]:{form}}"
