@@ -182,7 +182,8 @@ def _name(comparison: Comparison) -> str:
 def _with_doubts(comparison: Comparison) -> str:
     """The name, with the models on which alone it is not certain."""
     doubts = [f"the {TITLES[model]}" for model in comparison.unsure_on]
-    return _name(comparison) + (f" (not by all judges on {_listed(doubts)} alone)" if doubts else "")
+    apart = ", each taken separately" if len(doubts) > 1 else " taken separately"
+    return _name(comparison) + (f" (on {_listed(doubts)}{apart}, not by all judges)" if doubts else "")
 
 
 def _where_it_fails(comparison: Comparison) -> str:
@@ -191,8 +192,8 @@ def _where_it_fails(comparison: Comparison) -> str:
         judge, part = max(comparison.by_model[model].items(), key=lambda item: item[1].interval[1])
         told.append(f"the {TITLES[model]} (`{judge}`: {points(part)})")
     if not told:
-        return "On each of these models alone, the 95 % intervals of all judges lie below zero, too."
-    return f"On one model alone the interval of some judge reaches zero: {_listed(told)}."
+        return "On each of these models taken separately, the 95 % intervals of all judges lie below zero, too."
+    return f"Taken separately, not every model shows it: the interval of some judge reaches zero on {_listed(told)}."
 
 
 def _listed(words: Iterable[str]) -> str:
