@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_acceptance_by_nll", "plot_fold", "plot_sensitivity"]
 
-MODELS = {"mnist-gan": ("o", MODEL_COLOR), "mnist-vae": ("s", "#16858c")}  # marker and colour
+MODELS = {
+    "mnist-dcgan": ("D", "#b4517e"),
+    "mnist-gan": ("o", MODEL_COLOR),
+    "mnist-vae": ("s", "#16858c"),
+}  # marker and colour
 PARAMETERS = {
     "mu": "weight $\\mu$",
     "noise": "noise $\\sigma$",
