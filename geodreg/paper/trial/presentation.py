@@ -130,7 +130,8 @@ def _deciding(effect: Effect) -> str:
     bound = effect.test.bound
     alone = effect.outcome is Outcome.UNDECIDED and not low <= bound <= high
     why = f"; with all tests counted, p = {effect.adjusted:.2g}" if alone else ""
-    return f"{effect.test.what}: {number(part.value)} ({interval(part.interval)}); {which}{why}"
+    favourable = f"in favour {'above' if effect.test.above is not None else 'below'} {bound:g}"
+    return f"{effect.test.what}: {number(part.value)} ({interval(part.interval)}), {favourable}; {which}{why}"
 
 
 def rests_on(effects: Sequence[Effect], tables: Mapping[str, pd.DataFrame]) -> str:
@@ -141,7 +142,9 @@ def rests_on(effects: Sequence[Effect], tables: Mapping[str, pd.DataFrame]) -> s
     found, missing = {}, dict.fromkeys(effect.title for effect in effects if effect.test.primary and not effect.parts)
     for effect in effects:
         if effect.test.primary and effect.parts:
-            found[effect.model] = f"{effect.title} ({len(effect.parts[0].seeds)}{accepted(effect.model, tables)})"
+            units = "persons" if effect.model.startswith("yale") else "trainings"
+            number_of = f"{len(effect.parts[0].seeds)} {units}"
+            found[effect.model] = f"{effect.title} ({number_of}{accepted(effect.model, tables)})"
     return "; ".join([*found.values(), *([f"not measured yet: {', '.join(missing)}"] if missing else [])])
 
 
