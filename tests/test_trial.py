@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import subprocess
 from functools import lru_cache, partial
@@ -444,8 +445,11 @@ def test_tables_are_whole() -> None:
         rows = tables[job.table]
         assert ((rows["model"] == job.model) & (rows["seed"] == job.label)).any(), job
         if job.model != "yale-faces":
-            weights = read_card(job.model, job.models(DEFINITIONS))["files"]["weights.safetensors"]
-            assert made["models"][f"{job.model} {job.label}"] == weights
+            measured = made["models"][f"{job.model} {job.label}"]
+            if "=" in job.trained_as(DEFINITIONS):  # weights of other settings are not kept
+                assert re.fullmatch("[0-9a-f]{64}", measured)
+            else:
+                assert measured == read_card(job.model, job.models(DEFINITIONS))["files"]["weights.safetensors"]
     decided = decide(DEFINITIONS, with_derived(DEFINITIONS, tables))
     for claim in DEFINITIONS.claims:
         for effect in decided[claim.number]:
