@@ -124,6 +124,7 @@ train: $(READY)
 densities: $(READY)
 	$(SNAKEMAKE) --snakefile densities.smk --rerun-triggers input
 	python -m geodreg.commands.densities_job collect
+	python -m geodreg.commands.densities_job collect --study ensembles
 
 sweep: $(READY)
 	python -m geodreg sweep '$(SWEEP)' --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))

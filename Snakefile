@@ -26,7 +26,7 @@ PAGES = [
 ]
 
 # Were a source dated in the future, Snakemake would not accept what was made of it; were an output, it would pass for new.
-TABLES = [path for name in ("models", "benchmarks", "trial", "trainings", "densities", "faces") for path in Path("data", name).rglob("*")]
+TABLES = [path for name in ("models", "benchmarks", "trial", "trainings", "densities", "ensembles", "faces") for path in Path("data", name).rglob("*")]
 SOURCES = [Path("_config.yml"), *map(Path, [*MODULE, *PROSE, *VENDOR]), *Path("notebooks").glob("*.md"), *TABLES]
 MADE = [*(sum_file(Path(f"book/figures/{page}.ipynb")) for page in PAGES), Path("_build/html/index.html")]
 date_now(SOURCES, MADE)
@@ -49,7 +49,7 @@ def models(wildcards):
 
 def tables(wildcards):
     needed = header(wildcards.page).get("geodreg", {})
-    folders = [Path("data", name) for name in ("benchmarks", "trial", "trainings", "densities", "faces") if needed.get(name, False)]
+    folders = [Path("data", name) for name in ("benchmarks", "trial", "trainings", "densities", "ensembles", "faces") if needed.get(name, False)]
     return sorted(str(file) for folder in folders for file in folder.rglob("*") if file.is_file())
 
 

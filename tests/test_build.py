@@ -13,7 +13,15 @@ from geodreg.workspace.files import write_sum
 from tests.conftest import Once
 
 ROOT = Path(__file__).parent.parent
-DATA = ["data/models", "data/benchmarks", "data/trial", "data/trainings", "data/densities", "data/faces"]
+DATA = [
+    "data/models",
+    "data/benchmarks",
+    "data/trial",
+    "data/trainings",
+    "data/densities",
+    "data/ensembles",
+    "data/faces",
+]
 PARTS = ["Snakefile", "_config.yml", "book", "notebooks", "geodreg", *DATA, "vendor"]
 GENERATED = shutil.ignore_patterns("figures", "_generated", "*.ipynb", "__pycache__")
 
@@ -43,6 +51,7 @@ CHANGES: list[tuple[list[str], set[str]]] = [
     (["data/trial/paths.csv"], {"claims", "limits", "site"}),
     (["data/trainings/100/mnist-gan/card.json"], OF_TRAININGS | {"site"}),
     (["data/densities/paths.csv"], {"which-density", "site"}),
+    (["data/ensembles/paths.csv"], {"which-density", "site"}),
     (["data/faces/numbers.csv"], {"faces", "site"}),
     (["geodreg/geometry/curve.py"], ALL),
 ]

@@ -13,13 +13,16 @@ import geodreg
 import geodreg.models
 from geodreg.models.convolutional import DigitDiscriminator
 from geodreg.models.denoiser import Denoiser
+from geodreg.models.mlp import DecoderEnsemble
 from geodreg.models.store import ModelError, read_card
 from geodreg.models.zoo import load_denoiser, load_discriminator, load_model
 from geodreg.paper.densities import (
     aggregated_posterior,
+    agreement,
     bandwidth,
     denoising_bound,
     kernel_density,
+    mean_and_disagreement,
     realism_logit,
     with_features,
 )
@@ -127,6 +130,30 @@ def test_features_add_their_metric_with_its_weight() -> None:
     alone = geodreg.LatentManifold(generator).metric(z)
     other = geodreg.LatentManifold(generator, ambient=features).metric(z)
     torch.testing.assert_close(both, alone + 2.5 * other)
+
+
+def test_disagreement_at_weight_one_makes_the_mean_of_the_metrics() -> None:
+    decoders = DecoderEnsemble(3, 2, hidden=(5,), activation="Tanh").double()
+    z = torch.randn(4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    of_each = torch.stack([geodreg.LatentManifold(decoder).metric(z) for decoder in decoders.members])
+
+    def metric(weight: float) -> Tensor:
+        return geodreg.LatentManifold(decoders, ambient=lambda x: mean_and_disagreement(x, weight)).metric(z)
+
+    torch.testing.assert_close(metric(1.0), of_each.mean(0))
+    torch.testing.assert_close(metric(1.0), geodreg.LatentManifold(geodreg.stacked(decoders.members)).metric(z))
+    mean = geodreg.LatentManifold(lambda z: decoders(z).mean(1)).metric(z)
+    torch.testing.assert_close(metric(0.0), mean)
+    torch.testing.assert_close(metric(4.0), mean + 4.0 * (of_each.mean(0) - mean))
+
+
+def test_agreement_is_minus_the_variance_of_the_decoders() -> None:
+    decoders = DecoderEnsemble(3, 2, hidden=(5,))
+    z = torch.randn(4, 2, generator=torch.Generator().manual_seed(4))
+    images = torch.stack([decoder(z) for decoder in decoders.members])
+    torch.testing.assert_close(agreement(decoders)(z), -images.var(0, correction=0).sum((-1, -2)))
+    same = [decoders.members[0]] * 2
+    assert agreement(lambda z: torch.stack([decoder(z) for decoder in same], dim=1))(z).eq(0.0).all()
 
 
 def test_the_discriminator_of_the_convolutional_gan_is_kept_with_it() -> None:

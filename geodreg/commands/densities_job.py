@@ -10,28 +10,39 @@ import typer
 from geodreg.commands.command_group import PlainGroup
 from geodreg.models.store import read_card
 from geodreg.paper.shelf import ShelfError
-from geodreg.paper.which_density.definitions import SHELF, read_study
-from geodreg.paper.which_density.plan import CODES, Job, jobs
+from geodreg.paper.which_density.definitions import SHELF, SHELVES, read_study
+from geodreg.paper.which_density.plan import CODES, TRAINED_DECODERS, Job, jobs
 from geodreg.workspace.files import has_its_sum, write_sum, write_whole
 
 app = typer.Typer(
     cls=PlainGroup, no_args_is_help=True, add_completion=False, help="The commands behind `make densities`."
 )
 
-OUT = Path("data/densities")
+DECODERS = "mnist-vae-decoders"
+
+Which = Annotated[str, typer.Option("--study", help="Which comparison.")]
+
+
+@app.command("keep-decoders")
+def keep_decoders_command(label: str, folder: Path) -> None:
+    """Keep the decoders of a training in FOLDER, in half precision."""
+    from geodreg.paper.trial.kept import keep_half
+
+    typer.echo(f"Written: {keep_half(DECODERS, TRAINED_DECODERS / label, folder)}")
 
 
 @app.command("measure")
-def measure_command(part: str, model: str, label: str) -> None:
+def measure_command(part: str, model: str, label: str, which: Which = SHELF.name) -> None:
     """Measure one part of one model, and write it with its sum beside it."""
     import pandas as pd
 
-    from geodreg.models.zoo import load_model
+    from geodreg.models.zoo import load_decoders, load_model
     from geodreg.paper.which_density.candidates import Contest
     from geodreg.paper.which_density.codes import codes_table
     from geodreg.paper.which_density.measure import measured
 
-    study, job = read_study(), Job(part, model, label)
+    shelf = SHELVES[which]
+    study, job = read_study(shelf), Job(part, model, label, shelf)
     trained = load_model(model, job.models)
     if part == CODES:
         rows = codes_table(trained, study.codes)
@@ -40,7 +51,9 @@ def measure_command(part: str, model: str, label: str) -> None:
     else:
         needed = job.codes(study)
         codes = None if needed is None else pd.read_csv(needed.file, dtype={"seed": str})
-        contest = Contest(trained, study, study.sizes[model].pairs, codes)
+        more = job.decoders(study)
+        decoders = None if more is None else load_decoders(more)
+        contest = Contest(trained, study, study.sizes[model].pairs, codes, decoders)
         rows = measured(contest, label, job.candidate(study))
     job.file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(job.file, rows.to_csv(index=False, float_format="%.6g").encode())
@@ -50,12 +63,14 @@ def measure_command(part: str, model: str, label: str) -> None:
 @app.command("collect")
 def collect_command(
     partly: Annotated[bool, typer.Option("--partly", help="Leave out models that are not measured whole.")] = False,
+    which: Which = SHELF.name,
 ) -> None:
     """Put the parts that were measured together, and print what they say."""
     import pandas as pd
 
-    study = read_study()
-    wanted = jobs(study)
+    shelf = SHELVES[which]
+    study = read_study(shelf)
+    wanted = jobs(study, shelf)
     missing = sorted({job.model for job in wanted if partly and not job.file.exists()})
     rows: dict[str, list[pd.DataFrame]] = {"paths": [], "codes": []}
     sums = {}
@@ -68,12 +83,15 @@ def collect_command(
             )
         rows["codes" if job.part == CODES else "paths"].append(pd.read_csv(job.file, dtype={"seed": str}))
         sums[f"{job.model} {job.label}"] = read_card(job.model, job.models)["files"]["weights.safetensors"]
-    tables = {name: pd.concat(found, ignore_index=True) for name, found in rows.items()}
-    command = "python -m geodreg.commands.densities_job collect --partly" if missing else SHELF.command
-    SHELF.write(tables, OUT, command, sums, missing)
+        if (more := job.decoders(study)) is not None:
+            sums[f"{DECODERS} {job.label}"] = read_card(DECODERS, more)["files"]["weights.safetensors"]
+    tables = {name: pd.concat(found, ignore_index=True) for name, found in rows.items() if found}
+    command = "python -m geodreg.commands.densities_job collect --partly" if missing else shelf.command
+    out = Path("data", shelf.name)
+    shelf.write(tables, out, command, sums, missing)
     if missing:
         typer.echo("Not measured yet: " + ", ".join(missing))
-    typer.echo(f"Written: {OUT}")
+    typer.echo(f"Written: {out}")
 
 
 if __name__ == "__main__":

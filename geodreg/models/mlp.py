@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ACTIVATIONS", "VAE", "CircleGenerator", "DigitGenerator", "perceptron"]
+__all__ = ["ACTIVATIONS", "VAE", "CircleGenerator", "DecoderEnsemble", "DigitGenerator", "perceptron"]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (nn.SiLU, nn.Tanh, nn.Softplus, nn.ReLU)}
 """What may stand between the layers of a digit model. The book's are smooth; ReLU is there to see what it does."""
@@ -69,6 +69,34 @@ class DigitGenerator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Grey values."""
         return torch.sigmoid(self.layers(z)).unflatten(-1, (28, 28))
+
+
+class DecoderEnsemble(nn.Module):
+    """Decoders of one latent space: ``(n, d)`` to ``(n, N, 28, 28)``.
+
+    Args:
+        decoders: their number ``N``.
+        latent_dim: latent size ``d``.
+        hidden: sizes of the hidden layers of each.
+        activation: between the layers, a key of :data:`ACTIVATIONS`.
+    """
+
+    def __init__(
+        self, decoders: int, latent_dim: int, hidden: Sequence[int] = (256, 512), activation: str = "SiLU"
+    ) -> None:
+        super().__init__()
+        self.decoders = nn.ModuleList(
+            DigitGenerator(latent_dim, hidden, activation=activation) for _ in range(decoders)
+        )
+
+    @property
+    def members(self) -> list[DigitGenerator]:
+        """Each of them."""
+        return [decoder for decoder in self.decoders if isinstance(decoder, DigitGenerator)]
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Grey values of all of them."""
+        return torch.stack([decoder(z) for decoder in self.decoders], dim=1)
 
 
 class VAE(nn.Module):

@@ -11,7 +11,7 @@ from torch import nn
 from geodreg.models.convolutional import ConvolutionalDigitGenerator, DigitDiscriminator, FaceGenerator
 from geodreg.models.denoiser import Denoiser
 from geodreg.models.judge import Judge
-from geodreg.models.mlp import VAE, CircleGenerator, DigitGenerator
+from geodreg.models.mlp import VAE, CircleGenerator, DecoderEnsemble, DigitGenerator
 from geodreg.models.neighbours import NeighbourJudge
 from geodreg.models.store import ModelError, read_card, read_table, read_weights
 
@@ -22,6 +22,7 @@ __all__ = [
     "JUDGES",
     "TITLES",
     "TrainedModel",
+    "load_decoders",
     "load_denoiser",
     "load_discriminator",
     "load_judge",
@@ -36,6 +37,7 @@ KINDS = {
         DigitGenerator,
         ConvolutionalDigitGenerator,
         VAE,
+        DecoderEnsemble,
         FaceGenerator,
         Judge,
         NeighbourJudge,
@@ -99,6 +101,8 @@ def load_model(name: str, models: Path | None = None) -> TrainedModel:
         raise ModelError(f"{name} is a judge, not a generator; load it with {door}.")
     if isinstance(module, Denoiser):
         raise ModelError(f"{name} is a denoiser, not a generator; load it with load_denoiser.")
+    if isinstance(module, DecoderEnsemble):
+        raise ModelError(f"{name} is several generators, not one; load it with load_decoders.")
     generator = module.generator if isinstance(module, VAE) else module
     latent_dim: int = generator.latent_dim  # type: ignore[assignment]
     return TrainedModel(name, module, generator, latent_dim, card, models)
@@ -136,6 +140,22 @@ def load_judge(name: str = "mnist-judge", models: Path | None = None) -> Judge:
         raise ModelError(
             f"{name} is a {kind}, not a judge; load it with load_{'model' if kind == 'generator' else kind}."
         )
+    return module
+
+
+def load_decoders(models: Path | None = None, name: str = "mnist-vae-decoders") -> DecoderEnsemble:
+    """Several decoders on the encoder of one VAE, checked against their model card.
+
+    Args:
+        models: folder of models; default the usual search.
+        name: of the model.
+
+    Raises:
+        geodreg.models.ModelError: if they are not found, or damaged, or no such decoders.
+    """
+    module, _ = _load(name, models)
+    if not isinstance(module, DecoderEnsemble):
+        raise ModelError(f"{name} is no ensemble of decoders; retrain it with `geodreg train {name}`.")
     return module
 
 

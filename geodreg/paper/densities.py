@@ -22,9 +22,11 @@ from geodreg.models.denoiser import Denoiser
 
 __all__ = [
     "aggregated_posterior",
+    "agreement",
     "bandwidth",
     "denoising_bound",
     "kernel_density",
+    "mean_and_disagreement",
     "realism_logit",
     "with_features",
 ]
@@ -133,6 +135,43 @@ def denoising_bound(
         return total
 
     return log_density
+
+
+def mean_and_disagreement(images: Tensor, weight: float) -> Tensor:
+    r"""Images of several decoders as their mean and by how much each differs from it, for ``ambient=``.
+
+    .. math:: g = \bar J^\top \bar J + w \, \frac1N \sum_i (J_i - \bar J)^\top (J_i - \bar J)
+
+    With the weight 1 that is the mean of the decoders' metrics (Syrota et al. 2024; :func:`geodreg.stacked`), without
+    it the metric of the mean decoder.
+
+    Args:
+        images: of ``N`` decoders, ``(n, N, *data_shape)``.
+        weight: ``w`` of their disagreement.
+
+    Returns:
+        ``(n, (N + 1) D)``.
+
+    Example:
+        >>> mean_and_disagreement(torch.tensor([[[1.0], [7.0]]]), 1.0).square().sum()  # the mean of 1 and 49
+        tensor(25.)
+    """
+    mean = images.mean(1)
+    differences = (images - mean.unsqueeze(1)) * (weight / images.shape[1]) ** 0.5
+    return torch.cat([mean.flatten(1), differences.flatten(1)], dim=1)
+
+
+def agreement(decoders: Callable[[Tensor], Tensor]) -> LogDensity:
+    """Minus the variance of several decoders' images, added up over the pixels, in squared grey values.
+
+    Args:
+        decoders: ``(n, d) -> (n, N, *data_shape)``.
+
+    Example:
+        >>> agreement(lambda z: torch.stack([z, 3.0 * z], dim=1))(torch.ones(1, 2))
+        tensor([-2.])
+    """
+    return lambda z: -decoders(z).flatten(2).var(1, correction=0).sum(-1)
 
 
 def with_features(features: Callable[[Tensor], Tensor], weight: float) -> Callable[[Tensor], Tensor]:

@@ -11,6 +11,7 @@ MODELS = (
     "mnist-neighbours",
     "mnist-denoiser",
     "mnist-vae",
+    "mnist-vae-decoders",
     "mnist-gan",
     "mnist-dcgan",
     "yale-dcgan",

@@ -17,7 +17,7 @@ from geodreg.interpolation.invert import invert
 from geodreg.models.denoiser import Denoiser
 from geodreg.models.judge import Judge
 from geodreg.models.mlp import VAE, DigitGenerator
-from geodreg.models.zoo import load_judge
+from geodreg.models.zoo import load_judge, load_model
 from geodreg.paper.folds import folded_share
 from geodreg.paper.metrics import condition_numbers, high_frequency_ratios
 from geodreg.paper.realism import (
@@ -27,8 +27,10 @@ from geodreg.paper.realism import (
     reliability_table,
     separation,
 )
+from geodreg.paper.trial.kept import load_kept
 from geodreg.training.cards import Order, table_bytes
 from geodreg.training.circle_gan import train_circle_gan
+from geodreg.training.decoders import cross_entropy, train_decoders
 from geodreg.training.denoiser import noisy, train_denoiser
 from geodreg.training.digit_gan import train_convolutional_gan, train_digit_gan
 from geodreg.training.face_gan import train_face_gan
@@ -124,6 +126,33 @@ def _mnist_vae(order: Order) -> Path:
             "test-codes.csv": table_bytes(table),
             "samples.png": sample_grid(vae.generator(z[:N_SHOWN]).detach(), ink=True),
         },
+    )
+
+
+def _mnist_vae_decoders(order: Order) -> Path:
+    settings = order.settings
+    vae = load_kept("mnist-vae", settings.of) if settings.of else load_model("mnist-vae")
+    digits, test = read_mnist("train", order.root), read_mnist("test", order.root)
+    sizes = vae.card["architecture"]["sizes"]
+    assert isinstance(vae.module, VAE)  # noqa: S101 - what the card of that name says
+    ensemble, run = train_decoders(vae.module, sizes, settings, digits.images, order.checkpoint)
+    ensemble.requires_grad_(False)
+    mean, log_variance = vae.module.encode(test.images)
+    errors = [
+        cross_entropy(each, mean, (0.5 * log_variance).exp(), test.images, torch.Generator().manual_seed(0)).item()
+        for each in (vae.module.generator, *ensemble.members)
+    ]
+    return order.deliver(
+        ensemble,
+        run,
+        what=f"{settings.decoders} decoders on the encoder of the VAE on MNIST",
+        architecture={"kind": "DecoderEnsemble", "sizes": {"decoders": settings.decoders, **sizes}},
+        data={**_mnist_sums(), "mnist-vae/weights.safetensors": vae.card["files"]["weights.safetensors"]},
+        measures={
+            "test cross-entropy of the VAE's own decoder, nats": errors[0],
+            "test cross-entropy of the others, nats, mean": sum(errors[1:]) / settings.decoders,
+        },
+        derived={},
     )
 
 
@@ -367,6 +396,7 @@ RECIPES: dict[str, Recipe] = {
     "mnist-neighbours": _mnist_neighbours,
     "mnist-denoiser": _mnist_denoiser,
     "mnist-vae": _mnist_vae,
+    "mnist-vae-decoders": _mnist_vae_decoders,
     "mnist-gan": _mnist_gan,
     "mnist-dcgan": _mnist_dcgan,
     "yale-dcgan": _yale_dcgan,

@@ -16,6 +16,7 @@ __all__ = [
     "SETTINGS",
     "CircleGANSettings",
     "ConvolutionalGANSettings",
+    "DecoderSettings",
     "DenoiserSettings",
     "DigitGANSettings",
     "FaceGANSettings",
@@ -200,6 +201,29 @@ class VAESettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecoderSettings:
+    """What decides a training run; the same settings give the same weights on the same machine.
+
+    Attributes:
+        seed: of the weights, the orders of the images and the posterior samples.
+        of: training of the VAE whose encoder stays as it is, a folder of ``data/trainings``; empty for the book's own.
+        decoders: how many.
+        epochs: passes over the training images.
+        batch_size: images in each update of a decoder.
+        learning_rate: the highest of the one-cycle schedule (Smith and Topin 2018).
+        weight_decay: of AdamW.
+    """
+
+    seed: int = 0
+    of: str = ""
+    decoders: Batch = 4
+    epochs: Count = 15
+    batch_size: Count = 128
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
 class DigitGANSettings(GANSettings):
     """What decides a training run; see also :class:`GANSettings`.
 
@@ -299,6 +323,7 @@ SETTINGS: dict[str, Any] = {
     "mnist-neighbours": NeighbourSettings(),
     "mnist-denoiser": DenoiserSettings(),
     "mnist-vae": VAESettings(),
+    "mnist-vae-decoders": DecoderSettings(),
     "mnist-gan": DigitGANSettings(),
     "mnist-dcgan": ConvolutionalGANSettings(),
     "yale-dcgan": YaleGANSettings(),

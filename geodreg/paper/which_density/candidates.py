@@ -17,8 +17,16 @@ from geodreg.geometry.ambient import fisher_rao_logits
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.paths import Paths, sampled
+from geodreg.models.mlp import DecoderEnsemble
 from geodreg.models.zoo import TrainedModel, load_denoiser, load_discriminator
-from geodreg.paper.densities import denoising_bound, kernel_density, realism_logit, with_features
+from geodreg.paper.densities import (
+    agreement,
+    denoising_bound,
+    kernel_density,
+    mean_and_disagreement,
+    realism_logit,
+    with_features,
+)
 from geodreg.paper.trial.subject import RING, endpoints_of
 from geodreg.paper.which_density.codes import density_of_codes
 from geodreg.paper.which_density.definitions import Candidate, Study
@@ -61,12 +69,14 @@ class Contest:
         study: the definitions.
         n_pairs: of its latents.
         codes: latents of real data, from :func:`~geodreg.paper.which_density.codes.codes_table`.
+        decoders: others on the model's encoder.
     """
 
     model: TrainedModel
     study: Study
     n_pairs: int
     codes: pd.DataFrame | None = None
+    decoders: DecoderEnsemble | None = None
 
     @cached_property
     def generator(self) -> torch.nn.Module:
@@ -137,11 +147,18 @@ class Contest:
             like = next(generator.parameters())
             posterior = density_of_codes(self.codes, like.dtype)
             return LatentManifold(generator, Normal(0.0, 1.0), density=posterior.log_prob)
+        if name == "agreement":
+            assert self.decoders is not None  # noqa: S101 - whoever asks for it has them
+            return LatentManifold(generator, density=agreement(self.decoders))
         of_data = {"data": self.data_density, "discriminator": self.discriminator_logit}[name]()
         return LatentManifold(generator, density=of_data)
 
     def with_metric(self, name: str, weight: float) -> LatentManifold:
-        """The manifold with the metric of data space and a multiple of another one."""
+        """The manifold with the metric of data space and a multiple of another one, or that of several decoders."""
+        if name.startswith("ensemble"):
+            assert self.decoders is not None  # noqa: S101 - whoever asks for it has them
+            disagreement = 0.0 if name == "ensemble-mean" else weight
+            return LatentManifold(self.decoders, ambient=lambda images: mean_and_disagreement(images, disagreement))
         if name == "fisher-rao":
 
             def both(logits: Tensor) -> Tensor:

@@ -10,10 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from geodreg.paper.shelf import Shelf, ShelfError
 
-__all__ = ["BASELINE", "SHELF", "Candidate", "Sizes", "Study", "read_study"]
+__all__ = ["BASELINE", "ENSEMBLES", "SHELF", "SHELVES", "Candidate", "Sizes", "Study", "read_study"]
 
 SHELF = Shelf("densities", "GEODREG_DENSITIES", "densities.yaml", "make densities")
 """The definitions and tables of the comparison."""
+
+ENSEMBLES = Shelf("ensembles", "GEODREG_ENSEMBLES", "ensembles.yaml", "make densities")
+"""Those of the comparison of what several decoders make: by the same rules, with more decoders for each training."""
+
+SHELVES = {shelf.name: shelf for shelf in (SHELF, ENSEMBLES)}
+"""All comparisons by name."""
 
 BASELINE = "straight"
 """What all candidates are compared with, at its length."""
@@ -135,13 +141,16 @@ def _parsed(content: bytes) -> Study:
     return Study.model_validate(yaml.safe_load(content))
 
 
-def read_study() -> Study:
+def read_study(shelf: Shelf = SHELF) -> Study:
     """The definitions.
+
+    Args:
+        shelf: of which comparison.
 
     Raises:
         ShelfError: if their file is missing or makes no sense.
     """
-    path = SHELF.path(SHELF.definitions)
+    path = shelf.path(shelf.definitions)
     try:
         return _parsed(path.read_bytes())
     except (ValidationError, yaml.YAMLError) as error:

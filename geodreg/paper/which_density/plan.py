@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from geodreg.paper.shelf import Shelf
 from geodreg.paper.trial.plan import KEPT_MODELS
 from geodreg.paper.which_density.definitions import SHELF, Candidate, Study
 
-__all__ = ["BASELINES", "CODES", "Job", "jobs", "parts_folder"]
+__all__ = ["BASELINES", "CODES", "KEPT_DECODERS", "TRAINED_DECODERS", "Job", "jobs", "kept_decoders", "parts_folder"]
 
 BASELINES, CODES = "baselines", "codes-of-data"  # parts that are of no candidate
 OF_CODES = "codes"  # the candidate whose density they make
+OF_DECODERS = ("ensemble-mean", "ensemble", "agreement")  # the candidates that several decoders make
+TRAINED_DECODERS, KEPT_DECODERS = Path("runs/densities/decoders"), Path("data/ensembles")
 
 
 @dataclass(frozen=True, order=True)
@@ -22,11 +26,13 @@ class Job:
         part: name of a candidate, or ``BASELINES`` or ``CODES``.
         model: its name.
         label: training seed.
+        shelf: of which comparison.
     """
 
     part: str
     model: str
     label: str
+    shelf: Shelf = field(default=SHELF, compare=False)
 
     @property
     def models(self) -> Path:
@@ -36,7 +42,7 @@ class Job:
     @property
     def file(self) -> Path:
         """Where its rows go."""
-        return parts_folder() / self.part / f"{self.model}-{self.label}.csv"
+        return parts_folder(self.shelf) / self.part / f"{self.model}-{self.label}.csv"
 
     def candidate(self, study: Study) -> Candidate | None:
         """What it is about, if it is about a candidate."""
@@ -44,20 +50,39 @@ class Job:
 
     def codes(self, study: Study) -> Job | None:
         """The part with the latents of real data, if it needs them."""
-        candidate = self.candidate(study)
-        needed = candidate is not None and OF_CODES in (candidate.name, candidate.density)
-        return Job(CODES, self.model, self.label) if needed else None
+        needed = _needs(self.candidate(study), [OF_CODES])
+        return Job(CODES, self.model, self.label, self.shelf) if needed else None
+
+    def decoders(self, study: Study) -> Path | None:
+        """Folder of models that holds more decoders on its encoder, if it needs them."""
+        if not _needs(self.candidate(study), OF_DECODERS):
+            return None
+        kept = self.label == study.sizes[self.model].labels[0]
+        return kept_decoders(study) if kept else TRAINED_DECODERS / self.label
 
 
-def parts_folder() -> Path:
+def kept_decoders(study: Study) -> Path:
+    """Folder of models with the decoders of the first training, which alone are kept."""
+    (size,) = study.sizes.values()
+    return KEPT_DECODERS / size.labels[0]
+
+
+def parts_folder(shelf: Shelf = SHELF) -> Path:
     """Folder of the parts that are measured under the definitions as they are; other definitions have another one."""
-    return Path("runs/densities", SHELF.sum_of_definitions()[:8])
+    return Path("runs/densities", shelf.sum_of_definitions()[:8])
 
 
-def jobs(study: Study) -> list[Job]:
+def jobs(study: Study, shelf: Shelf = SHELF) -> list[Job]:
     """All parts, each once."""
     found = []
     for model, size in study.sizes.items():
-        own = [each.name for each in study.candidates if model in each.weights]
-        found += [Job(part, model, label) for label in size.labels for part in (CODES, BASELINES, *own)]
+        own = [each for each in study.candidates if model in each.weights]
+        codes = [CODES] if any(_needs(each, [OF_CODES]) for each in own) else []
+        parts = [*codes, BASELINES, *(each.name for each in own)]
+        found += [Job(part, model, label, shelf) for label in size.labels for part in parts]
     return sorted(found)
+
+
+def _needs(candidate: Candidate | None, names: Collection[str]) -> bool:
+    """Whether a candidate is one of those, or has its density from one."""
+    return candidate is not None and (candidate.name in names or candidate.density in names)
