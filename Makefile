@@ -8,7 +8,7 @@
 # make export     commit the pages as .ipynb to the branch that launch links open; BRANCH=notebooks
 # make bench      measure speed against other libraries, in an environment of its own, into data/benchmarks; DEVICE=cuda on a graphics card
 # make claims     rerun what the verdict rests on: CLAIM=6 PAIRS=2 SEEDS=1 for one claim at that size; all of it takes about two hours
-# make densities  measure every candidate of the page "Which density?" again, from the weights that are kept
+# make densities  measure every candidate of the page "Which density?" again, from the weights that are kept, and what several decoders make
 # make train      train every model of the verdict, from the data sets; what is there already is not trained again
 # make sweep      rerun a page with many values: SWEEP=mu, see sweeps/; what is there already is not run again
 # make audit      look the packages of requirements.txt up among the known vulnerabilities

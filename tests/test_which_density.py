@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,9 @@ def test_a_better_candidate_names_the_models_on_which_alone_it_is_not_certain() 
     table.loc[on_vae, "rejected_sharp"] = 4.0
     found = {each.candidate.name: each for each in compared(table, STUDY)}["prior"]
     assert found.unsure_on == ("mnist-vae",)
+    unsure = [replace(found, outcome=Outcome.BETTER)]
+    assert "not certain by all judges for prior alone on the MNIST VAE." in found_in_short(unsure, STUDY)
+    assert "(taken one model at a time, none on every model)" in better_in_short(unsure, STUDY)
     assert of_models(table, STUDY, 1.1).groupby(["model", "candidate"]).size().eq(3).all()
 
 
@@ -142,7 +146,9 @@ def test_outcomes_turn_with_the_effects_and_so_do_the_sentences() -> None:
     assert said.startswith("✔ More realistic than the straight line in latent space")
     assert "prior alone" in said.split("\n")[0]
     assert "✘ Less realistic: volume alone." in said
-    assert "by all judges: prior alone." in better_in_short(list(found.values()), STUDY)
+    in_short = better_in_short(list(found.values()), STUDY)
+    assert "over all models together: prior alone (taken one model at a time, prior alone on every model)." in in_short
+    assert "Taken one model at a time" not in said
     turned = found_in_short(compared(table_of({"prior": 0.3}), STUDY), STUDY)
     assert "No candidate is decided to be more realistic" in turned
     cost = costs(table, STUDY)

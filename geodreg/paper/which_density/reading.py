@@ -47,7 +47,7 @@ def found_in_short(comparisons: Sequence[Comparison], study: Study) -> str:
     if better:
         said.append(
             f"{MARKS[Outcome.BETTER]} More realistic than the straight line in latent space (three judges reject less "
-            f"of the path, {length}): {_listed(map(_with_doubts, better))}."
+            f"of the path, {length}): {_listed(map(_name, better))}.{_doubts(better)}"
         )
     else:
         said.append(
@@ -68,8 +68,15 @@ def better_in_short(comparisons: Sequence[Comparison], study: Study) -> str:
         comparisons: from :func:`~geodreg.paper.which_density.outcomes.compared`.
         study: the definitions.
     """
-    better = [_with_doubts(each) for each in comparisons if each.outcome is Outcome.BETTER]
-    which = f"these are more realistic by all judges: {_listed(better)}" if better else "none is more realistic"
+    better = [each for each in comparisons if each.outcome is Outcome.BETTER]
+    which = "none is more realistic"
+    if better:
+        sure = [_name(each) for each in better if not each.unsure_on]
+        apart = f"{_listed(sure)} on every model" if sure else "none on every model"
+        which = (
+            f"these are more realistic by all judges, over all models together: {_listed(map(_name, better))} (taken "
+            f"one model at a time, {apart})"
+        )
     return (
         f"Of {len(comparisons)} ways to use a density or another metric ({{ref}}`which-density`), each compared with "
         f"the straight line in latent space on paths up to {study.longer:g} times as long, {which}."
@@ -179,11 +186,17 @@ def _name(comparison: Comparison) -> str:
     return comparison.candidate.name_in_lists
 
 
-def _with_doubts(comparison: Comparison) -> str:
-    """The name, with the models on which alone it is not certain."""
-    doubts = [f"the {TITLES[model]}" for model in comparison.unsure_on]
-    apart = ", each taken separately" if len(doubts) > 1 else " taken separately"
-    return _name(comparison) + (f" (on {_listed(doubts)}{apart}, not by all judges)" if doubts else "")
+def _doubts(better: Sequence[Comparison]) -> str:
+    """On which models, taken one at a time, better candidates are not certain; those with the same ones together."""
+    names: dict[tuple[str, ...], list[str]] = {}
+    for each in better:
+        names.setdefault(each.unsure_on, []).append(_name(each))
+    told = [
+        f"{_listed(own)} on {_listed(f'the {TITLES[model]}' for model in models)}"
+        for models, own in names.items()
+        if models
+    ]
+    return f" Taken one model at a time, it is not certain by all judges for {'; '.join(told)}." if told else ""
 
 
 def _where_it_fails(comparison: Comparison) -> str:
