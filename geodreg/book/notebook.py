@@ -7,6 +7,7 @@ import difflib
 import itertools
 import json
 import platform
+import re
 import tokenize
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -197,15 +198,29 @@ def save_table(table: pd.DataFrame, name: str) -> None:
 
 
 def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:
-    """A small table as a page shows it; columns of round numbers as they are, others to ``digits`` significant ones."""
+    """A small table as a page shows it; columns of round numbers as they are, others to ``digits`` significant ones.
+
+    Numbers that are words already stay as they were written.
+    """
     from IPython.display import Markdown
 
     def floatfmt(column: pd.Series) -> str:
         numbers = [value for value in column if isinstance(value, float)]
         return "g" if all(float(f"{value:.{digits}g}") == value for value in numbers) else f"#.{digits}g"
 
-    formats = [floatfmt(table[name].astype(object)) for name in table.columns]
-    return Markdown(table.astype(object).to_markdown(index=False, floatfmt=formats))
+    columns = [table[name].astype(object) for name in table.columns]
+    written = [place for place, column in enumerate(columns) if all(isinstance(value, str) for value in column)]
+    aligned = ["right" if place in written and _is_numbers(column) else "global" for place, column in enumerate(columns)]
+    return Markdown(
+        table.astype(object).to_markdown(
+            index=False, floatfmt=list(map(floatfmt, columns)), disable_numparse=written, colalign=aligned
+        )
+    )
+
+
+def _is_numbers(column: pd.Series) -> bool:
+    """Whether all that a column of words says are numbers, or nothing."""
+    return all(re.fullmatch(r"-?\d+(\.\d+)?(e[-+]?\d+)?|", value) for value in column)
 
 
 def verdicts(rows: Sequence[tuple[str, str, bool]], in_box: bool = False) -> Markdown:

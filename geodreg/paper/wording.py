@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["by_how_much", "percent", "with_interval"]
+__all__ = ["by_how_much", "decimal", "percent", "with_interval"]
 
 
 def percent(fraction: float, digits: int = 0) -> str:
@@ -19,6 +19,20 @@ def percent(fraction: float, digits: int = 0) -> str:
         ('98 %', '1.2 %')
     """
     return f"{fraction:.{digits}%}".replace("%", " %")
+
+
+def decimal(value: float, digits: int = 1) -> str:
+    """A number to some decimals, without a sign before what is rounded to zero.
+
+    Args:
+        value: the number.
+        digits: decimals that are shown.
+
+    Example:
+        >>> decimal(-0.04), decimal(-0.06), decimal(2.0, 2)
+        ('0.0', '-0.1', '2.00')
+    """
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def by_how_much(value: float, more: str, less: str, unit: str = "", digits: int = 2) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from geodreg.models.zoo import TITLES
 from geodreg.paper.which_density.definitions import Study
 from geodreg.paper.which_density.outcomes import Comparison, Estimate, Outcome
-from geodreg.paper.wording import percent
+from geodreg.paper.wording import decimal, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ def points(estimate: Estimate) -> str:
         '-5.0 (-8.0 to -2.0)'
     """
     low, high = estimate.interval
-    return f"{100 * estimate.value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{decimal(100 * estimate.value)} ({decimal(100 * low)} to {decimal(100 * high)})"
 
 
 def found_in_short(comparisons: Sequence[Comparison], study: Study) -> str:
@@ -162,7 +162,9 @@ def models_table(by_model: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFr
     rows = []
     for (model, name), own in by_model.groupby(["model", "candidate"], sort=False):
         cells = {
-            str(row["judge"]): f"{100 * row['rejected']:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+            str(row["judge"]): " ".join(
+                [decimal(100 * row["rejected"]), f"({decimal(100 * row['low'])} to {decimal(100 * row['high'])})"]
+            )
             for _, row in own.iterrows()
         }
         first = own.iloc[0]
@@ -173,8 +175,11 @@ def models_table(by_model: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFr
                 "Rejected, less StraightZ's, by judge (percentage points)": "; ".join(
                     f"{judge} {cell}" for judge, cell in cells.items()
                 ),
-                "Worst point's doubt, less StraightZ's": (
-                    f"{first['worst']:.2f} ({first['worst_low']:.2f} to {first['worst_high']:.2f})"
+                "Worst point's doubt, less StraightZ's": " ".join(
+                    [
+                        decimal(first["worst"], 2),
+                        f"({decimal(first['worst_low'], 2)} to {decimal(first['worst_high'], 2)})",
+                    ]
                 ),
                 "Length over StraightZ's": f"{first['relative_length']:.2f}",
             }
