@@ -7,7 +7,7 @@
 
   /* Where something is wider than its place, the edge behind which there is more is faded, and arrows scroll it. */
   function fade() {
-    for (const image of document.querySelectorAll(".bd-article :is(figure:not(.animated), section, p, a.image-reference) > img[src$='.svg']")) {
+    for (const image of document.querySelectorAll(".bd-article :is(figure, section, p, a.image-reference, div.cell_output) > img")) {
       const scroller = Object.assign(document.createElement("div"), { className: "scroller" }); // the caption stays where it is
       image.replaceWith(scroller);
       scroller.append(image);

@@ -27,7 +27,7 @@ def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
     """
     told = [f"{MARKS[bool(holds)]} {statement}: {measured}." for statement, measured, holds in rows[:TOLD]]
     number = sum(bool(holds) for *_, holds in rows)
-    more = "" if len(rows) <= TOLD else " The others are in its table below."
+    more = "" if len(rows) <= TOLD else " The table below has all of them."
     joint = "statement" if len(rows) == 1 else "statements"
     verb = "holds" if number == 1 and len(rows) == 1 else "hold"
     return " <br>\n".join([*told, f"*{number} of {len(rows)} {joint} of this page {verb}.{more}*"])

@@ -210,7 +210,9 @@ def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:
 
     columns = [table[name].astype(object) for name in table.columns]
     written = [place for place, column in enumerate(columns) if all(isinstance(value, str) for value in column)]
-    aligned = ["right" if place in written and _is_numbers(column) else "global" for place, column in enumerate(columns)]
+    aligned = [
+        "right" if place in written and _is_numbers(column) else "global" for place, column in enumerate(columns)
+    ]
     return Markdown(
         table.astype(object).to_markdown(
             index=False, floatfmt=list(map(floatfmt, columns)), disable_numparse=written, colalign=aligned

@@ -60,12 +60,12 @@ def figure_3_claims(table: pd.DataFrame, regularised: str = "geodreg") -> list[R
         worse = paired_differences(table, "accepted", "straight", "geodesic")
         rows += [
             (
-                "More of its images are accepted by the judge than of the straight line's",
+                "The judge accepts more of its images than of the straight line's",
                 f"in {percent(better['share'])} of pairs; {_points(better, 'more', 'fewer')}",
                 better["share"] > 0.5,
             ),
             (
-                "and fewer of the geodesic's",
+                "The judge accepts fewer of the geodesic's images than of the straight line's",
                 f"in {percent(worse['share'])} of pairs; {_points(worse, 'fewer', 'more')}",
                 worse["share"] > 0.5,
             ),
