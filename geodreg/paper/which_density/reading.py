@@ -208,10 +208,8 @@ def _where_it_fails(comparison: Comparison) -> str:
     told = []
     for model in comparison.unsure_on:
         judge, part = max(comparison.by_model[model].items(), key=lambda item: item[1].interval[1])
-        low, high = part.interval
-        told.append(
-            f"the {TITLES[model]} (`{judge}`: {decimal(100 * part.value)}, {decimal(100 * low)} to {decimal(100 * high)})"
-        )
+        value, low, high = (decimal(100 * number) for number in (part.value, *part.interval))
+        told.append(f"the {TITLES[model]} (`{judge}`: {value}, {low} to {high})")
     if not told:
         return "On each of these models taken separately, the 95 % intervals of all judges lie below zero, too."
     return f"Taken separately, not every model shows it: the interval of some judge reaches zero on {_listed(told)}."
