@@ -111,8 +111,8 @@ def test_markup_is_well_formed_names_no_other_place_and_says_what_it_shows(
     )
     captions = ["".join(node.itertext()) for node in root.iter("p")]
     assert len(captions) == len(table)
-    assert captions[1].startswith("GeodReg, loss, weight 0.1: length ")
-    assert captions[4].startswith("GeodReg, Algorithm 1, weight 0.003: length ")
+    assert captions[1].startswith("GeodReg (loss), weight 0.1: length ")
+    assert captions[4].startswith("GeodReg (Algorithm 1), weight 0.003: length ")
     assert len(markup) < 400_000
 
 
@@ -121,7 +121,7 @@ def test_the_numbers_are_the_tables(plane: str, table: pd.DataFrame) -> None:
     lines = [["".join(cell.itertext()) for cell in line] for line in root.iter("tr")]
     assert lines[0] == ["method", "weight", *LABELS.values()]
     assert data["labels"] == LABELS
-    assert data["methods"] == {"geodreg": "GeodReg, loss", "algorithm1": "GeodReg, Algorithm 1"}
+    assert data["methods"] == {"geodreg": "GeodReg (loss)", "algorithm1": "GeodReg (Algorithm 1)"}
     for place, row in enumerate(data["rows"]):
         assert (row["method"], row["mu"]) == (table["method"][place], table["mu"][place])
         assert lines[place + 1] == [data["methods"][row["method"]], *(row["text"][c] for c in ("mu", *LABELS))]

@@ -61,13 +61,13 @@ def test_with_points_found_out_the_algorithm_has_as_many_as_the_loss() -> None:
 
 
 def test_each_is_named_for_what_it_is_only_where_both_are_shown(table: pd.DataFrame) -> None:
-    both = ["GeodReg, loss", "Geod", "StraightZ", "GeodReg, Algorithm 1", "Slerp"]
+    both = ["GeodReg (loss)", "Geod", "StraightZ", "GeodReg (Algorithm 1)", "Slerp"]
     assert medians(table, {"length": "length"})["method"].tolist() == both
     assert medians(table, {"length": "length"})["converged"].tolist()[2::2] == ["(not solved)"] * 2
     three = table[~table["method"].isin(["algorithm1", "slerp"])]
     assert medians(three, {"length": "length"})["method"].tolist() == ["GeodReg", "Geod", "StraightZ"]
     said = show_statuses(table).data
-    assert "GeodReg, loss" in said
+    assert "GeodReg (loss)" in said
     assert "Slerp" not in said
     swept = sweep_medians(table.assign(mu=1.0), ["mu"], Results(table="t.csv", by="method", columns=("length",)))
     assert all(name in swept for name in both)
@@ -102,14 +102,14 @@ def test_statements_about_three_do_not_ask_the_others() -> None:
     assert [holds for *_, holds in figure_3_claims(table)] == [True, True, True]
     assert [holds for *_, holds in figure_3_aims(table)] == [True, True, True]
     printed = figure_3_claims(table, "algorithm1")
-    assert "GeodReg, Algorithm 1 800 % longer" in printed[0][1]
+    assert "GeodReg (Algorithm 1) 800 % longer" in printed[0][1]
     assert "3.50 nats lower" in printed[2][1]
 
 
 def test_figures_name_five_strips_and_five_curves(paths: dict) -> None:  # type: ignore[type-arg]
     figure = plot_interpolations(paths, [0], n_images=3)
     words = [text.get_text() for axes in figure.axes for text in axes.get_yticklabels()]
-    assert [word for word in words if word.startswith("GeodReg")] == ["GeodReg,\nloss", "GeodReg,\nAlgorithm 1"]
+    assert [word for word in words if word.startswith("GeodReg")] == ["GeodReg\n(loss)", "GeodReg\n(Algorithm 1)"]
     nine = plot_nine({"a": (paths, "gray", None)}, n_pairs=1, n_images=3)["a"]
     assert [text.get_text() for text in nine.legends[0].get_texts()] == list(names_of(ORDER).values())
     plt.close("all")

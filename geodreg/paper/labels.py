@@ -10,7 +10,7 @@ NAMES = {
     "geodreg": "GeodReg",
     "geodesic": "Geod",
     "straight": "StraightZ",
-    "algorithm1": "GeodReg, Algorithm 1",
+    "algorithm1": "GeodReg (Algorithm 1)",
     "slerp": "Slerp",
 }
 """The paper's names of its methods, in its order, and of one that it does not have.
@@ -31,12 +31,12 @@ def names_of(methods: Iterable[str]) -> dict[str, str]:
         >>> names_of(["straight", "geodreg"])
         {'geodreg': 'GeodReg', 'straight': 'StraightZ'}
         >>> names_of(["algorithm1", "geodreg"])
-        {'geodreg': 'GeodReg, loss', 'algorithm1': 'GeodReg, Algorithm 1'}
+        {'geodreg': 'GeodReg (loss)', 'algorithm1': 'GeodReg (Algorithm 1)'}
     """
     present = set(methods)
     both = {"geodreg", "algorithm1"} <= present
     names = {method: name for method, name in NAMES.items() if method in present}
-    return {**names, "geodreg": f"{NAMES['geodreg']}, loss"} if both else names
+    return {**names, "geodreg": f"{NAMES['geodreg']} (loss)"} if both else names
 
 
 LABELS = {

@@ -211,7 +211,7 @@ def _plot_panel(
         bars.annotate(f"{length:.1f}", (length, line + 0.45), (3, 0), textcoords="offset points", va="center")
         curves.plot(position, path.resample(200).nll.cpu(), label=names[method], **METHOD_STYLE[method])
     strips.set(xlim=(0, n_images), ylim=(len(paths), 0), xticks=[])
-    broken = [names[method].replace(", ", ",\n") for method in paths]  # there is little room
+    broken = [names[method].replace(" (", "\n(") for method in paths]  # there is little room
     strips.set_yticks([place + 0.45 for place in range(len(paths))], broken)
     for label, method in zip(strips.get_yticklabels(), paths, strict=True):
         label.set_color(METHOD_STYLE[method]["color"])
