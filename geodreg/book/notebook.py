@@ -48,6 +48,7 @@ __all__ = [
 
 IPYTHON_NAMES = ("In", "Out")
 PAPERMILL = "PAPERMILL_"  # beginning of the names under which papermill gives paths, if it is asked to
+NUMBER = re.compile(r"(-?\d+(\.\d+)?(e[-+]?\d+)?|-?inf|nan)?")  # as tables show them
 RECORD, VARIANT = "geodreg-run", "geodreg-variant"  # names of the glued records that the site's tables are made of
 LOSSES = {"algorithm1": "force of the printed Algorithm 1"}
 
@@ -202,27 +203,25 @@ def show_table(table: pd.DataFrame, digits: int = 3) -> Markdown:
 
     Numbers that are words already stay as they were written.
     """
+    import pandas as pd
     from IPython.display import Markdown
 
-    def floatfmt(column: pd.Series) -> str:
+    def written(column: pd.Series) -> list[str]:
         numbers = [value for value in column if isinstance(value, float)]
-        return "g" if all(float(f"{value:.{digits}g}") == value for value in numbers) else f"#.{digits}g"
+        is_round = all(float(f"{value:.{digits}g}") == value for value in numbers)
+        return [_in_words(value, "g" if is_round else f"#.{digits}g") for value in column]
 
-    columns = [table[name].astype(object) for name in table.columns]
-    written = [place for place, column in enumerate(columns) if all(isinstance(value, str) for value in column)]
-    aligned = [
-        "right" if place in written and _is_numbers(column) else "global" for place, column in enumerate(columns)
-    ]
-    return Markdown(
-        table.astype(object).to_markdown(
-            index=False, floatfmt=list(map(floatfmt, columns)), disable_numparse=written, colalign=aligned
-        )
-    )
+    shown = pd.DataFrame({name: written(table[name].astype(object)) for name in table.columns})
+    aligned = ["right" if all(map(NUMBER.fullmatch, shown[name])) else "left" for name in shown.columns]
+    return Markdown(shown.to_markdown(index=False, disable_numparse=True, colalign=aligned))
 
 
-def _is_numbers(column: pd.Series) -> bool:
-    """Whether all that a column of words says are numbers, or nothing."""
-    return all(re.fullmatch(r"-?\d+(\.\d+)?(e[-+]?\d+)?|", value) for value in column)
+def _in_words(value: object, form: str) -> str:
+    """A cell; thousands without an exponent, and no point behind whole numbers."""
+    if not isinstance(value, float):
+        return "" if value is None else str(value)
+    text = format(value, form)
+    return (f"{float(text):.0f}" if "e+" in text else text).rstrip(".")
 
 
 def verdicts(rows: Sequence[tuple[str, str, bool]], in_box: bool = False) -> Markdown:

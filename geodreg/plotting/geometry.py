@@ -42,7 +42,7 @@ def plot_magnification(axes: Axes, manifold: LatentManifold, extent: float, n: i
         factor, extent=(-extent, extent, -extent, extent), origin="lower", cmap="cividis", vmin=low, vmax=high,
         interpolation="bilinear",
     )  # fmt: skip
-    axes.figure.colorbar(image, ax=axes, label=r"$\log_{10} \sqrt{\det g}$", shrink=0.8)
+    axes.figure.colorbar(image, ax=axes, label=r"$\log_{10} \sqrt{\det g}$", shrink=0.8, extend="both")
     axes.set(xlabel="$z_1$", ylabel="$z_2$")
 
 

@@ -20,8 +20,8 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
         "even at weight 1, ten times the paper's largest, the loss's minimiser does not go around it",
     ),
     (2, 2): (
-        "at weight 0.1 a minimum of the loss as printed, without noise, is found",
-        "at weight 0.1 no minimum of the loss as printed, without noise, is found",
+        "the loss as printed, without noise, has a minimum in reach at weight 0.1",
+        "the loss as printed, without noise, has no minimum in reach at weight 0.1",
     ),
     (2, 3): ("Algorithm 1 goes around it at weight 0.1", "Algorithm 1 does not go around it at weight 0.1"),
     (3, 0): ("the geodesic is the shortest", "the geodesic is not the shortest"),
