@@ -34,6 +34,7 @@ __all__ = [
 Count = Annotated[int, Field(ge=1)]
 Batch = Annotated[int, Field(ge=2)]  # batch normalisation has no spread of one
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Several = Annotated[int, Field(ge=2)]  # one decoder disagrees with nothing
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 SomeDigits = Annotated[int, Field(ge=100, le=30_000)]  # two such parts of the 60,000 training digits do not overlap
 
@@ -216,7 +217,7 @@ class DecoderSettings:
 
     seed: int = 0
     of: str = ""
-    decoders: Batch = 4
+    decoders: Several = 4
     epochs: Count = 15
     batch_size: Count = 128
     learning_rate: Positive = 2e-3
