@@ -16,7 +16,7 @@ from geodreg.paper.trial.kept import load_kept
 from geodreg.paper.which_density.candidates import Contest
 from geodreg.paper.which_density.definitions import ENSEMBLES, SHELF, read_study
 from geodreg.paper.which_density.measure import measured
-from geodreg.paper.which_density.plan import CODES, jobs, kept_decoders
+from geodreg.paper.which_density.plan import CODES, jobs, kept_decoders, load_kept_decoders
 from geodreg.training.decoders import train_decoders
 from geodreg.training.settings import DecoderSettings
 
@@ -60,7 +60,9 @@ def test_the_same_seed_gives_the_same_decoders_and_a_run_goes_on_where_it_was(va
     assert not torch.equal(other(z), whole(z))
 
 
-def test_kept_decoders_are_those_of_their_card_and_fit_their_encoder() -> None:
+def test_kept_decoders_are_those_of_their_card_and_fit_their_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = ROOT / kept_decoders(STUDY)
     card = read_card("mnist-vae-decoders", folder)
     label = STUDY.sizes["mnist-vae"].labels[0]
@@ -69,7 +71,8 @@ def test_kept_decoders_are_those_of_their_card_and_fit_their_encoder() -> None:
     assert (card["settings"]["of"], card["settings"]["seed"]) == (label, int(label))
     assert card["data"]["mnist-vae/weights.safetensors"] == trained.card["files"]["weights.safetensors"]
     assert set(card["settings"]) == set(asdict(DecoderSettings()))
-    decoders = load_decoders(folder)
+    monkeypatch.chdir(tmp_path)  # they are found from anywhere
+    decoders = load_kept_decoders(STUDY)
     z = torch.randn(300, trained.latent_dim, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         own, others = trained.generator(z), decoders(z)

@@ -11,14 +11,13 @@ from geodreg.commands.command_group import PlainGroup
 from geodreg.models.store import read_card
 from geodreg.paper.shelf import ShelfError
 from geodreg.paper.which_density.definitions import SHELF, SHELVES, read_study
-from geodreg.paper.which_density.plan import CODES, TRAINED_DECODERS, Job, jobs
+from geodreg.paper.which_density.plan import CODES, DECODERS, TRAINED_DECODERS, Job, jobs
 from geodreg.workspace.files import has_its_sum, write_sum, write_whole
 
 app = typer.Typer(
     cls=PlainGroup, no_args_is_help=True, add_completion=False, help="The commands behind `make densities`."
 )
 
-DECODERS = "mnist-vae-decoders"
 
 Which = Annotated[str, typer.Option("--study", help="Which comparison.")]
 

@@ -5,13 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from geodreg.paper.shelf import Shelf
 from geodreg.paper.trial.plan import KEPT_MODELS
-from geodreg.paper.which_density.definitions import SHELF, Candidate, Study
+from geodreg.paper.which_density.definitions import ENSEMBLES, SHELF, Candidate, Study
 
-__all__ = ["BASELINES", "CODES", "KEPT_DECODERS", "TRAINED_DECODERS", "Job", "jobs", "kept_decoders", "parts_folder"]
+if TYPE_CHECKING:
+    from geodreg.models.mlp import DecoderEnsemble
 
+__all__ = [
+    "BASELINES",
+    "CODES",
+    "DECODERS",
+    "KEPT_DECODERS",
+    "TRAINED_DECODERS",
+    "Job",
+    "jobs",
+    "kept_decoders",
+    "load_kept_decoders",
+    "parts_folder",
+]
+
+DECODERS = "mnist-vae-decoders"
 BASELINES, CODES = "baselines", "codes-of-data"  # parts that are of no candidate
 OF_CODES = "codes"  # the candidate whose density they make
 OF_DECODERS = ("ensemble-mean", "ensemble", "agreement")  # the candidates that several decoders make
@@ -65,6 +81,19 @@ def kept_decoders(study: Study) -> Path:
     """Folder of models with the decoders of the first training, which alone are kept."""
     (size,) = study.sizes.values()
     return KEPT_DECODERS / size.labels[0]
+
+
+def load_kept_decoders(study: Study) -> DecoderEnsemble:
+    """Those decoders, from the folder named by ``GEODREG_ENSEMBLES``, the checkout, or the installed package.
+
+    Raises:
+        ShelfError: if they are in none of the places.
+        geodreg.models.ModelError: if they are damaged.
+    """
+    from geodreg.models.zoo import load_decoders
+
+    label = kept_decoders(study).name
+    return load_decoders(ENSEMBLES.path(f"{label}/{DECODERS}/card.json").parents[1])
 
 
 def parts_folder(shelf: Shelf = SHELF) -> Path:
