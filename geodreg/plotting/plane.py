@@ -11,6 +11,7 @@ import torch
 from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 from torch import Tensor
@@ -107,7 +108,9 @@ def plot_plane(
         is_narrow: for a telephone, one panel below the other.
     """
     grid, size = ((4, 1), (4.7, 15.6)) if is_narrow else ((2, 2), (8.0, 7.4))
-    figure, axes = plt.subplots(*grid, figsize=size, layout="constrained")
+    # panels of fixed shape in one column: without compression their labels would be cut at the left
+    layout = ConstrainedLayoutEngine(compress=True, w_pad=0.12) if is_narrow else "constrained"
+    figure, axes = plt.subplots(*grid, figsize=size, layout=layout)
     of_data, of_grid, of_density, of_paths = axes.flat
     plot_points(of_data, data, "(a) data")
     plot_points(of_grid, data, "(b) latent grid, mapped", BACKGROUND)
