@@ -78,7 +78,6 @@ SHORT = {
     "mnist-neighbours": "--steps 2 --set width=2 --set reference=100",
     "mnist-denoiser": "--steps 2 --set width=2",
     "mnist-vae": "--epochs 1 --set batch_size=5000 --set hidden=[8]",
-    "mnist-vae-decoders": "--epochs 1 --set batch_size=5000 --set decoders=2",
     "mnist-gan": "--steps 2 --set hidden=[8]",
     "mnist-dcgan": "--steps 2 --set hidden=8 --set channels=[4,4]",
     "yale-dcgan": LINE,

@@ -396,11 +396,11 @@ RECIPES: dict[str, Recipe] = {
     "mnist-neighbours": _mnist_neighbours,
     "mnist-denoiser": _mnist_denoiser,
     "mnist-vae": _mnist_vae,
-    "mnist-vae-decoders": _mnist_vae_decoders,
     "mnist-gan": _mnist_gan,
     "mnist-dcgan": _mnist_dcgan,
     "yale-dcgan": _yale_dcgan,
     "lambert-dcgan": _lambert_dcgan,
     "lambert-dcgan-linear": _lambert_dcgan,
+    "mnist-vae-decoders": _mnist_vae_decoders,
 }
 """What trains each of the models that :data:`~geodreg.training.settings.SETTINGS` has settings for."""

@@ -324,12 +324,12 @@ SETTINGS: dict[str, Any] = {
     "mnist-neighbours": NeighbourSettings(),
     "mnist-denoiser": DenoiserSettings(),
     "mnist-vae": VAESettings(),
-    "mnist-vae-decoders": DecoderSettings(),
     "mnist-gan": DigitGANSettings(),
     "mnist-dcgan": ConvolutionalGANSettings(),
     "yale-dcgan": YaleGANSettings(),
     "lambert-dcgan": LambertGANSettings(shadows=True),
     "lambert-dcgan-linear": LambertGANSettings(shadows=False),
+    "mnist-vae-decoders": DecoderSettings(),
 }
 """The settings of the book's models, by name."""
 
