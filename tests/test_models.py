@@ -199,7 +199,7 @@ def test_the_command_line_lists_the_models_and_names_a_damaged_one(
 ) -> None:
     good = CliRunner().invoke(app, ["models"])
     assert good.exit_code == 0
-    assert [line.split(":")[0] for line in good.output.splitlines()] == list(recipes.RECIPES)
+    assert [line.split(":")[0] for line in good.output.splitlines()] == list(MODELS)
     models = tmp_path / "models"
     shutil.copytree(model_folder("mnist-gan").parent, models)
     monkeypatch.setenv("GEODREG_MODELS", str(models))
@@ -210,7 +210,7 @@ def test_the_command_line_lists_the_models_and_names_a_damaged_one(
     bad = CliRunner().invoke(app, ["models"])
     assert bad.exit_code == 1
     assert f"mnist-gan: {weights} is damaged: its sha256 is " in bad.output
-    assert len(bad.output.splitlines()) == len(recipes.RECIPES)  # the others are listed all the same
+    assert len(bad.output.splitlines()) == len(MODELS)  # the others are listed all the same
     assert "Traceback" not in bad.output
 
 
