@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from geodreg.models.zoo import TITLES
-from geodreg.plotting.style import METHOD_STYLE
+from geodreg.plotting.style import MODEL_STYLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["plot_candidate_strips", "plot_candidates"]
 
-COLORS = {  # of a density, whatever energy stands beside it; each contrasts with white as WCAG AA asks of text
-    "push-forward": METHOD_STYLE["geodreg"]["color"],
-    "data": "#7b3aa6",
-    "codes": "#b3541e",
-    "prior": "#2b61a8",
-    "volume": "#5f6b73",
-    "discriminator": "#c8372d",
-    "features": "#1c1c1c",
-    "fisher-rao": "#00696b",
-    "slerp": METHOD_STYLE["slerp"]["color"],
-}
-LATENT, METRICS = "latent-", ("features", "fisher-rao")
-WIDTH, HEIGHT = 2.6, 2.3  # inches of a panel
+FINE: dict[str, Any] = {"markersize": 3.0, "linewidth": 1.1}
+COLUMNS, WIDTH, HEIGHT = 4, 2.15, 1.85  # panels side by side; inches of a panel
+KINDS: dict[bool, Literal["-", "--"]] = {False: "-", True: "--"}
 ROWS = {False: "pairs of one class", True: "pairs of two classes"}
-FAR, LONGEST = 1.5, 3.0  # times the ninth decile, and relative length, up to which curves are shown
-SHOWN = ("0.8", "0.9", "1.1", "1.2", "1.5", "2", "3", "5")  # lengths beside the powers of ten
+FAR, LONGEST = 1.25, 2.1  # times the ninth decile, and relative length, up to which curves are shown
+SHOWN = (0.8, 1.0, 1.25, 1.5, 2.0)  # lengths that the axis names
 ACCEPTED, DOUBTED, REJECTED = "#1f6fb2", "#8a6508", "#b3261e"
 
 
 def plot_candidates(
     curves: pd.DataFrame, measure: str, label: str, titles: Mapping[str, str], models: Sequence[str], at: float
 ) -> Figure:
-    """A measure against relative length, a curve for each candidate: a column a model, a row for each kind of pairs.
+    """A measure against relative length: a panel for each candidate, all on the same axes, a colour for each model.
 
     Args:
         curves: from :func:`geodreg.paper.which_density.prices.price_curves`.
@@ -49,40 +42,37 @@ def plot_candidates(
         models: in this order.
         at: relative length at which candidates are compared, marked.
     """
-    size = (WIDTH * len(models) + 0.5, HEIGHT * len(ROWS) + 0.4)
-    figure, axes = plt.subplots(len(ROWS), len(models), figsize=size, squeeze=False, layout="constrained")
-    lines: dict[str, Any] = {}
-    empty = []
-    for column, model in enumerate(models):
-        of_model = curves[curves["model"] == model]
-        kinds = [(apart, kind) for apart, kind in ROWS.items() if apart in set(of_model["apart"])]
-        for row, ax in enumerate(axes[:, column]):
-            if row >= len(kinds):
-                ax.set_axis_off()
-                empty.append(ax)
-                continue
-            apart, kind = kinds[row]
-            own = of_model[of_model["apart"] == apart]
-            for name, part in own.groupby("candidate", sort=False):
-                (line,) = ax.plot(part["relative_length"], part[measure], **_style(str(name)))
-                lines.setdefault(titles.get(str(name), str(name)), line)
-            ax.axhline(0.0, color="grey", linewidth=0.8)
-            ax.axvline(1.0, color="grey", linewidth=0.8)
-            ax.axvline(at, color="grey", linewidth=0.8, linestyle=(0, (4, 3)))
-            ax.set_ylim(*_limits(own[measure]))
-            ax.set_xscale("log")
-            ax.set_xlim(own["relative_length"].min() / 1.03, min(LONGEST, 1.03 * own["relative_length"].max()))
-            ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            ax.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:g}" in SHOWN else "")
-            ax.set_title(f"{TITLES[model]}, {kind}" if len(kinds) > 1 else TITLES[model], fontsize="small")
-            if row == len(kinds) - 1:
-                ax.set_xlabel("relative length")
-            if column == 0:
-                ax.set_ylabel(label)
-    if empty:
-        empty[0].legend(lines.values(), lines.keys(), loc="center", frameon=False, fontsize=8.5)
-    else:
-        figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
+    curves = curves[curves["model"].isin(models)]
+    others = sorted(set(curves["candidate"]) - set(titles))  # slerp
+    names = [*(name for name in titles if name in set(curves["candidate"])), *others]
+    n_rows = -(-len(names) // COLUMNS)
+    size = (WIDTH * COLUMNS + 0.4, HEIGHT * n_rows + 0.6)
+    figure, axes = plt.subplots(n_rows, COLUMNS, figsize=size, sharex=True, sharey=True, squeeze=False)
+    figure.set_layout_engine("constrained")
+    for ax in axes.flat[len(names) :]:
+        ax.set_axis_off()
+    for ax, name in zip(axes.flat, names, strict=False):
+        for (model, apart), part in curves[curves["candidate"] == name].groupby(["model", "apart"], sort=False):
+            ax.plot(
+                part["relative_length"], part[measure], linestyle=KINDS[bool(apart)], **MODEL_STYLE[str(model)], **FINE
+            )
+        ax.axhline(0.0, color="grey", linewidth=0.8)
+        ax.axvline(1.0, color="grey", linewidth=0.8)
+        ax.axvline(at, color="grey", linewidth=0.8, linestyle=(0, (4, 3)))
+        ax.set_title(textwrap.fill(titles.get(name, name), 22), fontsize=8.5)
+        ax.tick_params(labelsize=8)
+        ax.spines[["top", "right"]].set_visible(False)
+    first = axes[0, 0]  # whose limits and ticks all have
+    first.set_ylim(*_limits(curves[measure]))
+    first.set_xscale("log")
+    first.set_xlim(curves["relative_length"].min() / 1.03, min(LONGEST, 1.03 * curves["relative_length"].max()))
+    first.set_xticks(SHOWN, [f"{length:g}" for length in SHOWN])
+    first.xaxis.set_minor_locator(NullLocator())
+    figure.supxlabel("relative length", fontsize=9.5)
+    figure.supylabel(label, fontsize=9.5)
+    lines = [Line2D([], [], **MODEL_STYLE[model], **FINE, label=TITLES[model]) for model in models]
+    lines += [Line2D([], [], color="grey", linestyle=KINDS[apart], label=ROWS[apart]) for apart in KINDS]
+    figure.legend(handles=lines, loc="outside upper center", ncols=len(lines), frameon=False, fontsize=8.5)
     return figure
 
 
@@ -118,15 +108,3 @@ def plot_candidate_strips(images: Mapping[str, Tensor], agreed: Mapping[str, Ten
         row[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=9.5)
     figure.subplots_adjust(left=2.75 / (0.62 * n + 2.9), right=0.995, top=0.995, bottom=0.03, hspace=0.32)
     return figure
-
-
-def _style(name: str) -> dict[str, Any]:
-    """Colour of a density; a dashed line and diamonds where it stands beside the energy of latent space."""
-    is_latent = name.startswith(LATENT)
-    return {
-        "color": COLORS[name.removeprefix(LATENT)],
-        "linestyle": "--" if is_latent else ":" if name in METRICS else "-",
-        "marker": "D" if is_latent else "s" if name in METRICS else "o",
-        "markersize": 4.5 if is_latent else 3.5,
-        "linewidth": 1.8 if is_latent else 1.2,
-    }

@@ -11,18 +11,13 @@ from matplotlib.figure import Figure
 
 from geodreg.models.zoo import TITLES
 from geodreg.paper.trial.sensitivity import STATEMENTS
-from geodreg.plotting.style import DATA_COLOR, MODEL_COLOR
+from geodreg.plotting.style import DATA_COLOR, MODEL_COLOR, MODEL_STYLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["plot_acceptance_by_nll", "plot_fold", "plot_sensitivity"]
 
-MODELS = {
-    "mnist-dcgan": ("D", "#b4517e"),
-    "mnist-gan": ("o", MODEL_COLOR),
-    "mnist-vae": ("s", "#16858c"),
-}  # marker and colour
 PARAMETERS = {
     "mu": "weight $\\mu$",
     "noise": "noise $\\sigma$",
@@ -62,11 +57,11 @@ def plot_acceptance_by_nll(table: pd.DataFrame, bounds: Mapping[str, float]) -> 
     """
     figure, ax = plt.subplots(figsize=(5.2, 3.2))
     for model, own in table.groupby("model"):
-        marker, color = MODELS[str(model)]
+        style = MODEL_STYLE[str(model)]
         for _, seed in own.groupby("seed"):
-            ax.plot(seed["group"], seed["accepted"], color=color, alpha=0.35, linewidth=1.0)
+            ax.plot(seed["group"], seed["accepted"], color=style["color"], alpha=0.35, linewidth=1.0)
         mean = own.groupby("group")["accepted"].mean()
-        ax.plot(mean.index, mean, color=color, marker=marker, markersize=5, label=TITLES[str(model)])
+        ax.plot(mean.index, mean, **style, markersize=5, label=TITLES[str(model)])
     for label, share in bounds.items():
         ax.axhline(share, color=DATA_COLOR, linestyle="dashed", linewidth=1.0, label=label)
     ax.set_xlabel("tenth of the samples by NLL, densest first")
@@ -96,9 +91,8 @@ def plot_sensitivity(table: pd.DataFrame) -> Figure:
         for row, statement in enumerate(STATEMENTS):
             ax = axes[row, column]
             for model, own in chosen[chosen["statement"] == statement].groupby("model"):
-                marker, color = MODELS[str(model)]
                 x, y = zip(*sorted(zip(own["value"].map(position), own["share"], strict=True)), strict=True)
-                ax.plot(x, y, marker=marker, color=color, markersize=5, label=TITLES[str(model)],
+                ax.plot(x, y, **MODEL_STYLE[str(model)], markersize=5, label=TITLES[str(model)],
                         linestyle="none" if parameter == "activation" else "solid")  # fmt: skip
             ax.axhline(0.5, color="black", linestyle="dashed", linewidth=0.8)
             ax.set_ylim(-0.04, 1.04)

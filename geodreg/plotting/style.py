@@ -6,7 +6,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-__all__ = ["BACKGROUND", "DATA_COLOR", "HATCHES", "METHOD_STYLE", "MODEL_COLOR", "use_house_style"]
+__all__ = ["BACKGROUND", "DATA_COLOR", "HATCHES", "METHOD_STYLE", "MODEL_COLOR", "MODEL_STYLE", "use_house_style"]
 
 METHOD_STYLE: dict[str, dict[str, Any]] = {
     "geodreg": {"color": "#23803f", "linestyle": "dashdot"},
@@ -21,6 +21,13 @@ Labels have these colours too, so each contrasts with white as WCAG AA asks of t
 """
 
 DATA_COLOR, MODEL_COLOR = "#8a8a8a", "#7b5aa6"  # the methods' colours are for methods alone
+MODEL_STYLE: dict[str, dict[str, Any]] = {  # where models share a panel
+    "circle-gan": {"marker": "s", "color": DATA_COLOR},
+    "mnist-dcgan": {"marker": "D", "color": "#b4517e"},
+    "mnist-gan": {"marker": "o", "color": MODEL_COLOR},
+    "mnist-vae": {"marker": "^", "color": "#16858c"},
+    "yale-dcgan": {"marker": "v", "color": "#b3541e"},
+}
 BACKGROUND = 0.3  # opacity of data behind something else
 HATCHES = {"geodreg": "///", "geodesic": "---", "straight": "", "algorithm1": "xxx", "slerp": "\\\\\\"}
 
