@@ -223,6 +223,33 @@ def test_a_script_and_checkpoints_work() -> None:
             assert torch.allclose(paths.z, expected.z, atol=1e-6)
 
 
+class Recurrent(nn.Module):
+    """A sequence of five points; in single precision torch runs some of these by kernels without a forward mode."""
+
+    def __init__(self, kind: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        self.recurrent, self.readout = kind(4, 12, batch_first=True), nn.Linear(12, 3)
+
+    def forward(self, z: Tensor) -> Tensor:
+        states: Tensor = self.readout(self.recurrent(z[:, None].expand(-1, 5, -1))[0])
+        return states
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize(("method", "mu"), [("geodesic", 0.0), ("geodreg", 0.1)])
+def test_derivatives_that_run_in_double_precision_alone_are_not_taken(
+    kind: Callable[..., nn.Module], method: str, mu: float
+) -> None:
+    torch.manual_seed(0)
+    generator, lengths = Recurrent(kind), []
+    for dtype in (torch.float32, torch.float64):
+        ends = latents(2, 4, 1, dtype), latents(2, 4, 2, dtype)
+        paths = interpolate(LatentManifold(generator.to(dtype), noise=0.1), *ends, method, mu=mu, n_points=9)
+        assert paths.converged.all()
+        lengths.append(paths.length.double())
+    assert torch.allclose(lengths[0], lengths[1], rtol=1e-3)
+
+
 def test_what_can_be_differentiated_once_has_geodesics_and_no_density() -> None:
     class Once(torch.autograd.Function):
         @staticmethod

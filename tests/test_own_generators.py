@@ -41,6 +41,8 @@ GENERATORS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
         lambda: _sequence(nn.Linear(4, 64), nn.Unflatten(1, (4, 4, 4)), nn.InstanceNorm2d(4), nn.Flatten()),
     ),
     "layer norm": (4, lambda: _sequence(nn.Linear(4, 16), nn.Tanh(), nn.LayerNorm(16), nn.Linear(16, 9))),
+    "normalised latents": (3, lambda: _sequence(_PixelNorm(), nn.Linear(3, 64), nn.Tanh(), nn.Linear(64, 30))),
+    "more latents than numbers": (6, lambda: _sequence(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 3))),
     "gated units": (4, lambda: _sequence(nn.Linear(4, 16), nn.GLU(), nn.Linear(8, 9))),
     "exponential units": (4, lambda: _sequence(nn.Linear(4, 16), nn.ELU(), nn.Linear(16, 9))),
     "a backward pass of its own": (4, lambda: _sequence(nn.Linear(4, 8), _Sine(), nn.Linear(8, 9))),
@@ -51,6 +53,13 @@ GENERATORS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
 class _Sine(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         return SineBackward.apply(z)
+
+
+class _PixelNorm(nn.Module):
+    """Latents of length one for each coordinate, as the generators of progressive GANs and of StyleGAN take them."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z * torch.rsqrt(z.square().mean(-1, keepdim=True) + 1e-8)
 
 
 def _sequence(*layers: nn.Module) -> nn.Module:
@@ -93,6 +102,20 @@ def test_geodesics_are_no_longer_than_those_of_a_quasi_newton_method(name: str, 
     if name not in MANY_VALLEYS or paths.converged.all():  # at the limit of iterations, along a crease, it says so
         assert paths.energy.item() <= quasi_newton(energy, paths.z) * (1 + 1e-3)
     assert paths.energy.item() <= energy(straight(start, end, K)).item()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("activation", [nn.Tanh(), nn.LeakyReLU(0.2)], ids=str)
+def test_paths_of_normalised_latents_converge_and_their_length_does_not_depend_on_the_latents_own(
+    activation: nn.Module, dtype: torch.dtype
+) -> None:
+    generator = _sequence(_PixelNorm(), nn.Linear(8, 64), activation, nn.Linear(64, 30)).to(dtype).requires_grad_(False)
+    start, end = latents(3, 8, 1, dtype), latents(3, 8, 2, dtype)
+    paths = interpolate(generator, start, end, "geodesic")
+    assert paths.converged.all()
+    assert paths.iterations.max() < 150  # without damping they are at the limit of 300
+    scaled = interpolate(generator, 3.0 * start, 3.0 * end, "geodesic")
+    assert torch.allclose(scaled.length, paths.length, rtol=5e-3)
 
 
 @pytest.mark.slow

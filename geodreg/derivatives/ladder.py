@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -102,7 +102,7 @@ class Ladder:
         assert self.rung is not None  # noqa: S101 - chosen just now
         try:
             return RUNGS[self.rung.name](self.function, z)
-        except NoRuleError as error:  # it does something else with more rows, or in another mode
+        except (NoRuleError, NotImplementedError) as error:  # it does something else with more rows, or another mode
             if self.wanted is not None:
                 raise _without(self.wanted, error) from error
             self._failed.add(self.rung.name)
@@ -128,8 +128,34 @@ class Ladder:
             DerivativeError: if there is none, or the one that is wanted is not right.
         """
         self._follows_steps = False
-        self.rung = self._compared(self._left(), *_trial(self.function, z))
+        self.rung = self._running(z)
         return self.rung
+
+    def _running(self, z: Tensor) -> Rung:
+        """The first rung that is right, and runs on the generator itself too, not only on its copy in double precision.
+
+        Where none can be differentiated twice in the generator's own precision, the first that can be once.
+        """
+        once: Rung | None = None
+        while True:
+            try:
+                rung = self._compared(self._left(), *_trial(self.function, z))
+            except DerivativeError:
+                if once is None:
+                    raise
+                return once
+            try:
+                found = _outcome(rung.name, *_along_few(self.function, z.detach()[:1], DIRECTIONS))
+            except Exception as error:
+                if self.wanted is not None:
+                    raise _without(self.wanted, error) from error
+            else:
+                if found.gradient is not None:
+                    return rung if rung.twice else once or rung
+                once = once or replace(rung, twice=False)
+                if self.wanted is not None:
+                    return once
+            self._failed.add(rung.name)
 
     def _left(self) -> list[str]:
         """The rungs that have not failed."""
@@ -150,7 +176,7 @@ class Ladder:
         """
         if not self._follows_steps:
             function, points = _trial(self.function, z)
-            rung = self._compared(self._left(), function, points) if self.rung is None else self.rung
+            rung = self._running(z) if self.rung is None else self.rung
             self.rung = rung
             if not follows_steps(function, RUNGS[rung.name], points, rung.twice):
                 raise DerivativeError(CUT_OFF)
@@ -241,16 +267,22 @@ def _trial(
 
     Instead of many variables there are a few directions at random.
     """
-    precise, z = _precise(function, z.detach()[[0, -1]] if len(z) > 1 else z.detach().clone())
+    return _along_few(*_precise(function, z.detach()[[0, -1]] if len(z) > 1 else z.detach().clone()), n_variables)
+
+
+def _along_few(
+    function: Callable[[Tensor], Tensor], z: Tensor, n_variables: int
+) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+    """A function and points to try a rung at: of more latents than ``n_variables`` a few directions at random."""
     d = z.shape[-1]
     if d <= n_variables:
-        return precise, z
+        return function, z
     chance = torch.Generator().manual_seed(0)
     some = torch.randn(FEW_DIRECTIONS, d, generator=chance, dtype=torch.float64, device="cpu").to(z) / d**0.5
     origin = z[:1]
     points = torch.zeros(len(z), FEW_DIRECTIONS, dtype=z.dtype, device=z.device)
     points[1:] = 0.1
-    return lambda t: precise(origin + t @ some), points
+    return lambda t: function(origin + t @ some), points
 
 
 def _precise(function: DifferentiableCall, z: Tensor) -> tuple[DifferentiableCall, Tensor]:

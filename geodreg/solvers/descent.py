@@ -24,6 +24,8 @@ from geodreg.solvers.stopping import Rest, Stops, reasons, stopping_tests
 __all__ = ["descend", "quasi_newton", "start_matrix", "updated"]
 
 GROWTH = 1.5  # of the fraction of a step that is tried, in one iteration
+TOO_FAR = 0.1  # fraction of a step; one that is cut to less went along directions without curvature
+RELEASE = 0.3  # of the damping, in one iteration
 
 
 def descend(
@@ -97,9 +99,9 @@ def start_matrix(state: DescentState) -> Callable[[Tensor], Tensor]:
     """Product with the start matrix of L-BFGS, of ``(R, (K-2) d)``; here is where it is chosen.
 
     It is what the place makes of the inverse Gauss-Newton matrix of the energy where these pairs are, with the
-    curvature of the density added on the diagonal.
+    curvature of the density and the damping added on the diagonal.
     """
-    return state.place.preconditioner(state.density.diagonal())
+    return state.place.preconditioner(state.density.diagonal() + state.damping[:, None, None])
 
 
 def updated(state: DescentState, direction: Direction, reached: Reached) -> DescentState:
@@ -117,11 +119,28 @@ def updated(state: DescentState, direction: Direction, reached: Reached) -> Desc
         place=after,
         memory=state.memory.appended(advance.flatten(1), change).forgotten(failed),
         density=state.density.after(advance, after.density_gradient - before.density_gradient),
+        damping=_damping(state, direction, reached),
         first=_first_fraction(state, reached),
         stuck=failed & state.memory.are_empty(),
         evaluations=state.evaluations + reached.trials,
         history=torch.cat([state.history, after.value[:, None]], dim=1),
     )
+
+
+def _damping(state: DescentState, direction: Direction, reached: Reached) -> Tensor:
+    """Multiple of the identity that is added to the next start matrix, ``(R,)``, after Levenberg and Marquardt.
+
+    Where the data do not change along a direction, as with latents that are normalised first, the Gauss-Newton matrix
+    is singular there, and as that direction turns from iteration to iteration the memory of L-BFGS sends steps along it
+    much too far. The curvature of the model along such a step, over the fraction that the line search left of it, is
+    what would have made it that short. It is forgotten again while steps are not cut.
+    """
+    if state.objective.cuts_steps:
+        return state.damping
+    was_cut = (reached.length > 0.0) & (reached.length <= TOO_FAR)
+    curvature = -direction.slope / direction.step.square().sum((-2, -1))
+    needed = torch.maximum(curvature / torch.where(was_cut, reached.length, 1.0), state.damping)
+    return torch.where(was_cut, needed, RELEASE * state.damping)
 
 
 def _first_fraction(state: DescentState, reached: Reached) -> Tensor:

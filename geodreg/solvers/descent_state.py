@@ -36,6 +36,7 @@ class DescentState(PerPair):
         place: value and derivatives there.
         memory: of L-BFGS.
         density: curvature of the density.
+        damping: multiple of the identity in the start matrix that keeps steps short, ``(R,)``.
         first: fraction of a step that the next line search tries first, ``(R,)``.
         stuck: whether the last line search found no decrease along a step without memory, ``(R,)``.
         evaluations: of the objective so far, ``(R,)``.
@@ -51,6 +52,7 @@ class DescentState(PerPair):
     place: Place
     memory: CurvaturePairs
     density: DensityCurvature
+    damping: Tensor
     first: Tensor
     stuck: Tensor
     evaluations: Tensor
@@ -73,6 +75,7 @@ class DescentState(PerPair):
             place=place,
             memory=CurvaturePairs.none(len(rows), history_size, z.device),
             density=DensityCurvature.at_start(objective, z),
+            damping=torch.zeros_like(place.value),
             first=torch.ones_like(place.value),
             stuck=torch.zeros_like(rows, dtype=torch.bool),
             evaluations=torch.ones_like(place.value),
