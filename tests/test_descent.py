@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from geodreg.objectives.matrix_free import MatrixFreeObjective
 from geodreg.objectives.mean_metric import MeanMetric
 from geodreg.solvers.curvature_pairs import CurvaturePairs
 from geodreg.solvers.density_curvature import FORGETTING, DensityCurvature
-from geodreg.solvers.descent import descend, quasi_newton, start_matrix, updated
+from geodreg.solvers.descent import RELEASE, descend, quasi_newton, start_matrix, updated
 from geodreg.solvers.descent_state import DescentState
 from geodreg.solvers.line_search import Reached, line_search
 from geodreg.solvers.protocol import Trial
@@ -239,3 +239,31 @@ def test_the_densitys_curvature_is_the_largest_shown_slowly_forgotten_and_at_lea
     assert torch.allclose(density.diagonal()[0, 0], least[0])
     assert torch.allclose(density.after(step, 9.0 * step).shown[1], torch.tensor(9.0, dtype=torch.float64))
     assert (density.after(step, -step).shown >= 0.0).all()
+
+
+@pytest.mark.parametrize("kind", ["dense", "mean metric"])
+def test_a_step_that_was_cut_to_a_tenth_or_less_is_damped_and_a_whole_one_lets_go(kind: str) -> None:
+    state = begun(tried(0.0, kind))
+    direction = quasi_newton(state)
+    lengths = torch.tensor([1.0, 0.5, 0.1, 0.02, 0.0], dtype=torch.float64)
+    reached = Reached(lengths, torch.ones_like(lengths), state.place)
+    damping = updated(state, direction, reached).damping
+    curvature = -direction.slope / direction.step.square().sum((-2, -1))
+    expected = torch.tensor([0.0, 0.0, 10.0, 50.0, 0.0], dtype=torch.float64) * curvature
+    assert torch.allclose(damping, expected if kind == "dense" else torch.zeros_like(expected))
+    again = updated(replace(state, damping=expected), direction, replace(reached, length=torch.ones_like(lengths)))
+    assert torch.allclose(again.damping, (RELEASE if kind == "dense" else 1.0) * expected)
+
+
+def test_damping_shortens_steps_and_is_not_taken_for_rest() -> None:
+    state = begun(tried(0.0))
+    free = quasi_newton(state)
+    strength = 30.0 * -free.slope / free.step.square().sum((-2, -1))
+    damped = quasi_newton(replace(state, damping=strength))
+    assert (damped.step.flatten(1).norm(dim=1) < 0.5 * free.step.flatten(1).norm(dim=1)).all()
+    assert (damped.slope < 0.0).all()
+    assert (damped.predicted > -0.5 * damped.slope).all()  # what the step itself gains says less
+    # The most that the model without damping gains along the step: no more than along its own.
+    gauss_newton = damped.held * -damped.slope / strength
+    assert torch.allclose(gauss_newton, damped.step.square().sum((-2, -1)))
+    assert (damped.predicted <= free.predicted * (1.0 + 1e-9)).all()

@@ -250,6 +250,29 @@ def test_derivatives_that_run_in_double_precision_alone_are_not_taken(
     assert torch.allclose(lengths[0], lengths[1], rtol=1e-3)
 
 
+class FusedInSingle(nn.Module):
+    """A sine, in single precision by a function of one's own that has no forward mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readout = nn.Linear(3, 5)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.readout(SineBackward.apply(z) if z.dtype == torch.float32 else z.sin())
+
+
+def test_what_does_not_run_in_single_precision_is_barred_there_and_chosen_again_alike() -> None:
+    torch.manual_seed(0)
+    generator = FusedInSingle()
+    single, double = LatentManifold(generator), LatentManifold(copy.deepcopy(generator).double())
+    first = single.ladder.choose(latents(2, 3, 1, torch.float32))
+    assert single.ladder.choose(latents(2, 3, 1, torch.float32)) == first
+    assert first.name in ("reverse", "rows")
+    assert double.ladder.choose(latents(2, 3, 1)).name not in ("reverse", "rows")
+    with pytest.raises(DerivativeError, match=r"no derivatives by 'jvp' .*leave derivatives=None"):
+        LatentManifold(generator, derivatives="jvp").ladder.choose(latents(2, 3, 1, torch.float32))
+
+
 def test_what_can_be_differentiated_once_has_geodesics_and_no_density() -> None:
     class Once(torch.autograd.Function):
         @staticmethod

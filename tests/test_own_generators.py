@@ -113,9 +113,12 @@ def test_paths_of_normalised_latents_converge_and_their_length_does_not_depend_o
     start, end = latents(3, 8, 1, dtype), latents(3, 8, 2, dtype)
     paths = interpolate(generator, start, end, "geodesic")
     assert paths.converged.all()
-    assert paths.iterations.max() < 150  # without damping they are at the limit of 300
+    assert paths.iterations.max() < (150 if isinstance(activation, nn.Tanh) else 300)  # without damping all are at it
     scaled = interpolate(generator, 3.0 * start, 3.0 * end, "geodesic")
-    assert torch.allclose(scaled.length, paths.length, rtol=5e-3)
+    is_smooth = isinstance(activation, nn.Tanh)
+    assert torch.allclose(scaled.length, paths.length, rtol=1e-6 if is_smooth and dtype == torch.float64 else 5e-3)
+    if is_smooth:
+        assert interpolate(LatentManifold(generator, noise=0.1), start, end, mu=0.1).converged.all()
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -72,8 +72,8 @@ class Ladder:
 
     Which one that is is found out at the first use. A rung is accepted where its values, its tangents and the gradient
     of the tangents are those of another rung that has other formulas, in double precision if the generator is a module
-    that can be copied to it, and never because it did not raise. Where no two agree, those that run are compared with
-    finite steps, in order.
+    that can be copied to it, and never because it did not raise; and where it also runs on the generator as it is.
+    Where no two agree, those that run are compared with finite steps, in order.
 
     Args:
         function: the generator.
@@ -91,7 +91,7 @@ class Ladder:
         self.wanted = wanted
         self.rung: Rung | None = None
         self._follows_steps = False  # whether the chosen rung was compared with finite steps as well
-        self._failed: set[str] = set()  # rungs that were accepted, and then had no rule after all
+        self._failed: set[str] = set()  # rungs that were accepted, and did not run in the solve
 
     def pushforward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Data points and pushed latent directions: ``(n, d)`` to ``(n, D)`` and ``(n, d, D)``."""
@@ -128,18 +128,19 @@ class Ladder:
             DerivativeError: if there is none, or the one that is wanted is not right.
         """
         self._follows_steps = False
-        self.rung = self._running(z)
+        self.rung = self._running(*_trial(self.function, z), z)
         return self.rung
 
-    def _running(self, z: Tensor) -> Rung:
+    def _running(self, function: Callable[[Tensor], Tensor], points: Tensor, z: Tensor) -> Rung:
         """The first rung that is right, and runs on the generator itself too, not only on its copy in double precision.
 
         Where none can be differentiated twice in the generator's own precision, the first that can be once.
         """
         once: Rung | None = None
+        barred = set(self._failed)
         while True:
             try:
-                rung = self._compared(self._left(), *_trial(self.function, z))
+                rung = self._compared(list(RUNGS), function, points, barred)
             except DerivativeError:
                 if once is None:
                     raise
@@ -155,11 +156,7 @@ class Ladder:
                 once = once or replace(rung, twice=False)
                 if self.wanted is not None:
                     return once
-            self._failed.add(rung.name)
-
-    def _left(self) -> list[str]:
-        """The rungs that have not failed."""
-        return [name for name in RUNGS if name not in self._failed]
+            barred.add(rung.name)
 
     @torch.inference_mode(False)  # the caller's mode must not reach the gradients that are compared
     def check(self, z: Tensor, twice: bool) -> None:
@@ -176,7 +173,7 @@ class Ladder:
         """
         if not self._follows_steps:
             function, points = _trial(self.function, z)
-            rung = self._running(z) if self.rung is None else self.rung
+            rung = self._running(function, points, z) if self.rung is None else self.rung
             self.rung = rung
             if not follows_steps(function, RUNGS[rung.name], points, rung.twice):
                 raise DerivativeError(CUT_OFF)
@@ -205,8 +202,13 @@ class Ladder:
                 f"pass LatentManifold(generator, derivatives={found.name!r})."
             )
 
-    def _compared(self, names: list[str], function: Callable[[Tensor], Tensor], z: Tensor) -> Rung:
-        """The first of some rungs that gives what a later one gives, or what finite steps show."""
+    def _compared(
+        self, names: list[str], function: Callable[[Tensor], Tensor], z: Tensor, barred: Collection[str] = ()
+    ) -> Rung:
+        """The first of some rungs that gives what a later one gives, or what finite steps show.
+
+        What is barred is not chosen, but the others are compared with it.
+        """
         wanted = self.wanted
         if wanted is not None:
             names = [wanted, *(name for name in RUNGS if name != wanted)]
@@ -223,16 +225,20 @@ class Ladder:
                 if name == wanted:
                     raise _without(name, error) from error
                 continue
-            for earlier, other in outcomes.items():
+            for earlier, other in sorted(outcomes.items(), key=lambda found: found[0] in barred):
                 if wanted not in (None, earlier):
                     continue
                 same_first, same_second = _agree(other, outcome)
+                chosen, against = (name, earlier) if earlier in barred and wanted is None else (earlier, name)
+                if chosen in barred:
+                    continue
                 if same_first and same_second and FORMULAS[earlier] != FORMULAS[name]:
-                    return Rung(earlier, name, twice=True)
+                    return Rung(chosen, against, twice=True)
                 if same_first and once is None:
-                    once = Rung(earlier, name, twice=False)
+                    once = Rung(chosen, against, twice=False)
             outcomes[name] = outcome
-        for name, outcome in outcomes.items():
+        left = {name: outcome for name, outcome in outcomes.items() if name not in barred}
+        for name, outcome in left.items():
             if (
                 wanted in (None, name)
                 and outcome.gradient is not None
@@ -241,7 +247,7 @@ class Ladder:
                 return Rung(name, "steps", twice=True)
         if once is not None:
             return once
-        for name in outcomes:
+        for name in left:
             if wanted in (None, name) and follows_steps(function, RUNGS[name], z, False):
                 return Rung(name, "steps", twice=False)
         if wanted is not None:
@@ -249,7 +255,7 @@ class Ladder:
                 f"The derivatives by {wanted!r} are not those of another way; "
                 "leave derivatives=None, and the first way that is right is taken."
             )
-        what = "no two ways give the same, nor what a small step does" if outcomes else reasons[-1]
+        what = "no two ways give the same, nor what a small step does" if left else [*reasons, "no way is left"][-1]
         raise DerivativeError(
             f"The generator cannot be differentiated ({what}); write it with differentiable torch operations, without "
             ".detach() and torch.no_grad(), and in evaluation mode."

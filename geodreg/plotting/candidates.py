@@ -22,6 +22,7 @@ __all__ = ["plot_candidate_strips", "plot_candidates"]
 
 FINE: dict[str, Any] = {"markersize": 3.0, "linewidth": 1.1}
 COLUMNS, WIDTH, HEIGHT = 4, 2.15, 1.85  # panels side by side; inches of a panel
+HOLLOW = {"markerfacecolor": "none"}  # a single point of two classes, which has no line to tell it
 KINDS: dict[bool, Literal["-", "--"]] = {False: "-", True: "--"}
 ROWS = {False: "pairs of one class", True: "pairs of two classes"}
 FAR, LONGEST = 1.25, 2.1  # times the ninth decile, and relative length, up to which curves are shown
@@ -38,7 +39,7 @@ def plot_candidates(
         curves: from :func:`geodreg.paper.which_density.prices.price_curves`.
         measure: column of it.
         label: what to call the measure.
-        titles: of the candidates, by name.
+        titles: of the candidates, by name, in the order of the panels.
         models: in this order.
         at: relative length at which candidates are compared, marked.
     """
@@ -53,9 +54,8 @@ def plot_candidates(
         ax.set_axis_off()
     for ax, name in zip(axes.flat, names, strict=False):
         for (model, apart), part in curves[curves["candidate"] == name].groupby(["model", "apart"], sort=False):
-            ax.plot(
-                part["relative_length"], part[measure], linestyle=KINDS[bool(apart)], **MODEL_STYLE[str(model)], **FINE
-            )
+            style = {**MODEL_STYLE[str(model)], **FINE, **(HOLLOW if apart and len(part) == 1 else {})}
+            ax.plot(part["relative_length"], part[measure], linestyle=KINDS[bool(apart)], **style)
         ax.axhline(0.0, color="grey", linewidth=0.8)
         ax.axvline(1.0, color="grey", linewidth=0.8)
         ax.axvline(at, color="grey", linewidth=0.8, linestyle=(0, (4, 3)))
@@ -65,8 +65,8 @@ def plot_candidates(
     first = axes[0, 0]  # whose limits and ticks all have
     first.set_ylim(*_limits(curves[measure]))
     first.set_xscale("log")
-    first.set_xlim(curves["relative_length"].min() / 1.03, min(LONGEST, 1.03 * curves["relative_length"].max()))
     first.set_xticks(SHOWN, [f"{length:g}" for length in SHOWN])
+    first.set_xlim(curves["relative_length"].min() / 1.03, min(LONGEST, 1.03 * curves["relative_length"].max()))
     first.xaxis.set_minor_locator(NullLocator())
     figure.supxlabel("relative length", fontsize=9.5)
     figure.supylabel(label, fontsize=9.5)

@@ -24,8 +24,10 @@ from geodreg.solvers.stopping import Rest, Stops, reasons, stopping_tests
 __all__ = ["descend", "quasi_newton", "start_matrix", "updated"]
 
 GROWTH = 1.5  # of the fraction of a step that is tried, in one iteration
-TOO_FAR = 0.1  # fraction of a step; one that is cut to less went along directions without curvature
+TOO_FAR = 0.1  # fraction of a step; one that is cut to this or less is taken to have gone where there is no curvature
 RELEASE = 0.3  # of the damping, in one iteration
+SHORTEST = 1e-6  # fraction of a step that decides on the damping; a shorter one asks for no more
+MOST_HELD = 0.999  # fraction of the curvature
 
 
 def descend(
@@ -92,7 +94,9 @@ def quasi_newton(state: DescentState) -> Direction:
     """Direction of L-BFGS, from the start matrix of these pairs."""
     gradient = state.place.gradient
     step = state.memory.direction(gradient.flatten(1), start_matrix(state)).view_as(gradient)
-    return Direction(step, slope=(step * gradient).sum((-2, -1)))
+    slope = (step * gradient).sum((-2, -1))
+    held = (-state.damping * step.square().sum((-2, -1)) / slope).nan_to_num(0.0, 0.0, 0.0)
+    return Direction(step, slope, held.clamp(0.0, MOST_HELD))
 
 
 def start_matrix(state: DescentState) -> Callable[[Tensor], Tensor]:
@@ -107,8 +111,8 @@ def start_matrix(state: DescentState) -> Callable[[Tensor], Tensor]:
 def updated(state: DescentState, direction: Direction, reached: Reached) -> DescentState:
     """The state after one more iteration.
 
-    Where the line search has failed the memory of L-BFGS is emptied: the next step is that of Gauss-Newton alone, and
-    when that one fails too the pair is stuck.
+    Where the line search has failed the memory of L-BFGS is emptied: the next step is that of the start matrix alone,
+    and when that one fails too the pair is stuck.
     """
     before, after, failed = state.place, reached.place, reached.length == 0.0
     advance = reached.length[:, None, None] * direction.step
@@ -133,14 +137,15 @@ def _damping(state: DescentState, direction: Direction, reached: Reached) -> Ten
     Where the data do not change along a direction, as with latents that are normalised first, the Gauss-Newton matrix
     is singular there, and as that direction turns from iteration to iteration the memory of L-BFGS sends steps along it
     much too far. The curvature of the model along such a step, over the fraction that the line search left of it, is
-    what would have made it that short. It is forgotten again while steps are not cut.
+    what would have made it that short. It is forgotten again while steps are not cut, and kept where a search failed.
     """
     if state.objective.cuts_steps:
         return state.damping
-    was_cut = (reached.length > 0.0) & (reached.length <= TOO_FAR)
+    failed, was_cut = reached.length == 0.0, reached.length <= TOO_FAR
     curvature = -direction.slope / direction.step.square().sum((-2, -1))
-    needed = torch.maximum(curvature / torch.where(was_cut, reached.length, 1.0), state.damping)
-    return torch.where(was_cut, needed, RELEASE * state.damping)
+    needed = torch.maximum(curvature / reached.length.clamp(min=SHORTEST), state.damping)
+    kept = torch.where(failed, state.damping, RELEASE * state.damping)
+    return torch.where(was_cut & ~failed, needed, kept)
 
 
 def _first_fraction(state: DescentState, reached: Reached) -> Tensor:

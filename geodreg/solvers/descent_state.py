@@ -38,7 +38,7 @@ class DescentState(PerPair):
         density: curvature of the density.
         damping: multiple of the identity in the start matrix that keeps steps short, ``(R,)``.
         first: fraction of a step that the next line search tries first, ``(R,)``.
-        stuck: whether the last line search found no decrease along a step without memory, ``(R,)``.
+        stuck: whether the last line search found no decrease along a step without L-BFGS's memory, ``(R,)``.
         evaluations: of the objective so far, ``(R,)``.
         history: the objective at the start and after each iteration, ``(R, iterations + 1)``.
     """
@@ -114,15 +114,20 @@ class Direction(PerPair):
     Attributes:
         step: of the interior points, ``(R, K-2, d)``, double precision.
         slope: derivative of the objective along it, ``(R,)``, negative unless rounding has the word.
+        held: fraction of the model's curvature along it that is damping, ``(R,)``.
     """
 
     step: Tensor
     slope: Tensor
+    held: Tensor
 
     @property
     def predicted(self) -> Tensor:
-        """Decrease of the objective that the quadratic model expects of the whole step, ``(R,)``."""
-        return -0.5 * self.slope
+        """Decrease that the quadratic model without its damping expects along the step at most, ``(R,)``.
+
+        So a step that is short since it is damped is no sign of rest.
+        """
+        return -0.5 * self.slope / (1.0 - self.held)
 
 
 def can_collapse(objective: Objective) -> bool:

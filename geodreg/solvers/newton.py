@@ -39,9 +39,10 @@ class Newton:
     for the density it is the start matrix of L-BFGS, new in every iteration. That multiple is the largest curvature
     that the density's gradient has lately shown there along a step, forgotten slowly, and at least that of a normal
     prior: the density is stiff in directions that differ from point to point, more of them than L-BFGS can remember.
-    Where the line search has to cut a step to less than a tenth, as on generators that normalise their latents and so
+    Where the line search has to cut a step to a tenth or less, as on generators that normalise their latents and so
     have a direction along which nothing changes, a damping is added that makes the next steps that short, after
-    Levenberg (1944) and Marquardt (1963), and is forgotten while steps are not cut.
+    Levenberg (1944) and Marquardt (1963), and is forgotten while steps are not cut. No pair is taken to have converged
+    because its steps are damped.
 
     Where a Jacobian costs more than 20 gradients, as with a hundred latents, and the gradient needs none (a plain
     geodesic, or a density that is given), the start matrix is made of the mean of the metrics at both endpoints, as if
