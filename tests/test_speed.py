@@ -223,6 +223,9 @@ def test_left_point_sums_stand_beside_the_objective() -> None:
     table = left_point_table(pd.concat([races(), races(solver="GEORCE", **own)]))
     assert table.iloc[0, 3:].tolist() == ["100", "80", "950", "88"]
     assert len(table) == 1
+    large = {"own_start": 52103.4, "own_end": 9999.7, "objective_end": 9999.2, "objective_best": 27030.0}
+    table = left_point_table(pd.concat([races(), races(solver="GEORCE", **large)]))
+    assert table.iloc[0, 3:].tolist() == ["52103", "10000", "9999", "27030"]
 
 
 @pytest.mark.parametrize("solver", ["Algorithm 1", "GEORCE", "ProbGEORCE"])

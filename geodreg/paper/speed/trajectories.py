@@ -122,12 +122,17 @@ def left_point_table(races: pd.DataFrame) -> pd.DataFrame:
             "Problem": [TITLES.get(name, name) for name in found["problem"]],
             "Gain": [f"{gain:g}" if gain > 0 else "" for gain in found["gain"]],
             "Weight": [f"{mu:g}" if mu > 0 else "plain" for mu in found["mu"]],
-            "Left-point sum, at the start": [f"{value:.4g}" for value in found["own_start"]],
-            "where it stops": [f"{value:.4g}" for value in found["own_end"]],
-            "Objective on chords, there": [f"{value:.4g}" for value in found["objective_end"]],
-            "at its minimum": [f"{value:.4g}" for value in found["objective_best"]],
+            "Left-point sum, at the start": _in_digits(found["own_start"]),
+            "where it stops": _in_digits(found["own_end"]),
+            "Objective on chords, there": _in_digits(found["objective_end"]),
+            "at its minimum": _in_digits(found["objective_best"]),
         }
     )
+
+
+def _in_digits(values: pd.Series) -> list[str]:
+    """Numbers with four digits, or all before the point, without a power of ten."""
+    return [f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.0f}" for value in values]
 
 
 def trajectory_claims(trajectories: pd.DataFrame) -> list[tuple[str, str, bool]]:
