@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
-from geodreg import LatentManifold, interpolate
+from geodreg import LatentManifold, interpolate, log_volume_gradient_estimate
 from geodreg.derivatives.calling import differentiable
 from geodreg.derivatives.finite_steps import follows_steps
 from geodreg.derivatives.ladder import DerivativeError
@@ -233,6 +233,18 @@ class Recurrent(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         states: Tensor = self.readout(self.recurrent(z[:, None].expand(-1, 5, -1))[0])
         return states
+
+
+@pytest.mark.parametrize("name", ["reverse", "rows", "vmap"])
+def test_the_matrix_free_density_is_the_same_by_every_way_to_differentiate(name: str) -> None:
+    net, z = random_decoder((3, 8, 6), 1.5), latents(2, 3, 1)
+    found = log_volume_gradient_estimate(LatentManifold(net, noise=0.1, derivatives=name), z)
+    point = z.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(LatentManifold(net, noise=0.1).log_volume(point).sum(), point)
+    assert torch.allclose(found.value, expected, atol=1e-9)
+    ends = latents(1, 3, 2), latents(1, 3, 3)
+    manifold = LatentManifold(net, noise=0.1, derivatives=name)
+    assert interpolate(manifold, *ends, mu=0.1, n_points=7, solver="matrix-free").converged.all()
 
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])

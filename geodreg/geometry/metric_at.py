@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from geodreg.derivatives.jacobian_products import GIB, Linearization
 from geodreg.geometry.manifold import LatentManifold
 
-__all__ = ["metric_at", "pushed_at"]
+__all__ = ["metric_at", "pushed_at", "varies_with_the_point"]
 
 TANGENTS, BLOCKS = 0.125, 4  # of the budget, for all tangents of a point, which are multiplied in blocks
 
@@ -41,6 +41,13 @@ def pushed_at(manifold: LatentManifold, latent: Tensor, directions: Tensor) -> T
         manifold.ladder.choose(latent.detach())
     zero = latent.new_zeros(1, len(directions))
     return manifold.ladder.push(lambda t: manifold.measured(latent + t @ directions), zero)[1].squeeze(0)
+
+
+def varies_with_the_point(manifold: LatentManifold, latent: Tensor) -> bool:
+    """Whether what :func:`pushed_at` returns has a graph to the point ``(1, d)``: not by two reverse passes."""
+    if manifold.ladder.rung is None:
+        manifold.ladder.choose(latent.detach())
+    return manifold.ladder.rung is not None and manifold.ladder.rung.name != "reverse"
 
 
 def _gram(rows: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from geodreg.derivatives.jacobian_products import (
     rows_within,
 )
 from geodreg.geometry.manifold import LatentManifold
-from geodreg.geometry.metric_at import metric_at, pushed_at
+from geodreg.geometry.metric_at import metric_at, pushed_at, varies_with_the_point
 from geodreg.linear_algebra.lanczos import lanczos, log_quadrature
 
 __all__ = [
@@ -186,6 +186,11 @@ class StochasticVolume:
             counts = (shares[point] > NEGLIGIBLE * d).flatten().nonzero().squeeze(-1)
             for rows in counts.split(at_once):
                 latent = found.z[point : point + 1].clone().requires_grad_()
+                if not varies_with_the_point(manifold, latent):
+                    factors = found.factors[point].flatten(0, 1)[rows]
+                    at = Linearization(manifold.generate_flat, latent.expand(len(rows), -1))
+                    gradients[point].index_add_(0, rows // rank, 0.5 * at.metric_gradient(factors).double())
+                    continue
                 with torch.enable_grad():
                     tangents = pushed_at(manifold, latent, found.factors[point].flatten(0, 1)[rows])
                 for probe, some in _by_probe(rows // rank, tangents):
