@@ -191,7 +191,7 @@ def test_drawings_have_a_text_each_and_one_of_two_is_for_narrow_screens() -> Non
     first, second, third = (plt.figure(figsize=(1, 1)) for _ in range(3))
     markup = show_drawings({'a "b" <c>': (first, second), "d": third}).data
     assert re.findall(r'alt="([^"]*)"', markup) == ["a &quot;b&quot; &lt;c&gt;", "d"]
-    assert len(re.findall(r'<picture><source media="\(max-width: \d+px\)" srcset="data:image/svg', markup)) == 1
+    assert len(re.findall(r'<picture><source media="screen and \(max-width: \d+px\)" srcset="data:image/svg', markup)) == 1
     assert not plt.get_fignums()
 
 

@@ -32,17 +32,22 @@ def show_drawings(drawings: Mapping[str, Figure | tuple[Figure, Figure]]) -> HTM
 
     Args:
         drawings: by what is said of them to whom they are not shown; a drawing, or one for wide screens and one for
-            narrow screens, of which a reader gets either.
+            narrow screens, of which a reader gets either. The panels of a single drawing that stand in a row are put
+            one below the other for narrow screens.
     """
     import matplotlib.pyplot as plt
     from IPython.display import HTML
+
+    from geodreg.plotting.stacked import stack
 
     shown = []
     for text, given in drawings.items():
         wide, narrow = given if isinstance(given, tuple) else (given, None)
         image = f'<img alt="{escape(text)}" src="{_address(wide)}"/>'
+        if narrow is None and stack(wide):
+            narrow = wide
         if narrow is not None:
-            source = f'<source media="(max-width: {NARROW}px)" srcset="{_address(narrow)}"/>'
+            source = f'<source media="screen and (max-width: {NARROW}px)" srcset="{_address(narrow)}"/>'
             image = f"<picture>{source}{image}</picture>"
         shown.append(image)
         for figure in filter(None, (wide, narrow)):

@@ -34,7 +34,7 @@ def plot_fold(table: pd.DataFrame) -> Figure:
     """
     figure, ax = plt.subplots(figsize=(5.2, 3.2))
     groups = list(table.groupby("noise"))
-    for shade, (noise, own) in zip(np.linspace(1.0, 0.35, len(groups)), groups, strict=True):
+    for shade, (noise, own) in zip(np.linspace(1.0, 0.6, len(groups)), groups, strict=True):
         ax.plot(own["distance"], own["nll"], color=MODEL_COLOR, alpha=float(shade))
         ax.annotate(
             f"$\\sigma$ = {noise:g}", (own["distance"].min(), own["nll"].iloc[own["distance"].argmin()]),

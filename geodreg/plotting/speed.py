@@ -94,7 +94,7 @@ def plot_trajectories(trajectories: pd.DataFrame, start: str = "faces") -> Figur
             style = {"color": SOLVERS[str(solver)]["color"], "linewidth": 2.0 if solver == OURS else 1.0}
             panel.plot(line["seconds"], excess.clip(lower=LOWEST), drawstyle="steps-post", **style)
         panel.set(xscale="log", yscale="log", xlabel="seconds", title=problem)
-    axes[0][0].set_ylabel("objective above the best, as a fraction of it")
+    axes[0][0].set_ylabel("objective above the best (fraction)")
     _name_solvers(figure, part["solver"].unique().tolist(), {"marker": "", "linestyle": "-", "linewidth": 2.0})
     return figure
 

@@ -121,7 +121,7 @@ def plot_spectra(shares: Mapping[str, np.ndarray], theory: Sequence[float], n_sh
         n_shown: components that are shown.
     """
     figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-    colors = plt.get_cmap("copper")(np.linspace(0.0, 1.0, len(shares)))
+    colors = plt.get_cmap("copper")(np.linspace(0.0, 0.65, len(shares)))  # not its pale end
     for (name, share), marker, color in zip(shares.items(), itertools.cycle("os^dv"), colors, strict=False):
         style = {"marker": marker, "color": color, "markersize": 4, "linewidth": 1.2}
         axes.plot(np.arange(1, n_shown + 1), 100 * share[:n_shown], label=name, **style)

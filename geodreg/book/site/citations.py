@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pybtex.database import Entry, Person
-from pybtex.plugin import register_plugin
+from pybtex.plugin import find_plugin, register_plugin
 from pybtex.style.formatting.plain import Style as PlainStyle
 from pybtex.style.labels import BaseLabelStyle
 
 __all__ = ["AuthorYearLabels", "AuthorYearStyle", "name_and_year", "register_style"]
+
+
+PLAIN = find_plugin("pybtex.backends", "text")()  # found once; it is looked for among all that is installed
 
 
 def name_and_year(entry: Entry) -> str:
@@ -28,7 +31,7 @@ def name_and_year(entry: Entry) -> str:
 
 
 def _last(person: Person) -> str:
-    return str(" ".join(part.render_as("text") for part in [*person.rich_prelast_names, *person.rich_last_names]))
+    return str(" ".join(part.render(PLAIN) for part in [*person.rich_prelast_names, *person.rich_last_names]))
 
 
 class AuthorYearLabels(BaseLabelStyle):  # type: ignore[misc]  # pybtex has no types

@@ -49,6 +49,7 @@ def said_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Effec
         decided: effects of each claim, from :func:`~geodreg.paper.trial.effects.decide`.
     """
     kinds: dict[str, list[tuple[int, str]]] = {}
+    halves: list[str] = []  # claims that hold for one method and fail for the other
     for claim in definitions.claims:
         own = decided[claim.number]
         words = verdicts(claim, own)
@@ -62,13 +63,15 @@ def said_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Effec
         elif holding:
             by = f"{IN_A_SENTENCE[holding[0]]}{PROVISOS.get((claim.number, holding[0]), '')}"
             kind, phrase = "hold for one of its two methods alone", f"{phrase} ({by})"
+            failing = [IN_A_SENTENCE[method] for method, each in words.items() if method and each is Verdict.FAILS]
+            halves += [f"claim {claim.number} fails for {method}" for method in failing]
         else:
             kind = "fail" if found == {Verdict.FAILS} else "are mixed or not decided"
         kinds.setdefault(kind, []).append((claim.number, phrase))
     for_one = "hold for one of its two methods alone"
     missing = any(not effect.parts for own in decided.values() for effect in own if effect.test.primary)
     all_of_it = _said(kinds.get("hold", []), "hold so far" if missing else "hold", "that")
-    holds = [all_of_it, *_others(kinds, [for_one], "that")]
+    holds = [all_of_it, *_others(kinds, [for_one], "that"), *halves]
     others = [_said(kinds.get("fail", []), "fail", "that")]
     others += _others(kinds, ["are mixed or not decided", "are still to be measured"], "whether")
     number = _counted(len(definitions.claims))

@@ -1,0 +1,64 @@
+"""A figure whose panels stand in a row, for a screen that is too narrow for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["stack"]
+
+WIDTH = 4.1  # inches; on a telephone, letters of 8 points are 9 pixels high then
+HIGHEST = 0.7  # height of a panel over its width
+COLUMNS = 2  # of a legend below all panels
+
+
+def stack(figure: Figure) -> bool:
+    """Put the panels of a figure one below the other, each as wide as the screen, and say whether it has a row of them.
+
+    The figure itself is changed. Panels keep their proportions, but for high ones; those that share an axis get its labels and ticks, and
+    a legend of the whole figure gets as many columns as fit. A figure of one panel, or of several rows, stays as it is.
+
+    Example:
+        >>> import matplotlib.pyplot as plt
+        >>> figure, axes = plt.subplots(1, 2, figsize=(8.0, 3.0), layout="constrained")
+        >>> stack(figure), [round(float(inches), 2) for inches in figure.get_size_inches()]
+        (True, [4.1, 5.74])
+        >>> stack(figure)
+        False
+        >>> plt.close(figure)
+    """
+    panels = [ax for ax in figure.axes if ax.get_subplotspec() is not None]
+    if len(panels) < 2 or any(_grid(ax) != (1, len(panels)) for ax in panels):
+        return False
+    width, height = figure.get_size_inches()
+    label = panels[0].get_ylabel()
+    rows = figure.add_gridspec(len(panels), 1)
+    for index, ax in enumerate(panels):
+        ax.set_subplotspec(rows[index, 0])
+        if ax is not panels[0] and ax.get_shared_y_axes().joined(ax, panels[0]):
+            ax.tick_params(axis="y", labelleft=True)
+            ax.set_ylabel(ax.get_ylabel() or label)
+    figure.set_size_inches(WIDTH, len(panels) * WIDTH * min(HIGHEST, height * len(panels) / width))
+    for legend in list(figure.legends):  # one that is made has its columns
+        labels = [text.get_text() for text in legend.get_texts()]
+        look = {"frameon": legend.get_frame_on(), "ncols": min(COLUMNS, len(labels))}
+        figure.legend(legend.legend_handles, labels, loc="outside upper center", **look)
+        legend.remove()
+    if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.tight_layout()
+    figure.draw_without_rendering()
+    figure.draw_without_rendering()  # colorbars find their places in the second one
+    return True
+
+
+def _grid(ax: Axes) -> tuple[int, int]:
+    """Rows and columns of the grid that a panel stands in."""
+    place = ax.get_subplotspec()
+    assert place is not None
+    grid = place.get_gridspec()
+    return grid.nrows, grid.ncols
