@@ -94,7 +94,9 @@ PRINTED = """() => {
       .filter(node => node.getClientRects().length && node.getBoundingClientRect().right > innerWidth + 1)
       .map(node => node.outerHTML.slice(0, 80)),
     folds: count('details.hide > summary'),
-    bars: count('.bd-sidebar-primary, .copybtn, #jb-print-docs-body'),
+    bars: count('.bd-sidebar-primary, .copybtn, #jb-print-docs-body, .readable-button, .toggle-button'),
+    narrow: [...document.querySelectorAll('.bd-article picture > source')].filter(s => s.nextElementSibling.currentSrc === s.srcset).length,
+    hidden: [...document.querySelectorAll('.sd-tab-content, .tag_printed .cell_input')].filter(e => !e.checkVisibility()).length,
     headings: count('article h1'),
   };
 }"""  # noqa: E501

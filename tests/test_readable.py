@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from playwright.sync_api import Browser, Page
 
 from geodreg import LatentManifold
@@ -24,7 +26,15 @@ from geodreg.paper.as_printed import AsPrinted
 from geodreg.paper.comparison import compare
 from geodreg.paper.strips import describe_fading, fading, pairs_to_show
 from geodreg.paper.wording import percent
-from geodreg.plotting import plot_interpolations, plot_nine, plot_plane, plot_straightness, use_house_style
+from geodreg.plotting import (
+    plot_density,
+    plot_interpolations,
+    plot_nine,
+    plot_plane,
+    plot_straightness,
+    use_house_style,
+)
+from geodreg.plotting.stacked import stack
 from geodreg.plotting.style import METHOD_STYLE
 from geodreg.plotting.themes import DARK_GROUND, contrast, for_both_themes, on_dark
 from tests.built import AA, SMALLEST, decoded, text_sizes, width_of
@@ -191,8 +201,54 @@ def test_drawings_have_a_text_each_and_one_of_two_is_for_narrow_screens() -> Non
     first, second, third = (plt.figure(figsize=(1, 1)) for _ in range(3))
     markup = show_drawings({'a "b" <c>': (first, second), "d": third}).data
     assert re.findall(r'alt="([^"]*)"', markup) == ["a &quot;b&quot; &lt;c&gt;", "d"]
-    assert len(re.findall(r'<picture><source media="screen and \(max-width: \d+px\)" srcset="data:image/svg', markup)) == 1
+    assert (
+        len(re.findall(r'<picture><source media="screen and \(max-width: \d+px\)" srcset="data:image/svg', markup)) == 1
+    )
     assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("is_drawn", [False, True], ids=["at once", "drawn before"])
+def test_panels_in_a_row_stand_one_below_the_other_on_a_narrow_screen(
+    of_plane: tuple[LatentManifold, Mapping[str, Paths]], is_drawn: bool
+) -> None:
+    use_house_style()
+    figure, axes = plt.subplots(1, 2, figsize=(8.0, 3.6), layout="constrained", sharey=True)
+    for ax in axes:
+        plot_density(ax, of_plane[0], 2.0)
+    axes[1].set_ylabel("")
+    handles = [Line2D([], [], label=name) for name in "abcde"]
+    figure.legend(handles=handles, loc="outside lower center", ncols=5)
+    if is_drawn:
+        figure.draw_without_rendering()
+    assert stack(figure)
+    assert not stack(figure)
+    first, second = (ax.get_window_extent() for ax in axes)
+    assert first.y0 > second.y1
+    assert first.x0 == pytest.approx(second.x0, abs=1.0)
+    assert axes[1].get_ylabel() == axes[0].get_ylabel() != ""
+    width, height = figure.get_size_inches() * figure.dpi
+    for ax in figure.axes:  # with the labels of their colorbars
+        box = ax.get_tightbbox()
+        assert box is not None
+        assert box.x0 >= -1.0
+        assert box.x1 <= width + 1.0
+        assert box.y0 >= -1.0
+        assert box.y1 <= height + 1.0
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list("abcde")
+    assert legend.get_window_extent().width <= width
+    svg = io.StringIO()
+    figure.savefig(svg, format="svg")
+    assert min(text_sizes(svg.getvalue())) * PHONE / width_of(svg.getvalue()) >= SMALLEST
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (2, 1), (2, 2)])
+def test_a_figure_without_a_row_of_panels_stays_as_it_is(grid: tuple[int, int]) -> None:
+    figure, _ = plt.subplots(*grid, figsize=(5.0, 4.0), layout="constrained")
+    assert not stack(figure)
+    assert figure.get_size_inches().tolist() == [5.0, 4.0]
+    plt.close(figure)
 
 
 # What the strips show.

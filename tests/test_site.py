@@ -210,4 +210,6 @@ def test_a_printed_page_has_no_bars_of_folds_and_cuts_nothing(seen_on: Look, nam
     assert printed["wide"] == []
     assert printed["folds"] == 0
     assert printed["bars"] == 0
+    assert printed["narrow"] == 0  # paper is as wide as a drawing for wide screens
+    assert printed["hidden"] == 0
     assert printed["headings"] >= 1

@@ -326,6 +326,18 @@ def test_first_screen_turns_with_the_outcomes(better: float) -> None:
     assert "are still to be measured, among them" in fails  # claim 1, for example, has no table here
 
 
+@pytest.mark.slow
+def test_a_claim_that_fails_for_one_method_alone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, decided = decided_on(1.0)
+    assert "fails for" not in said_in_short(DEFINITIONS, decided)[0]
+    half = {"loss": Verdict.HOLDS, "algorithm1": Verdict.FAILS}
+    found = {claim.number: verdicts(claim, decided[claim.number]) for claim in DEFINITIONS.claims} | {10: half}
+    monkeypatch.setattr("geodreg.paper.trial.summary.verdicts", lambda claim, _: found[claim.number])
+    holds, others = said_in_short(DEFINITIONS, decided)
+    assert holds.endswith("; claim 10 fails for Algorithm 1.")
+    assert PHRASES[10] not in others
+
+
 def test_at_equal_length_a_curve_is_cut_between_two_weights() -> None:
     table = measured(0.0)["paths"]
     own = table[(table["model"] == GAN) & (table["seed"] == "100") & (table["pair"] == 0)].copy()

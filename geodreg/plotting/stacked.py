@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import SubplotSpec
 
 __all__ = ["stack"]
 
@@ -20,8 +20,9 @@ COLUMNS = 2  # of a legend below all panels
 def stack(figure: Figure) -> bool:
     """Put the panels of a figure one below the other, each as wide as the screen, and say whether it has a row of them.
 
-    The figure itself is changed. Panels keep their proportions, but for high ones; those that share an axis get its labels and ticks, and
-    a legend of the whole figure gets as many columns as fit. A figure of one panel, or of several rows, stays as it is.
+    The figure itself is changed. Panels keep their proportions, but for high ones; those that share an axis get its
+    labels and ticks, and a legend of the whole figure gets as many columns as fit. A figure of one panel, or of several
+    rows, stays as it is.
 
     Example:
         >>> import matplotlib.pyplot as plt
@@ -32,8 +33,9 @@ def stack(figure: Figure) -> bool:
         False
         >>> plt.close(figure)
     """
-    panels = [ax for ax in figure.axes if ax.get_subplotspec() is not None]
-    if len(panels) < 2 or any(_grid(ax) != (1, len(panels)) for ax in panels):
+    places = {ax: place for ax in figure.axes if (place := ax.get_subplotspec()) is not None}
+    panels = list(places)
+    if len(panels) < 2 or any(_grid(place) != (1, len(panels)) for place in places.values()):
         return False
     width, height = figure.get_size_inches()
     label = panels[0].get_ylabel()
@@ -45,9 +47,10 @@ def stack(figure: Figure) -> bool:
             ax.set_ylabel(ax.get_ylabel() or label)
     figure.set_size_inches(WIDTH, len(panels) * WIDTH * min(HIGHEST, height * len(panels) / width))
     for legend in list(figure.legends):  # one that is made has its columns
+        handles = [handle for handle in legend.legend_handles if handle is not None]
         labels = [text.get_text() for text in legend.get_texts()]
-        look = {"frameon": legend.get_frame_on(), "ncols": min(COLUMNS, len(labels))}
-        figure.legend(legend.legend_handles, labels, loc="outside upper center", **look)
+        columns = min(COLUMNS, len(labels))
+        figure.legend(handles, labels, loc="outside upper center", frameon=legend.get_frame_on(), ncols=columns)
         legend.remove()
     if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         figure.tight_layout()
@@ -56,9 +59,7 @@ def stack(figure: Figure) -> bool:
     return True
 
 
-def _grid(ax: Axes) -> tuple[int, int]:
+def _grid(panel: SubplotSpec) -> tuple[int, int]:
     """Rows and columns of the grid that a panel stands in."""
-    place = ax.get_subplotspec()
-    assert place is not None
-    grid = place.get_gridspec()
+    grid = panel.get_gridspec()
     return grid.nrows, grid.ncols
