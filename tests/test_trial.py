@@ -20,7 +20,7 @@ from torch.nn.functional import binary_cross_entropy
 from typer.testing import CliRunner
 
 from geodreg import LatentManifold, interpolate
-from geodreg.book.landing import advice_markdown, landing_markdown
+from geodreg.book.landing import advice_in_short, advice_markdown, landing_markdown
 from geodreg.commands.trial_job import app
 from geodreg.geometry.curve import straight
 from geodreg.interpolation.paths import path_length
@@ -336,6 +336,15 @@ def test_a_claim_that_fails_for_one_method_alone_is_named(monkeypatch: pytest.Mo
     holds, others = said_in_short(DEFINITIONS, decided)
     assert holds.endswith("; claim 10 fails for Algorithm 1.")
     assert PHRASES[10] not in others
+
+
+@pytest.mark.slow
+def test_the_advice_names_the_one_method_that_is_the_densest(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, decided = decided_on(1.0)
+    assert "take the regularised path where the model" in advice_in_short(DEFINITIONS, decided)
+    half = {"loss": Verdict.MIXED, "algorithm1": Verdict.HOLDS}
+    monkeypatch.setattr("geodreg.book.landing.verdicts", lambda *_: half)
+    assert "count on Algorithm 1's path alone to be the densest" in advice_in_short(DEFINITIONS, decided)
 
 
 def test_at_equal_length_a_curve_is_cut_between_two_weights() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["advice_in_short", "advice_markdown", "landing_markdown"]
 
+PATHS = {"loss": "the loss's minimiser", "algorithm1": "Algorithm 1's path"}
 
 TWO_METHODS = (
     "**The two methods.** What the paper calls its method is two things: *the loss*, which it prints and which a path "
@@ -105,9 +106,9 @@ def advice_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Eff
         definitions: the claims.
         decided: effects of each claim.
     """
-    shortest, densest, realistic = (
-        set(verdicts(definitions.claim(number), decided[number]).values()) for number in (3, 5, 6)
-    )
+    of_each = {number: verdicts(definitions.claim(number), decided[number]) for number in (3, 5, 6)}
+    shortest, densest, realistic = (set(words.values()) for words in of_each.values())
+    counted_on = [PATHS[method] for method, verdict in of_each[5].items() if method and verdict is Verdict.HOLDS]
     first = (
         "take the plain geodesic where the path should be short"
         if shortest == {Verdict.HOLDS}
@@ -116,6 +117,8 @@ def advice_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Eff
     second = (
         "take the regularised path where the model should hold it to be probable"
         if densest == {Verdict.HOLDS}
+        else f"count on {counted_on[0]} alone to be the densest"
+        if counted_on
         else "do not count on the regularised path to be the densest"
     )
     third = (
