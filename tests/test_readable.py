@@ -36,7 +36,7 @@ from geodreg.plotting import (
 )
 from geodreg.plotting.stacked import stack
 from geodreg.plotting.style import METHOD_STYLE
-from geodreg.plotting.themes import DARK_GROUND, contrast, for_both_themes, on_dark
+from geodreg.plotting.themes import DARK_GROUND, KEPT, contrast, for_both_themes, on_dark
 from tests.built import AA, SMALLEST, decoded, text_sizes, width_of
 from tests.needs import needs_browser
 
@@ -66,6 +66,7 @@ def test_a_drawing_for_both_themes_is_as_it_was_but_for_a_style_that_names_each_
     assert both.replace(style, "") == svg
     for kind, color in (("fill", "#c8372d"), ("stroke", "#000000"), ("fill", "#ffffff")):
         assert f"{{{kind}:{on_dark(color)}!important}}" in style
+        assert f':not([id^="{KEPT}"] *){{{kind}:{on_dark(color)}' in style
     assert "svg{fill:#ced6dd}" in style  # matplotlib writes no colour where it is black
     with pytest.raises(ValueError, match="pass a drawing as SVG"):
         for_both_themes("no drawing")

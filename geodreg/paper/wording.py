@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["by_how_much", "decimal", "percent", "with_interval"]
+__all__ = ["by_how_much", "decimal", "percent", "power_of_ten", "with_interval"]
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def percent(fraction: float, digits: int = 0) -> str:
@@ -33,6 +35,23 @@ def decimal(value: float, digits: int = 1) -> str:
         ('0.0', '-0.1', '2.00')
     """
     return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def power_of_ten(value: float, digits: int = 1) -> str:
+    """A very small or a very large number as a multiple of a power of ten; zero is zero.
+
+    Args:
+        value: the number.
+        digits: decimals of the multiple.
+
+    Example:
+        >>> power_of_ten(5.71e-6), power_of_ten(6e-7, 0), power_of_ten(0.0), power_of_ten(2.5)
+        ('5.7 × 10⁻⁶', '6 × 10⁻⁷', '0', '2.5')
+    """
+    multiple, _, exponent = f"{value:.{digits}e}".partition("e")
+    if value == 0.0 or int(exponent) == 0:
+        return "0" if value == 0.0 else multiple
+    return f"{multiple} × 10{str(int(exponent)).translate(RAISED)}"
 
 
 def by_how_much(value: float, more: str, less: str, unit: str = "", digits: int = 2) -> str:

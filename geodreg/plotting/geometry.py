@@ -17,6 +17,7 @@ from geodreg.geometry.manifold import LatentManifold
 from geodreg.paper.scaling import Scaling
 from geodreg.plotting.plane import latent_grid
 from geodreg.plotting.style import MODEL_COLOR
+from geodreg.plotting.themes import KEPT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,9 @@ def plot_magnification(axes: Axes, manifold: LatentManifold, extent: float, n: i
         factor, extent=(-extent, extent, -extent, extent), origin="lower", cmap="cividis", vmin=low, vmax=high,
         interpolation="bilinear",
     )  # fmt: skip
-    axes.figure.colorbar(image, ax=axes, label=r"$\log_{10} \sqrt{\det g}$", shrink=0.8, extend="both")
+    bar = axes.figure.colorbar(image, ax=axes, label=r"$\log_{10} \sqrt{\det g}$", shrink=0.8, extend="both")
+    for place, patch in enumerate(bar.ax.patches):  # the arrows beyond both ends
+        patch.set_gid(f"{KEPT}-{place}")
     axes.set(xlabel="$z_1$", ylabel="$z_2$")
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import colorsys
 import re
 
-__all__ = ["DARK_GROUND", "contrast", "for_both_themes", "on_dark"]
+__all__ = ["DARK_GROUND", "KEPT", "contrast", "for_both_themes", "on_dark"]
 
 DARK_GROUND = "#121212"  # of the book's theme in the dark
+KEPT = "colour-of-a-map"  # beginning of the id of what keeps its colours, since they are those of a picture
 BRIGHTEST = "#ced6dd"  # the theme's text in the dark; white on black would dazzle
 PAINTED = re.compile(r"\b(fill|stroke|stop-color)\s*(:\s*|=\")(#[0-9a-fA-F]{6})\b")
 ROOT = re.compile(r"<svg\b[^>]*>")
 
 
 def for_both_themes(svg: str) -> str:
-    """Add to an SVG what its colours are on a dark page; the pictures in it stay as they are.
+    """Add to an SVG what its colours are on a dark page; the pictures in it, and what is named so, stay as they are.
 
     Each colour keeps its hue, and contrasts with the dark ground as it did with white. Viewers that know nothing of
     dark pages show the drawing as it was. In a page it follows the ``color-scheme`` of the element that shows it.
@@ -33,7 +34,7 @@ def for_both_themes(svg: str) -> str:
     if root is None:
         raise ValueError("the text has no svg element; pass a drawing as SVG.")
     rules = {
-        f'[style*="{kind}: {color}"],[{kind}="{color}"]{{{kind}:{on_dark(color)}!important}}'
+        f':is([style*="{kind}: {color}"],[{kind}="{color}"]):not([id^="{KEPT}"] *){{{kind}:{on_dark(color)}!important}}'
         for kind, _, color in PAINTED.findall(svg)
     }
     style = f"svg{{fill:{BRIGHTEST}}}" + "".join(sorted(rules))  # what has no colour of its own is black otherwise

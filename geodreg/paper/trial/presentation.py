@@ -119,7 +119,13 @@ def verdict_words(verdict: Verdict, effects: Sequence[Effect]) -> str:
     """
     own = [effect.outcome is Outcome.NO_DATA for effect in effects if effect.test.primary]
     so_far = "" if not any(own) else " so far"
-    why = "" if verdict is not Verdict.UNTESTED else ": not measured yet" if all(own) else " on these samples: no test is decided"
+    why = (
+        ""
+        if verdict is not Verdict.UNTESTED
+        else ": not measured yet"
+        if all(own)
+        else " on these samples: no test is decided"
+    )
     return f"{MARKS[verdict]} {verdict}{so_far}{why}"
 
 
