@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from geodreg.plotting.scenes import plot_rows
     from geodreg.plotting.speed import plot_cost, plot_time_to_gap, plot_trajectories
     from geodreg.plotting.straightness import plot_excess, plot_references, plot_spectra, plot_straightness
-    from geodreg.plotting.strips import plot_interpolations, plot_nine, plot_strips
+    from geodreg.plotting.strips import plot_each, plot_interpolations, plot_nine, plot_strips
     from geodreg.plotting.style import METHOD_STYLE, use_house_style
     from geodreg.plotting.training import plot_acceptance, plot_trade, plot_weights
 else:
@@ -48,6 +48,7 @@ __all__ = [
     "plot_curves",
     "plot_density",
     "plot_diagrams",
+    "plot_each",
     "plot_effects",
     "plot_excess",
     "plot_fold",

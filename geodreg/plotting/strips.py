@@ -18,7 +18,7 @@ from geodreg.interpolation.paths import Paths
 from geodreg.paper.labels import names_of
 from geodreg.plotting.style import HATCHES, METHOD_STYLE
 
-__all__ = ["plot_interpolations", "plot_nine", "plot_strips"]
+__all__ = ["plot_each", "plot_interpolations", "plot_nine", "plot_strips"]
 
 SIZES = ("font.size", "axes.labelsize", "axes.titlesize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
 TICK = MplPath([(-0.9, 0.0), (-0.3, -0.7), (0.9, 0.8)])
@@ -56,6 +56,36 @@ def plot_interpolations(
         columns = 2 if is_narrow else len(labels)
         figure.legend(handles, labels, frameon=False, ncols=columns, loc="lower center", handlelength=3.2)
     return figure
+
+
+def plot_each(
+    paths: Mapping[str, Paths],
+    pairs: Sequence[int],
+    text: str,
+    n_images: tuple[int, int] = (12, 7),
+    cmap: str = "gray_r",
+    accepts: Callable[[Tensor], Tensor] | None = None,
+) -> dict[str, tuple[Figure, Figure]]:
+    """Figure 3's panels as drawings of their own, numbered, each for wide screens and for narrow ones.
+
+    Args:
+        paths: as for :func:`plot_interpolations`, as are ``pairs``, ``cmap`` and ``accepts``.
+        text: what is said of a panel to whom it is not shown, with ``{}`` for its number.
+        n_images: images of a strip, wide and narrow.
+
+    Returns:
+        both drawings of each panel, by what is said of it.
+    """
+
+    def drawn(number: int, pair: int, *, is_narrow: bool) -> Figure:
+        figure = plot_interpolations(paths, [pair], n_images[is_narrow], cmap, accepts, is_narrow)
+        figure.text(0.005, 0.995, str(number), fontsize="large", fontweight="bold", va="top")
+        return figure
+
+    return {
+        text.format(number): (drawn(number, pair, is_narrow=False), drawn(number, pair, is_narrow=True))
+        for number, pair in enumerate(pairs, start=1)
+    }
 
 
 def plot_nine(
