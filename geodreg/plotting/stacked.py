@@ -20,7 +20,7 @@ COLUMNS = 2  # of a legend below all panels
 def stack(figure: Figure) -> bool:
     """Put the panels of a figure one below the other, each as wide as the screen, and say whether it has a row of them.
 
-    The figure itself is changed. Panels keep their proportions, but for high ones; those that share an axis get its
+    The figure itself is changed. Panels keep their proportions, but for high ones; those with a common axis get its
     labels and ticks, and a legend of the whole figure gets as many columns as fit. A figure of one panel, or of several
     rows, stays as it is.
 

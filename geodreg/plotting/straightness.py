@@ -50,10 +50,10 @@ def plot_straightness(paths: Mapping[str, Paths], n: int = 100, is_narrow: bool 
         right.plot(position, median, label=name, **{**style, "linewidth": 2.4})
     left.set(xlabel="pair, by length of the chord", ylabel="longer than the chord (%)", xticks=pair)
     left.set_ylim(bottom=0)
-    left.legend(frameon=False)
+    left.legend(frameon=False, handlelength=3.2)
     right.set(xlabel="fraction of the path's length", ylabel="cosine dissimilarity", xlim=(0, 1))
     right.set_ylim(bottom=0)
-    right.legend(frameon=False, title="median and quartiles")
+    right.legend(frameon=False, handlelength=3.2, title="median and quartiles")
     return figure
 
 
@@ -76,7 +76,7 @@ def plot_references(table: pd.DataFrame) -> Figure:
                 axes.plot(pair, part[method] / part["chord"], **_marker(method))
             axes.plot(pair, part["reference"] / part["chord"], "_", color="black", markersize=11, label="reference")
             axes.set_title(f"{name}: {manifold}", fontsize=9)
-        row[0].set_ylabel("length / distance of the endpoints")
+        row[0].set_ylabel("length / chord")
     for axes in grid[-1]:
         axes.set_xlabel("pair, by distance")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), frameon=False, ncols=3, loc="outside lower center")

@@ -69,9 +69,12 @@ def plot_each(
     """Figure 3's panels as drawings of their own, numbered, each for wide screens and for narrow ones.
 
     Args:
-        paths: as for :func:`plot_interpolations`, as are ``pairs``, ``cmap`` and ``accepts``.
+        paths: paths of grey images ``(P, K, h, w)`` by method.
+        pairs: which of the ``P`` pairs to show.
         text: what is said of a panel to whom it is not shown, with ``{}`` for its number.
         n_images: images of a strip, wide and narrow.
+        cmap: as for :func:`plot_interpolations`.
+        accepts: as there.
 
     Returns:
         both drawings of each panel, by what is said of it.

@@ -41,7 +41,7 @@ def plot_weights(table: pd.DataFrame, chosen: Mapping[str, float]) -> Figure:
         chosen: weight chosen for each model.
     """
     figure, axes = plt.subplots(1, 2, figsize=(9.0, 3.3), layout="constrained")
-    panels = (("gain", "mean NLL below StraightZ's (nats)"), ("longer", "longer than the geodesic (fraction)"))
+    panels = (("gain", "NLL below StraightZ's (nats)"), ("longer", "longer than the geodesic (fraction)"))
     for (column, label), panel in zip(panels, axes, strict=True):
         for (model, mu), style in zip(chosen.items(), ("o-", "s--", "^:"), strict=False):
             part = table[table["model"] == model].set_index("mu")[column]
