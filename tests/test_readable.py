@@ -28,7 +28,9 @@ from geodreg.paper.strips import describe_fading, fading, pairs_to_show
 from geodreg.paper.wording import percent
 from geodreg.plotting import (
     plot_density,
+    plot_each,
     plot_interpolations,
+    plot_magnification,
     plot_nine,
     plot_plane,
     plot_straightness,
@@ -56,6 +58,15 @@ def test_colours_of_methods_can_be_read_as_text_in_both_themes() -> None:
     for style in METHOD_STYLE.values():
         assert contrast(style["color"], "#ffffff") >= AA
         assert contrast(on_dark(style["color"]), DARK_GROUND) >= AA
+
+
+def test_the_arrows_of_a_colour_bar_keep_its_colours_in_the_dark(of_plane: tuple[LatentManifold, object]) -> None:
+    figure, axes = plt.subplots(figsize=(4.0, 3.6), layout="constrained")
+    plot_magnification(axes, of_plane[0], 2.0, n=9)
+    svg = io.StringIO()
+    figure.savefig(svg, format="svg")
+    assert len(re.findall(rf'<g id="{KEPT}-\d">', svg.getvalue())) == 2
+    plt.close(figure)
 
 
 def test_a_drawing_for_both_themes_is_as_it_was_but_for_a_style_that_names_each_of_its_colours() -> None:
@@ -137,6 +148,19 @@ def test_no_text_of_a_figure_is_below_nine_pixels_where_it_is_shown(
     sizes = text_sizes(svg)
     assert len(sizes) > 5
     assert min(sizes) * shown / width_of(svg) >= SMALLEST
+
+
+def test_each_panel_is_a_numbered_drawing_for_both_widths(of_images: Mapping[str, Paths]) -> None:
+    drawings = plot_each(of_images, [1, 0], "Panel {}", (6, 3), accepts=accepts)
+    assert list(drawings) == ["Panel 1", "Panel 2"]
+    for number, (wide, narrow) in enumerate(drawings.values(), start=1):
+        for figure, images, shown in ((wide, 6, COLUMN), (narrow, 3, PHONE)):
+            assert str(number) in [text.get_text() for text in figure.texts]
+            marks = sum(len(np.asarray(line.get_xdata())) for line in figure.axes[0].lines)
+            assert marks == images * len(of_images)  # one under each image
+            svg = drawn(figure)
+            assert min(text_sizes(svg)) * shown / width_of(svg) >= SMALLEST
+            plt.close(figure)
 
 
 def test_a_mark_of_the_judge_stands_under_each_image(of_images: Mapping[str, Paths]) -> None:
@@ -241,6 +265,17 @@ def test_panels_in_a_row_stand_one_below_the_other_on_a_narrow_screen(
     svg = io.StringIO()
     figure.savefig(svg, format="svg")
     assert min(text_sizes(svg.getvalue())) * PHONE / width_of(svg.getvalue()) >= SMALLEST
+    plt.close(figure)
+
+
+def test_stacked_pictures_without_a_bar_of_colours_fill_the_width() -> None:
+    figure, axes = plt.subplots(1, 2, figsize=(9.0, 4.6), layout="constrained")
+    for ax in axes:
+        ax.set_aspect("equal")
+    assert stack(figure)
+    width, height = figure.get_size_inches()
+    assert height == pytest.approx(2 * width)
+    assert axes[0].get_window_extent().width > 0.8 * width * figure.dpi
     plt.close(figure)
 
 

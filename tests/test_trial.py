@@ -321,7 +321,9 @@ def test_first_screen_turns_with_the_outcomes(better: float) -> None:
     advice = advice_markdown(DEFINITIONS, tables, decided)
     assert advice.count("{ref}`claim") == 5
     assert sentence(DEFINITIONS.claim(6), decided[6]) in advice
-    assert ("its images are more realistic, too" if better > 0 else "more realistic was refuted here") in advice
+    assert (
+        "images along the regularised path are more realistic, too" if better > 0 else "more realistic was refuted here"
+    ) in advice
     assert ("do not count on the regularised path" in advice) == (better < 0)
     assert "are still to be measured, among them" in fails  # claim 1, for example, has no table here
 
@@ -334,7 +336,7 @@ def test_a_claim_that_fails_for_one_method_alone_is_named(monkeypatch: pytest.Mo
     found = {claim.number: verdicts(claim, decided[claim.number]) for claim in DEFINITIONS.claims} | {10: half}
     monkeypatch.setattr("geodreg.paper.trial.summary.verdicts", lambda claim, _: found[claim.number])
     holds, others = said_in_short(DEFINITIONS, decided)
-    assert holds.endswith("; claim 10 fails for Algorithm 1.")
+    assert holds.endswith(f"; that {PHRASES[10]} fails for Algorithm 1.")
     assert PHRASES[10] not in others
 
 
@@ -344,7 +346,9 @@ def test_the_advice_names_the_one_method_that_is_the_densest(monkeypatch: pytest
     assert "take the regularised path where the model" in advice_in_short(DEFINITIONS, decided)
     half = {"loss": Verdict.MIXED, "algorithm1": Verdict.HOLDS}
     monkeypatch.setattr("geodreg.book.landing.verdicts", lambda *_: half)
-    assert "count on Algorithm 1's path alone to be the densest" in advice_in_short(DEFINITIONS, decided)
+    advice = advice_in_short(DEFINITIONS, decided)
+    assert "count on Algorithm 1's path alone to be the densest" in advice
+    assert advice.endswith("that images along the regularised path are more realistic was not shown here.")
 
 
 def test_at_equal_length_a_curve_is_cut_between_two_weights() -> None:

@@ -63,7 +63,7 @@
 
   /* A drawing as large as the window allows. */
   function enlarge() {
-    const drawings = document.querySelectorAll(".bd-article :is(figure, .drawings) img:not(.movable img, .animated img)");
+    const drawings = document.querySelectorAll(".bd-article :is(figure img, .drawings img, img.for-narrow-screens):not(.movable img, .animated img)");
     if (!drawings.length || !window.HTMLDialogElement) return;
     const dialog = Object.assign(document.createElement("dialog"), { className: "enlarged" });
     const image = document.createElement("img");

@@ -23,10 +23,10 @@ def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
         >>> print(found_markdown([("The path is short", "3 against 4", True), ("It is dense", "in no pair", False)]))
         ✔ The path is short: 3 against 4. <br>
         ✘ It is dense: in no pair. <br>
-        *1 of 2 statements of the table below hold.*
+        *1 of 2 statements of their table hold.*
     """
     told = [f"{MARKS[bool(holds)]} {statement}: {measured}." for statement, measured, holds in rows[:TOLD]]
     number = sum(bool(holds) for *_, holds in rows)
     joint = "statement" if len(rows) == 1 else "statements"
     verb = "holds" if number == 1 and len(rows) == 1 else "hold"
-    return " <br>\n".join([*told, f"*{number} of {len(rows)} {joint} of the table below {verb}.*"])
+    return " <br>\n".join([*told, f"*{number} of {len(rows)} {joint} of their table {verb}.*"])

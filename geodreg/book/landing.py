@@ -122,11 +122,11 @@ def advice_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Eff
         else "do not count on the regularised path to be the densest"
     )
     third = (
-        "its images are more realistic, too"
+        "images along the regularised path are more realistic, too"
         if realistic == {Verdict.HOLDS}
-        else "that its images are more realistic was refuted here"
+        else "that images along the regularised path are more realistic was refuted here"
         if realistic == {Verdict.FAILS}
-        else "that its images are more realistic was not shown here"
+        else "that images along the regularised path are more realistic was not shown here"
     )
     return f"{first}; {second}; {third}."
 

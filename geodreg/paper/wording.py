@@ -47,9 +47,11 @@ def power_of_ten(value: float, digits: int = 1) -> str:
     Example:
         >>> power_of_ten(5.71e-6), power_of_ten(6e-7, 0), power_of_ten(0.0), power_of_ten(2.5)
         ('5.7 × 10⁻⁶', '6 × 10⁻⁷', '0', '2.5')
+        >>> power_of_ten(float("inf"))
+        'inf'
     """
     multiple, _, exponent = f"{value:.{digits}e}".partition("e")
-    if value == 0.0 or int(exponent) == 0:
+    if value == 0.0 or not exponent or int(exponent) == 0:  # there is none where it is not finite
         return "0" if value == 0.0 else multiple
     return f"{multiple} × 10{str(int(exponent)).translate(RAISED)}"
 

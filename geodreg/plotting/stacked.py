@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 __all__ = ["stack"]
 
 WIDTH = 4.1  # inches; on a telephone, letters of 8 points are 9 pixels high then
-HIGHEST = 0.7  # height of a panel over its width
-COLUMNS = 2  # of a legend below all panels
+HIGHEST = 0.7  # height of a panel over its width; more where pictures fill it, without a bar of colours beside them
+COLUMNS = 2  # of a legend of all panels, at most
 
 
 def stack(figure: Figure) -> bool:
-    """Put the panels of a figure one below the other, each as wide as the screen, and say whether it has a row of them.
+    """Put the panels of a figure one below the other, for a narrow screen, and say whether it has a row of them.
 
     The figure itself is changed. Panels keep their proportions, but for high ones; those with a common axis get its
-    labels and ticks, and a legend of the whole figure gets as many columns as fit. A figure of one panel, or of several
-    rows, stays as it is.
+    labels and ticks, and a legend of the whole figure stands above them in two columns. A figure of one panel, or of
+    several rows, stays as it is.
 
     Example:
         >>> import matplotlib.pyplot as plt
@@ -45,12 +45,23 @@ def stack(figure: Figure) -> bool:
         if ax is not panels[0] and ax.get_shared_y_axes().joined(ax, panels[0]):
             ax.tick_params(axis="y", labelleft=True)
             ax.set_ylabel(ax.get_ylabel() or label)
-    figure.set_size_inches(WIDTH, len(panels) * WIDTH * min(HIGHEST, height * len(panels) / width))
+    are_pictures = len(panels) == len(figure.axes) and all(ax.get_aspect() != "auto" for ax in panels)
+    highest = 1.0 if are_pictures else HIGHEST
+    figure.set_size_inches(WIDTH, len(panels) * WIDTH * min(highest, height * len(panels) / width))
     for legend in list(figure.legends):  # one that is made has its columns
         handles = [handle for handle in legend.legend_handles if handle is not None]
         labels = [text.get_text() for text in legend.get_texts()]
-        columns = min(COLUMNS, len(labels))
-        figure.legend(handles, labels, loc="outside upper center", frameon=legend.get_frame_on(), ncols=columns)
+        figure.legend(
+            handles,
+            labels,
+            loc="outside upper center",
+            frameon=legend.get_frame_on(),
+            ncols=min(COLUMNS, len(labels)),
+            title=legend.get_title().get_text() or None,
+            handlelength=legend.handlelength,
+            handletextpad=legend.handletextpad,
+            columnspacing=legend.columnspacing,
+        )
         legend.remove()
     if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         figure.tight_layout()

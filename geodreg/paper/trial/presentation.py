@@ -124,7 +124,7 @@ def verdict_words(verdict: Verdict, effects: Sequence[Effect]) -> str:
         if verdict is not Verdict.UNTESTED
         else ": not measured yet"
         if all(own)
-        else " on these samples: no test is decided"
+        else ": no test is decided on these samples"
     )
     return f"{MARKS[verdict]} {verdict}{so_far}{why}"
 

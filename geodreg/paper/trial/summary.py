@@ -62,9 +62,9 @@ def said_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Effec
             kind = "hold"
         elif holding:
             by = f"{IN_A_SENTENCE[holding[0]]}{PROVISOS.get((claim.number, holding[0]), '')}"
-            kind, phrase = "hold for one of its two methods alone", f"{phrase} ({by})"
             failing = [IN_A_SENTENCE[method] for method, each in words.items() if method and each is Verdict.FAILS]
-            halves += [f"claim {claim.number} fails for {method}" for method in failing]
+            halves += [f"that {phrase} fails for {method}" for method in failing]
+            kind, phrase = "hold for one of its two methods alone", f"{phrase} ({by})"
         else:
             kind = "fail" if found == {Verdict.FAILS} else "are mixed or not decided"
         kinds.setdefault(kind, []).append((claim.number, phrase))
