@@ -73,7 +73,7 @@ class Newton:
 
     tolerance: float | None = None
     max_iterations: int = 300
-    history_size: int = 100
+    history_size: int = 40
     coarsest: int = 17
     curvature: Curvature | None = None
 
