@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import random
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
 
@@ -34,20 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup() -> None:
-    """What a fixture makes does not depend on what was run before it."""
-    _seed()
+    """What a fixture draws does not depend on what was run before it."""
+    torch.manual_seed(0)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call() -> None:
-    """Nor does a test."""
-    _seed()
-
-
-def _seed() -> None:
+    """Nor does what a test draws."""
     torch.manual_seed(0)
-    np.random.seed(0)
-    random.seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -123,8 +123,10 @@ def test_paths_of_normalised_latents_converge_and_their_length_does_not_depend_o
         assert longer.max() < 5e-3
         assert interpolate(LatentManifold(generator, noise=0.1), start, end, mu=0.1).converged.sum() >= 14
     else:  # creases are valleys of their own, and which one a path comes to rest in depends on the last bit of a sum
-        assert paths.converged.double().mean() > 0.8 and paths.iterations.double().median() < 100
-        assert longer.median() < 2e-3 and longer.max() < 0.05
+        assert paths.converged.sum() >= 13
+        assert paths.iterations.double().median() < 100
+        assert longer.median() < 2e-3
+        assert longer.max() < 0.05
 
 
 @pytest.mark.slow
