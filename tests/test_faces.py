@@ -137,8 +137,8 @@ def test_the_committed_table_is_of_the_study_as_it_is_and_small() -> None:
     start, end = STUDY.pairs(100)
     for z in table.latents.values():
         assert z.shape[1:] == (STUDY.n_points, 100)
-        assert torch.equal(z[:, 0], start[: len(z)])
-        assert torch.equal(z[:, -1], end[: len(z)])
+        assert torch.allclose(z[:, 0], start[: len(z)], rtol=0.0, atol=1e-5)  # processors draw other last bits
+        assert torch.allclose(z[:, -1], end[: len(z)], rtol=0.0, atol=1e-5)
     rows = table.numbers.groupby("method").size()
     assert {method: len(z) for method, z in table.latents.items()} == rows.to_dict()
 

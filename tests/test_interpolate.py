@@ -151,6 +151,20 @@ def test_a_density_without_bound_is_reported_not_chased() -> None:
     assert interpolate(LatentManifold(fold, noise=0.5), start, end, mu=1.0).converged
 
 
+@pytest.mark.parametrize("mu", [0.1, 1.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_no_path_is_said_to_have_converged_in_a_well_without_a_bottom(dtype: torch.dtype, mu: float) -> None:
+    def fold(z: Tensor) -> Tensor:
+        return torch.stack([z[:, 0] ** 2, z[:, 1]], dim=-1)
+
+    beside, along = torch.linspace(0.05, 0.8, 32, dtype=dtype), torch.ones(32, dtype=dtype)
+    paths = interpolate(fold, torch.stack([beside, -along], -1), torch.stack([beside, along], -1), mu=mu, n_points=9)
+    nearest = paths.z[..., 0].abs().amin(-1)
+    assert (nearest[paths.converged] > 0.3).all()  # others have found a minimum beside the fold
+    assert (nearest[paths.status == "no minimum in reach"] < 1e-3).all()
+    assert (paths.status == "no minimum in reach").sum() >= 20
+
+
 def test_length_counts_what_lies_between_the_points() -> None:
     def ripple(z: Tensor) -> Tensor:  # eleven points from 0 to 1 sit on its zeros
         return torch.stack([z[:, 0], torch.sin(5 * 2 * math.pi * z[:, 0])], dim=-1)

@@ -90,15 +90,20 @@ def reasons(state: DescentState, direction: Direction, stops: Stops) -> NDArray[
         (stops.exhausted, Status.PRECISION),
         (stalled, Status.STALLED),
         (stops.at_limit, Status.ITERATIONS),
-        (_collapsed(state, stops.exhausted | stops.at_limit), Status.UNBOUNDED),
+        (_collapsed(state, stops), Status.UNBOUNDED),
     ):
         status[stopped.cpu().numpy()] = reason
     return status
 
 
-def _collapsed(state: DescentState, suspects: Tensor) -> Tensor:
-    """Which of the suspects have fallen into a well of a density without bound, ``(R,)``."""
-    if not (can_collapse(state.objective) and suspects.any()):
+def _collapsed(state: DescentState, stops: Stops) -> Tensor:
+    """Which of the pairs that stop have fallen into a well of a density without bound, ``(R,)``.
+
+    Either sign is enough where a pair has not converged. At the bottom that rounding puts into a well one does.
+    """
+    suspects, converged = stops.exhausted | stops.at_limit, stops.converged | stops.creeping
+    if not (can_collapse(state.objective) and (suspects | converged).any()):
         return torch.zeros_like(suspects)
     smallest, largest = state.place.extremes()
-    return suspects & ((smallest < COLLAPSE * state.floor) | (smallest < SINGULAR * largest))
+    fell, is_singular = smallest < COLLAPSE * state.floor, smallest < SINGULAR * largest
+    return (suspects & (fell | is_singular)) | (converged & fell & is_singular)
