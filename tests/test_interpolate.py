@@ -163,6 +163,9 @@ def test_no_path_is_said_to_have_converged_in_a_well_without_a_bottom(dtype: tor
     assert (nearest[paths.converged] > 0.3).all()  # others have found a minimum beside the fold
     assert (nearest[paths.status == "no minimum in reach"] < 1e-3).all()
     assert (paths.status == "no minimum in reach").sum() >= 20
+    if mu == 1.0:
+        one = interpolate(fold, paths.z[4, 0], paths.z[4, -1], mu=mu, n_points=9, solver="matrix-free")
+        assert one.status == "no minimum in reach"
 
 
 def test_length_counts_what_lies_between_the_points() -> None:
