@@ -45,6 +45,9 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONUTF8 := 1
 unexport PYTHONHOME
 
+# Compiled modules are kept, whatever an image of a container says: pages and tests start Python hundreds of times.
+unexport PYTHONDONTWRITEBYTECODE
+
 # One at a time in a checkout, which a process that was killed does not block, as Snakemake's own locks would be.
 SNAKEMAKE = python -m geodreg.workspace.locks _build "a build" python -m snakemake --quiet host reason --nolock --rerun-incomplete --cores $(CORES)
 

@@ -34,6 +34,7 @@ def onto_sphere(x: Tensor) -> Tensor:
     return sphere(x.squeeze(-1))
 
 
+@pytest.mark.slow
 def test_a_sphere_as_the_ambient_image_gives_great_circles() -> None:
     start, end = torch.tensor([1.0, 0.2]).double(), torch.tensor([1.8, 2.0]).double()
     manifold = LatentManifold(angles, ambient=onto_sphere)

@@ -151,6 +151,7 @@ def test_a_density_without_bound_is_reported_not_chased() -> None:
     assert interpolate(LatentManifold(fold, noise=0.5), start, end, mu=1.0).converged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mu", [0.1, 1.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_no_path_is_said_to_have_converged_in_a_well_without_a_bottom(dtype: torch.dtype, mu: float) -> None:

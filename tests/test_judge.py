@@ -181,6 +181,7 @@ def test_a_classifiers_doubt_is_log_odds_over_those_of_its_threshold(name: str, 
     assert torch.allclose(judge.doubt(samples)[sure].double(), expected[sure], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_distances_are_means_over_the_nearest_of_all_distances(samples: torch.Tensor) -> None:
     judge = load_judges()["mnist-neighbours"]
     assert isinstance(judge, NeighbourJudge)

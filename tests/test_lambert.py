@@ -59,6 +59,7 @@ def test_strength_multiplies_and_may_be_left_out(name: str) -> None:
     assert torch.allclose(twice, 2 * scene(z))
 
 
+@pytest.mark.slow
 def test_harmonics_hold_what_basri_and_jacobs_say_and_rendered_spheres_about_that() -> None:
     assert harmonic_shares() == pytest.approx([3 / 8, 7 / 8, 127 / 128])
     chance = torch.Generator().manual_seed(0)

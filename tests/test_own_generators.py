@@ -107,6 +107,7 @@ def test_geodesics_are_no_longer_than_those_of_a_quasi_newton_method(name: str, 
     assert paths.energy.item() <= energy(straight(start, end, K)).item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("activation", [nn.Tanh(), nn.LeakyReLU(0.2)], ids=str)
 def test_paths_of_normalised_latents_converge_and_their_length_does_not_depend_on_the_latents_own(

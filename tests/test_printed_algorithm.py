@@ -42,6 +42,7 @@ def test_a_metric_that_is_not_round_turns_the_unraised_push() -> None:
     assert balance["unraised"].median() < 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1.3, 1.6, 2.0])
 def test_zigzag_above_the_limit_rests_where_its_chords_bear_the_step(share: float) -> None:
     def sheet(z: Tensor) -> Tensor:

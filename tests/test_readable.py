@@ -150,6 +150,7 @@ def test_no_text_of_a_figure_is_below_nine_pixels_where_it_is_shown(
     assert min(sizes) * shown / width_of(svg) >= SMALLEST
 
 
+@pytest.mark.slow
 def test_each_panel_is_a_numbered_drawing_for_both_widths(of_images: Mapping[str, Paths]) -> None:
     drawings = plot_each(of_images, [1, 0], "Panel {}", (6, 3), accepts=accepts)
     assert list(drawings) == ["Panel 1", "Panel 2"]

@@ -72,6 +72,7 @@ def run_all(sweep: Sweep) -> pd.DataFrame:
     return pd.read_csv(sweep.folder / "results.csv", keep_default_na=False)
 
 
+@pytest.mark.slow
 def test_each_row_of_a_sweep_over_lists_has_the_whole_value(folder: Path) -> None:
     values = [[1.0, 2.0], [0.001], [3.0, 2.0, 1.0]]
     sweep = sweep_of(grid={"sizes": [[1, 2], ["1e-3"], [3, 2, 1]]})
@@ -108,6 +109,7 @@ def test_words_are_what_they_were_and_no_two_runs_share_a_folder(folder: Path) -
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {4}  # three columns in every line
 
 
+@pytest.mark.slow
 def test_a_parameter_with_the_name_of_a_column_is_not_taken_for_it(folder: Path) -> None:
     results = run_all(sweep_of(grid={"run": [5, 6]}, parameters={"sizes": [1, 2]}))
     assert results["run (parameter)"].tolist() == [5, 5, 6, 6]
