@@ -1,6 +1,7 @@
 # The book: `make book` calls `snakemake`. What an executed notebook depends on is its source, the module, and the models
 # and tables that its header names; the site depends on those notebooks, the prose, the configuration and the module's docstrings,
 # and on the sweeps that `make book SWEEPS=...` names.
+import re
 import sys
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from geodreg.workspace.files import date_now, sum_file
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
 PROSE = sorted(str(path) for pattern in ("*.md", "*.yml", "*.bib", "_static/*", "_templates/*") for path in Path("book").glob(pattern))
 VENDOR = sorted(str(path) for path in Path("vendor").rglob("*") if path.is_file())
-OWN = Path("book/own-generator.md")  # its first block is run, for the picture that it makes
+WORDS = ["book/_generated/landing.md", "book/_generated/advice.md"]
+OWN = Path("book/own-generator.md")
+PICTURE = "book/_generated/own/paths.png"  # what the first block of that page makes
 SWEEPS = [Path(word).name.removesuffix(".yaml") for word in str(config.get("sweeps", "")).split()]
 TOC = yaml.safe_load(Path("book/_toc.yml").read_text(encoding="utf-8"))
 PAGES = [
@@ -28,7 +31,7 @@ PAGES = [
 # Were a source dated in the future, Snakemake would not accept what was made of it; were an output, it would pass for new.
 TABLES = [path for name in ("models", "benchmarks", "trial", "trainings", "densities", "ensembles", "faces") for path in Path("data", name).rglob("*")]
 SOURCES = [Path("_config.yml"), *map(Path, [*MODULE, *PROSE, *VENDOR]), *Path("notebooks").glob("*.md"), *TABLES]
-MADE = [*(sum_file(Path(f"book/figures/{page}.ipynb")) for page in PAGES), Path("_build/html/index.html")]
+MADE = [*(sum_file(Path(f"book/figures/{page}.ipynb")) for page in PAGES), *map(Path, [*WORDS, PICTURE, "_build/html/index.html"])]
 date_now(SOURCES, MADE)
 
 for page in PAGES:  # what was damaged or edited since its run is made again
@@ -59,23 +62,50 @@ rule site:
         PROSE,
         VENDOR,
         MODULE,
-        [str(path) for name in ("trial", "densities") for path in Path("data", name).iterdir()],  # the first screen says what they say
+        WORDS,
+        [PICTURE] if OWN.exists() else [],
         [str(summary_of(name)) for name in SWEEPS],
         sums=expand("book/figures/{page}.ipynb.sha256", page=PAGES),
     params:
         notebooks=expand("book/figures/{page}.ipynb", page=PAGES),
         sweeps=[f"--sweep {name}" for name in SWEEPS],
-        own=f" && python -m geodreg.book.own_block {OWN} --out book/_generated/own" if OWN.exists() else "",
     output:
         "_build/html/index.html",
     message:
         "Building the site"
     shell:
         "python -m geodreg.book.provenance {params.notebooks:q} --out book/_generated/provenance.md"
-        " && python -m geodreg.book.landing --out book/_generated"
-        "{params.own}"
         " && python -m geodreg.commands.sweep_job chapters --book book --toc _build/toc.yml {params.sweeps}"
         ' && python -c "from jupyter_book.cli.main import main; main()" build book --toc "$PWD/_build/toc.yml" --all -W -n --keep-going'
+
+
+rule words:
+    input:
+        MODULE,
+        [str(path) for name in ("trial", "densities") for path in Path("data", name).iterdir()],  # the first screen says what they say
+    output:
+        WORDS,
+    message:
+        "Writing what the first screen and the advice say"
+    shell:
+        "python -m geodreg.book.landing --out book/_generated"
+
+
+rule own:
+    input:
+        MODULE,
+        lambda _: [
+            str(file)
+            for name in re.findall(r'load_model\("([^"]+)"\)', OWN.read_text(encoding="utf-8"))
+            for file in Path("data/models", name).iterdir()
+        ],
+        page=OWN,
+    output:
+        PICTURE,
+    message:
+        "Running the first block of {input.page}"
+    shell:
+        "OMP_NUM_THREADS=1 python -m geodreg.book.own_block {input.page:q} --out book/_generated/own"
 
 
 rule page:
