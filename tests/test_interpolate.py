@@ -183,6 +183,24 @@ def test_length_counts_what_lies_between_the_points() -> None:
     assert steps.quantile(0.05) / steps.median() > 0.5  # even along the ripples; even along z it would be 0.1
 
 
+def test_lengths_are_measured_once_however_often_a_path_is_sampled() -> None:
+    seen: list[int] = []
+
+    def counted(z: Tensor) -> Tensor:
+        seen.append(len(z))
+        return torch.stack([z[:, 0], z[:, 1], z.square().sum(-1)], dim=-1)
+
+    paths = interpolate(counted, latents(2, 2, 0), latents(2, 2, 1), "straight", n_points=101)
+    first = paths.resample(5)
+    seen.clear()
+    again = paths.resample(5)
+    assert sum(seen) < 100  # of 1,600 eighths of chords
+    assert torch.equal(again.x, first.x)
+    assert torch.equal(again.arc_length[..., -1], first.arc_length[..., -1])
+    assert torch.allclose(paths[1].resample(5).x, first.x[1])
+    assert torch.allclose(first.arc_length[..., -1], paths.length)
+
+
 def test_resampling_is_even_and_keeps_ends_and_tangents() -> None:
     start, end = latents(2, 3, 0), latents(2, 3, 1)
     paths = interpolate(decoder(), start, end, "straight")

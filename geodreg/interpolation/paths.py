@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,17 +31,22 @@ SUB_POINTS = 8  # cuts of a chord when length is measured along the path
 def path_length(manifold: LatentManifold, z: Tensor) -> Tensor:
     """Length in data space of paths that are piecewise linear in latent space: ``(..., K, d)`` to ``(...)``.
 
-    Every chord is cut in eight, so what lies between two points counts. Only some of the paths are in data space at a
-    time.
+    Every chord is cut in eight, so what lies between two points counts.
+    """
+    return _sub_chords(manifold, z).sum(-1)
+
+
+def _sub_chords(manifold: LatentManifold, z: Tensor) -> Tensor:
+    """Norms in data space of the eighths of the chords of paths: ``(..., K, d)`` to ``(..., 8 (K-1))``.
+
+    Only some of the paths are in data space at a time.
     """
     batch, paths = z.shape[:-2], z.reshape(-1, *z.shape[-2:])
     with torch.no_grad():
         n_numbers = SUB_POINTS * z.shape[-2] * manifold.generate_flat(paths[0, :1]).shape[-1]  # of one path
-        lengths = [
-            chord_norms(manifold.generate_flat(refine(part, SUB_POINTS))).sum(-1)
-            for part in paths.split(max(1, PART // n_numbers))
-        ]
-    return torch.cat(lengths).reshape(batch)
+        parts = paths.split(max(1, PART // n_numbers))
+        norms = torch.cat([chord_norms(manifold.generate_flat(refine(part, SUB_POINTS))) for part in parts])
+    return norms.reshape(*batch, -1)
 
 
 @dataclass(frozen=True)
@@ -190,8 +196,13 @@ class Paths:
         """
         if n < 2:
             raise ValueError(f"n is {n}; a path is sampled at 2 points or more.")
-        profile = sampled(self.manifold, self.flat_latents, n)
+        profile = sampled(self.manifold, self.flat_latents, n, norms=self._sub_chords)
         return replace(profile, z=profile.z.reshape(*profile.z.shape[:-1], *self.z.shape[self.status.ndim + 1 :]))
+
+    @cached_property
+    def _sub_chords(self) -> Tensor:
+        """Norms of the eighths of the chords, ``(..., 8 (K-1))``, for whatever is sampled of these paths."""
+        return _sub_chords(self.manifold, self.flat_latents)
 
     def to_frame(self, n: int | None = None) -> pd.DataFrame:
         """The paths as a table, one row a point: the solver's own points, or ``n`` points evenly spaced by arc length.
@@ -224,7 +235,7 @@ class Paths:
         )
 
 
-def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False) -> Profile:
+def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False, norms: Tensor | None = None) -> Profile:
     """Paths ``(..., K, d)`` at ``n`` points, evenly spaced by arc length where lengths are measured.
 
     Args:
@@ -232,9 +243,10 @@ def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False) 
         z: the paths, piecewise linear.
         n: number of points.
         is_loop: whether the last point is left out, since it is the first one again.
+        norms: of the eighths of the chords, ``(..., 8 (K-1))``, if they are known.
     """
     fine = refine(z, SUB_POINTS)
-    norms = chord_norms(manifold.generate_flat(fine).detach())
+    norms = _sub_chords(manifold, z) if norms is None else norms
     positions = equal_length_positions(norms, n + is_loop)[..., :n]
     z = along(fine, positions)
     chord = positions.floor().clamp(max=norms.shape[-1] - 1)
