@@ -45,9 +45,12 @@ def header(page):
     return next(yaml.safe_load_all(Path(f"notebooks/{page}.md").read_text(encoding="utf-8").split("\n---\n")[0]))
 
 
-def models(wildcards):
-    names = header(wildcards.page).get("geodreg", {}).get("models", [])
+def files_of_models(names):
     return sorted(str(file) for name in names for file in Path("data/models", name).iterdir())
+
+
+def models(wildcards):
+    return files_of_models(header(wildcards.page).get("geodreg", {}).get("models", []))
 
 
 def tables(wildcards):
@@ -94,11 +97,7 @@ rule words:
 rule own:
     input:
         MODULE,
-        lambda _: [
-            str(file)
-            for name in re.findall(r'load_model\("([^"]+)"\)', OWN.read_text(encoding="utf-8"))
-            for file in Path("data/models", name).iterdir()
-        ],
+        lambda _: files_of_models(set(re.findall(r'load_model\("([^"]+)"\)', OWN.read_text(encoding="utf-8")))),
         page=OWN,
     output:
         PICTURE,

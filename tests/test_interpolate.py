@@ -183,6 +183,16 @@ def test_length_counts_what_lies_between_the_points() -> None:
     assert steps.quantile(0.05) / steps.median() > 0.5  # even along the ripples; even along z it would be 0.1
 
 
+@pytest.mark.parametrize("least", [1e-3, 3e-4])
+def test_a_metric_of_high_condition_is_no_well_where_nothing_falls(least: float) -> None:
+    def bent(z: Tensor) -> Tensor:
+        rows = z[:, 0] + 0.1 * torch.sin(2 * z[:, 1]), z[:, 1] + 0.1 * z[:, 0] ** 2, least * z[:, 2]
+        return torch.stack([*rows, 0.3 * z[:, 0] * z[:, 1], z[:, 0].cos()], dim=-1)
+
+    paths = interpolate(bent, latents(16, 3, 1, torch.float32), latents(16, 3, 2, torch.float32), mu=0.1)
+    assert (paths.status != "no minimum in reach").all()
+
+
 def test_lengths_are_measured_once_however_often_a_path_is_sampled() -> None:
     seen: list[int] = []
 

@@ -70,6 +70,16 @@ def _sequence(*layers: nn.Module) -> nn.Module:
     return nn.Sequential(*layers).eval()
 
 
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_generator_has_the_same_weights_whatever_was_drawn_before(name: str) -> None:
+    assert torch.initial_seed() == 0  # as in every test
+    _, make = GENERATORS[name]
+    first = make().state_dict()
+    torch.rand(3)
+    for key, values in make().state_dict().items():
+        assert torch.equal(values, first[key]), key
+
+
 def quasi_newton(function: Callable[[Tensor], Tensor], z: Tensor) -> float:
     """The least value that SciPy's L-BFGS finds of a function of paths ``(1, K, d)`` with fixed endpoints."""
 

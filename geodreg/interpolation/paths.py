@@ -33,10 +33,10 @@ def path_length(manifold: LatentManifold, z: Tensor) -> Tensor:
 
     Every chord is cut in eight, so what lies between two points counts.
     """
-    return _sub_chords(manifold, z).sum(-1)
+    return _norms_of_eighths(manifold, z).sum(-1)
 
 
-def _sub_chords(manifold: LatentManifold, z: Tensor) -> Tensor:
+def _norms_of_eighths(manifold: LatentManifold, z: Tensor) -> Tensor:
     """Norms in data space of the eighths of the chords of paths: ``(..., K, d)`` to ``(..., 8 (K-1))``.
 
     Only some of the paths are in data space at a time.
@@ -196,13 +196,13 @@ class Paths:
         """
         if n < 2:
             raise ValueError(f"n is {n}; a path is sampled at 2 points or more.")
-        profile = sampled(self.manifold, self.flat_latents, n, norms=self._sub_chords)
+        profile = sampled(self.manifold, self.flat_latents, n, norms=self._eighths)
         return replace(profile, z=profile.z.reshape(*profile.z.shape[:-1], *self.z.shape[self.status.ndim + 1 :]))
 
     @cached_property
-    def _sub_chords(self) -> Tensor:
+    def _eighths(self) -> Tensor:
         """Norms of the eighths of the chords, ``(..., 8 (K-1))``, for whatever is sampled of these paths."""
-        return _sub_chords(self.manifold, self.flat_latents)
+        return _norms_of_eighths(self.manifold, self.flat_latents)
 
     def to_frame(self, n: int | None = None) -> pd.DataFrame:
         """The paths as a table, one row a point: the solver's own points, or ``n`` points evenly spaced by arc length.
@@ -246,7 +246,7 @@ def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False, 
         norms: of the eighths of the chords, ``(..., 8 (K-1))``, if they are known.
     """
     fine = refine(z, SUB_POINTS)
-    norms = _sub_chords(manifold, z) if norms is None else norms
+    norms = _norms_of_eighths(manifold, z) if norms is None else norms
     positions = equal_length_positions(norms, n + is_loop)[..., :n]
     z = along(fine, positions)
     chord = positions.floor().clamp(max=norms.shape[-1] - 1)

@@ -19,7 +19,7 @@ LATELY = 20  # iterations whose decreases are added up to see whether a pair cre
 PATIENCE = 10  # iterations without a decrease above rounding before a pair is given up
 NEGLIGIBLE = 1e3  # times rounding: a predicted decrease below it may well be lost in rounding
 COLLAPSE = 1e-2  # a metric whose smallest eigenvalue fell to this fraction of the start's has fallen into a well,
-SINGULAR = 1e-8  # and so has one that is as much smaller than its largest, or as small as rounding
+SINGULAR = 1e-8  # and so has one that has this condition number
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,13 @@ def reasons(state: DescentState, direction: Direction, stops: Stops) -> NDArray[
 def _collapsed(state: DescentState, stops: Stops) -> Tensor:
     """Which of the pairs that stop have fallen into a well of a density without bound, ``(R,)``.
 
-    Either sign is enough where a pair has not converged. At the bottom that rounding puts into a well one does.
+    Either sign is enough where a pair has not converged. At the bottom that rounding puts into a well one does: there
+    both are asked for, and the metric may be singular to rounding, where an estimated volume ends.
     """
     suspects, converged = stops.exhausted | stops.at_limit, stops.converged | stops.creeping
     if not (can_collapse(state.objective) and (suspects | converged).any()):
         return torch.zeros_like(suspects)
     smallest, largest = state.place.extremes()
-    singular = max(SINGULAR, 2.0 * torch.finfo(state.z.dtype).eps)  # an estimated volume ends at one rounding
-    fell, is_singular = smallest < COLLAPSE * state.floor, smallest < singular * largest
-    return (suspects & (fell | is_singular)) | (converged & fell & is_singular)
+    fell, is_singular = smallest < COLLAPSE * state.floor, smallest < SINGULAR * largest
+    is_rounding = smallest < 2.0 * torch.finfo(state.z.dtype).eps * largest
+    return (suspects & (fell | is_singular)) | (converged & fell & (is_singular | is_rounding))
