@@ -150,7 +150,8 @@ class Stochman:
                 return generator(points.reshape(-1, points.shape[-1])).reshape(*points.shape[:-1], -1)
 
         manifold = Image()
-        curve = DiscreteCurve(problem.start, problem.end, num_nodes=problem.n_points)
+        with problem.start.device:  # where else it would make a part of the curve on the processor
+            curve = DiscreteCurve(problem.start, problem.end, num_nodes=problem.n_points)
         traces: list[Tensor] = []
         evaluations = [0]
 

@@ -127,7 +127,9 @@ class Problem:
     def nll(self, z: Tensor, metric: Tensor) -> Tensor:
         """Minus the log-density at points, ``(..., d)`` and the metrics there to ``(...)``."""
         d = z.shape[-1]
-        factor = torch.linalg.cholesky(metric + self.manifold.noise**2 * torch.eye(d).to(metric))
+        factor = torch.linalg.cholesky(
+            metric + self.manifold.noise**2 * torch.eye(d, dtype=metric.dtype, device=metric.device)
+        )
         log_volume = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         return log_volume + 0.5 * z.double().square().sum(-1) + 0.5 * d * math.log(2.0 * math.pi)
 
@@ -140,7 +142,9 @@ class Problem:
             return result[0], result[1]
 
         number = self.n_numbers * z[..., 0].numel()
-        x, tangents = torch.func.vmap(push, chunk_size=max(1, AT_ONCE // number))(torch.eye(d).to(z))
+        x, tangents = torch.func.vmap(push, chunk_size=max(1, AT_ONCE // number))(
+            torch.eye(d, dtype=z.dtype, device=z.device)
+        )
         return x[0], tangents.movedim(0, -1).double()
 
     @cached_property

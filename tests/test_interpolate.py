@@ -12,7 +12,6 @@ from torch import Tensor
 
 from geodreg import Algorithm1, GraphStart, LatentManifold, Newton, interpolate
 from tests.generators import latents, random_decoder
-from tests.needs import needs_cuda
 
 METHODS = ["straight", "geodesic", "geodreg"]
 
@@ -70,17 +69,6 @@ def test_float32_agrees_with_float64(method: str) -> None:
     assert torch.allclose(single.length.double(), double.length, rtol=1e-4)
     assert torch.allclose(single.objective.double(), double.objective, rtol=1e-4)
     assert (single.z - double.z).norm(dim=-1).max() < 2e-2
-
-
-@needs_cuda
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("init", ["straight", "graph"])
-def test_cuda_agrees_with_cpu(method: str, init: str) -> None:
-    start, end = latents(4, 3, 0), latents(4, 3, 1)
-    here = interpolate(decoder(), start, end, method, mu=0.1, init=init)
-    there = interpolate(decoder(), start.cuda(), end.cuda(), method, mu=0.1, init=init)
-    assert there.z.is_cuda
-    assert torch.allclose(here.z, there.z.cpu(), atol=1e-4)
 
 
 def test_the_same_seed_twice_gives_the_same_bits() -> None:

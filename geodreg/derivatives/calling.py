@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.backends import cuda, mha
 
+from geodreg.derivatives.modes import full_precision
+
 __all__ = ["DifferentiableCall", "differentiable", "is_half"]
 
 HALF = (torch.float16, torch.bfloat16)
@@ -26,13 +28,14 @@ FUSED: tuple[Switch, ...] = (
 
 @contextmanager
 def differentiable() -> Iterator[None]:
-    """Attention by plain products, no fast paths of evaluation mode, nothing compiled; then everything as it was.
+    """Full precision, attention by plain products, no fast paths of evaluation, nothing compiled; then all as it was.
 
     Fused kernels have no rule for forward mode, and some of them no derivative at all.
     """
     before = [enabled() for enabled, _ in FUSED]
     plain = cuda.math_sdp_enabled()
     with ExitStack() as stack:
+        stack.enter_context(full_precision())
         if "torch._dynamo" in sys.modules:  # what was compiled would be compiled again for every kind of derivative
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         try:
@@ -56,7 +59,8 @@ class DifferentiableCall:
 
     It gets a copy of the latents, which it may change in place, attention without fused kernels, and at least single
     precision: a module with parameters in half precision is copied to single precision, and latents in half precision
-    are taken to single precision and the data back.
+    are taken to single precision and the data back. One whose parameters were made in inference mode is copied as well,
+    since nothing can be differentiated through those.
 
     Args:
         generator: takes ``(n, d)`` to ``(n, *data_shape)``.
@@ -64,15 +68,15 @@ class DifferentiableCall:
 
     def __init__(self, generator: Callable[[Tensor], Tensor]) -> None:
         self.generator = generator
-        self._is_half: bool | None = None  # whether there are parameters in half precision, found out at the first use
-        self._single: tuple[nn.Module, list[tuple[int, int]]] | None = None  # a copy, and of what
+        self._is_copied: bool | None = None  # whether parameters are such that a copy is needed, known at the first use
+        self._copy: tuple[nn.Module, list[tuple[int, int]]] | None = None  # the copy, and of what
 
     def __call__(self, z: Tensor) -> Tensor:
         """Data of latents, both in the precision of the latents; whatever else the generator returns is returned."""
         with differentiable():
             if not is_half(z.dtype):
-                return self._at_least_single()(z.clone())
-            x = self._at_least_single()(z.float())
+                return self._usable()(z.clone())
+            x = self._usable()(z.float())
             return x.to(z.dtype) if isinstance(x, Tensor) else x
 
     def in_double(self) -> DifferentiableCall | None:
@@ -86,17 +90,24 @@ class DifferentiableCall:
         except Exception:  # noqa: BLE001 - some modules cannot be copied, some devices have no double precision
             return None
 
-    def _at_least_single(self) -> Callable[[Tensor], Tensor]:
-        if self._is_half is None:
-            self._is_half = isinstance(self.generator, nn.Module) and any(
-                is_half(value.dtype) for value in _state(self.generator)
+    def _usable(self) -> Callable[[Tensor], Tensor]:
+        if self._is_copied is None:
+            self._is_copied = isinstance(self.generator, nn.Module) and any(
+                is_half(value.dtype) or value.is_inference() for value in _state(self.generator)
             )
-        if not self._is_half or not isinstance(self.generator, nn.Module):
+        if not self._is_copied or not isinstance(self.generator, nn.Module):
             return self.generator
-        now = [(id(value), value._version) for value in _state(self.generator)]
-        if self._single is None or self._single[1] != now:
-            self._single = copy.deepcopy(self.generator).float(), now
-        return self._single[0]
+        now = [(id(value), 0 if value.is_inference() else value._version) for value in _state(self.generator)]
+        if self._copy is None or self._copy[1] != now:
+            self._copy = _copied(self.generator), now
+        return self._copy[0]
+
+
+@torch.inference_mode(False)
+def _copied(module: nn.Module) -> nn.Module:
+    """A copy that can be differentiated, in single precision where it was in half."""
+    copied = copy.deepcopy(module)
+    return copied.float() if any(is_half(value.dtype) for value in _state(copied)) else copied
 
 
 def _state(module: nn.Module) -> list[Tensor]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.modes import own_modes
+
 __all__ = ["USUAL", "jacobian_cost"]
 
 N_DIRECTIONS = 8  # that are pushed to count; Jacobians of fewer latents are never expensive
@@ -15,7 +17,7 @@ USUAL = 0.5  # a tangent takes as many operations as a pass forwards, and a grad
 Push = Callable[[Callable[[Tensor], Tensor], Tensor], tuple[Tensor, Tensor]]
 
 
-@torch.inference_mode(False)
+@own_modes()
 def jacobian_cost(function: Callable[[Tensor], Tensor], push: Push, z: Tensor) -> float:
     """Operations of a Jacobian at a point, over those of a gradient there (a pass forwards and a pass backwards).
 

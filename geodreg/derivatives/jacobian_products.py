@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from geodreg.derivatives.modes import own_modes
+
 __all__ = ["GIB", "JacobianProducts", "Linearization", "bytes_of_row", "check_memory", "rows_within"]
 
 GIB = 2**30
@@ -27,6 +29,7 @@ class Linearization:
         z: points ``(n, d)``.
     """
 
+    @own_modes()
     def __init__(self, function: Callable[[Tensor], Tensor], z: Tensor) -> None:
         with torch.enable_grad():
             self._z = z.detach().clone().requires_grad_()
@@ -34,16 +37,19 @@ class Linearization:
             self._cotangent = torch.zeros_like(self._x, requires_grad=True)
             (self._pulled,) = torch.autograd.grad(self._x, self._z, self._cotangent, create_graph=True)
 
+    @own_modes()
     def push(self, tangents: Tensor) -> Tensor:
         """Products :math:`J v`, ``(n, d)`` to ``(n, D)``."""
         (pushed,) = torch.autograd.grad(self._pulled, self._cotangent, tangents.to(self._pulled), retain_graph=True)
         return pushed
 
+    @own_modes()
     def pull(self, cotangents: Tensor) -> Tensor:
         r"""Products :math:`J^\top u`, ``(n, D)`` to ``(n, d)``."""
         (pulled,) = torch.autograd.grad(self._x, self._z, cotangents.to(self._x), retain_graph=True)
         return pulled
 
+    @own_modes()
     def metric_gradient(self, tangents: Tensor) -> Tensor:
         r"""Gradient of the squared length of tangents, ``(n, d)`` to ``(n, d)``.
 

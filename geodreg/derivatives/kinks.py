@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.modes import own_modes
 from geodreg.derivatives.rungs import Push, tangents_by_vmap
 
 __all__ = ["is_kinked"]
@@ -17,7 +18,7 @@ N_WEIGHTS = 4  # random ones of the numbers of a data point
 JUMPS = 0.2  # fraction of the slope's changes that the second derivative does not explain
 
 
-@torch.inference_mode(False)
+@own_modes()
 def is_kinked(function: Callable[[Tensor], Tensor], z: Tensor, push: Push = tangents_by_vmap) -> bool:
     r"""Whether the Jacobian of a row-wise function jumps on a segment from one latent to the next.
 

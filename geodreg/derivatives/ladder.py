@@ -13,6 +13,7 @@ from geodreg.derivatives.calling import DifferentiableCall
 from geodreg.derivatives.cost import jacobian_cost
 from geodreg.derivatives.finite_steps import follows_steps
 from geodreg.derivatives.forward_mode import NoRuleError
+from geodreg.derivatives.modes import full_precision, own_modes
 from geodreg.derivatives.rungs import FORMULAS, RUNGS, tangents_by_vmap
 
 __all__ = ["DerivativeError", "Ladder", "Rung", "check_products"]
@@ -93,6 +94,7 @@ class Ladder:
         self._follows_steps = False  # whether the chosen rung was compared with finite steps as well
         self._failed: set[str] = set()  # rungs that were accepted, and did not run in the solve
 
+    @full_precision()
     def pushforward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Data points and pushed latent directions: ``(n, d)`` to ``(n, D)`` and ``(n, d, D)``."""
         if len(z) == 0 or torch._C._are_functorch_transforms_active():
@@ -109,6 +111,7 @@ class Ladder:
             self.choose(z[:2])
             return self.pushforward(z)
 
+    @full_precision()
     def push(self, function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
         """The same for another function of the generator, by the rung that was chosen."""
         return tangents_by_vmap(function, z) if self.rung is None else RUNGS[self.rung.name](function, z)
@@ -120,7 +123,7 @@ class Ladder:
                 return 0.5 * self.function(z[:1]).numel()
         return jacobian_cost(self.function, self.push, z)
 
-    @torch.inference_mode(False)  # the caller's mode must not reach the gradients that are compared
+    @own_modes()
     def choose(self, z: Tensor) -> Rung:
         """The rung for latents ``(n, d)``, from now on.
 
@@ -158,7 +161,7 @@ class Ladder:
                     return once
             barred.add(rung.name)
 
-    @torch.inference_mode(False)  # the caller's mode must not reach the gradients that are compared
+    @own_modes()
     def check(self, z: Tensor, twice: bool) -> None:
         """Refuse a generator whose derivatives are not those of its values, or not there.
 
@@ -184,7 +187,7 @@ class Ladder:
                 "method='geodesic', or write the generator with torch operations that have second derivatives."
             )
 
-    @torch.inference_mode(False)  # the caller's mode must not reach the gradients that are compared
+    @own_modes()
     def confirm(self, z: Tensor) -> None:
         """Compare the chosen rung with another one at other latents ``(n, d)``, those of a solution.
 
@@ -353,7 +356,7 @@ def _first_line(error: Exception) -> str:
     return line if len(line) <= LONG else line[:LONG] + "..."
 
 
-@torch.inference_mode(False)
+@own_modes()
 def check_products(function: DifferentiableCall, z: Tensor, twice: bool) -> None:
     """Refuse a generator whose products with its Jacobian, by reverse mode alone, are not what small steps show.
 

@@ -14,6 +14,7 @@ from torch.distributions import Normal
 from geodreg.derivatives.calling import DifferentiableCall
 from geodreg.derivatives.kinks import is_kinked
 from geodreg.derivatives.ladder import Ladder
+from geodreg.derivatives.modes import full_precision
 from geodreg.geometry.composition import AmbientImage, Shaped
 from geodreg.geometry.density import LatentDensity
 from geodreg.geometry.isometric import NarrowGenerator, has_wide_end
@@ -106,7 +107,8 @@ class LatentManifold:
             )
         self.generator = generator
         # log_prior looks at the support itself; torch's own check of it stops torch.func.vmap in older releases
-        self.prior = prior if prior is not None else Normal(0.0, 1.0, validate_args=False)
+        zero, one = torch.zeros((), device="cpu"), torch.ones((), device="cpu")  # for latents on every device
+        self.prior = prior if prior is not None else Normal(zero, one, validate_args=False)
         self.noise = float(noise)
         self.ambient = ambient
         self.latent_shape = None if latent_shape is None else _checked_shape(latent_shape)
@@ -185,6 +187,7 @@ class LatentManifold:
             x = function(rows)
         return x.reshape(*z.shape[:-1], *x.shape[1:])
 
+    @full_precision()
     def pushforward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         r"""Data points and pushed latent directions: ``(n, d)`` to ``(n, D)`` and ``(n, d, D)``.
 
@@ -197,6 +200,7 @@ class LatentManifold:
         values, tangents = zip(*parts, strict=True)
         return torch.cat(values), torch.cat(tangents)
 
+    @full_precision()
     def pushforward_part(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The same for a part, all at once."""
         return self.ladder.pushforward(z)
@@ -229,6 +233,7 @@ class LatentManifold:
         _, tangents = self.pushforward(z.reshape(-1, z.shape[-1]))
         return tangents.mT.reshape(*z.shape[:-1], tangents.shape[-1], z.shape[-1])
 
+    @full_precision()
     def metric(self, z: Tensor) -> Tensor:
         r"""Pull-back metric :math:`g = J^\top J`: ``(..., d)`` to ``(..., d, d)``."""
         jacobian = self.jacobian(z)
@@ -270,6 +275,7 @@ class LatentManifold:
             return -self.density.log_prob(z).to(z.dtype)
         return self.log_volume(z) - self.log_prior(z)
 
+    @full_precision()
     def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Data, nll, and pushed direction of points that move, the last two from one pass of tangents.
 

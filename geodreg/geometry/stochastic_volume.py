@@ -17,6 +17,7 @@ from geodreg.derivatives.jacobian_products import (
     check_memory,
     rows_within,
 )
+from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.metric_at import metric_at, pushed_at, varies_with_the_point
 from geodreg.linear_algebra.lanczos import lanczos, log_quadrature
@@ -193,7 +194,8 @@ class StochasticVolume:
                     continue
                 with torch.enable_grad():
                     tangents = pushed_at(manifold, latent, found.factors[point].flatten(0, 1)[rows])
-                for probe, some in _by_probe(rows // rank, tangents):
+                    of_probes = list(_by_probe(rows // rank, tangents))
+                for probe, some in of_probes:
                     (gradient,) = torch.autograd.grad(
                         some, latent, some.detach(), retain_graph=s > 1, allow_unused=True, materialize_grads=True
                     )
@@ -233,6 +235,7 @@ def _by_probe(probes: Tensor, tangents: Tensor) -> Iterator[tuple[int, Tensor]]:
     return zip(names.tolist(), tangents.split(counts.tolist()), strict=True)
 
 
+@own_modes()
 def log_volume_estimate(
     manifold: LatentManifold,
     z: Tensor,
@@ -277,6 +280,7 @@ def log_volume_estimate(
     return VolumeEstimate(*(part.reshape(z.shape[:-1]).to(z.dtype) for part in errors))
 
 
+@own_modes()
 def log_volume_gradient_estimate(
     manifold: LatentManifold,
     z: Tensor,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from geodreg.derivatives.calling import is_half
+from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.curve import refine, slerp, straight
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
@@ -49,7 +50,7 @@ class Settings(TypedDict, total=False):
     progress: bool
 
 
-@torch.inference_mode(False)  # the caller's mode must not reach the gradients taken here
+@own_modes()
 def interpolate(
     manifold: LatentManifold | Callable[[Tensor], Tensor],
     start: Tensor,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.arguments import check_generator
 
@@ -34,6 +35,7 @@ class Inversion:
     agreement: Tensor
 
 
+@own_modes()
 def invert(
     manifold: LatentManifold | Callable[[Tensor], Tensor],
     x: Tensor,

@@ -45,7 +45,9 @@ class MeanMetric:
             metric = torch.stack([manifold.metric(some).double().mean(0) for some in points])
         finite = metric.isfinite().flatten(1).all(-1)
         values, vectors = torch.linalg.eigh(
-            torch.where(finite[:, None, None], metric, torch.eye(metric.shape[-1]).to(metric))
+            torch.where(
+                finite[:, None, None], metric, torch.eye(metric.shape[-1], dtype=metric.dtype, device=metric.device)
+            )
         )
         return cls(values.clamp_min(0.0), vectors, torch.zeros_like(values[:, 0]))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import floyd_warshall
 from torch import Tensor
 
+from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import interpolate
 from geodreg.riemannian.arguments import as_manifold, check_latents, check_whole
@@ -52,7 +53,7 @@ class Distances:
         return self.matrix > (1.0 + tolerance) * shortest
 
 
-@torch.inference_mode(False)  # the caller's mode must not reach the derivatives taken here
+@own_modes()
 def geodesic_distances(
     manifold: LatentManifold | Callable[[Tensor], Tensor],
     points: Tensor,

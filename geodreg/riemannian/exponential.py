@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.riemannian.arguments import as_manifold, check_geometry, check_latents, check_tangent, check_whole
 from geodreg.riemannian.failure import GeodesicError
@@ -23,7 +24,7 @@ COARSE = (1e-5, 1e-6)
 LEAST_TOLERANCE = 1e-13  # SciPy warns below some 2e-14
 
 
-@torch.inference_mode(False)  # the caller's mode must not reach the derivatives taken here
+@own_modes()
 def exponential_map(
     manifold: LatentManifold | Callable[[Tensor], Tensor],
     z: Tensor,

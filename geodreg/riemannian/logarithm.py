@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.curve import refine
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import interpolate
@@ -74,7 +75,7 @@ def logarithm_map(
     return (4.0 * initial_velocity(fine) - initial_velocity(coarse)) / 3.0
 
 
-@torch.inference_mode(False)  # the caller's mode must not reach the derivatives taken here
+@own_modes()
 def initial_velocity(paths: Paths) -> Tensor:
     r"""Velocities with which geodesics leave their start, if they are to arrive in time one.
 

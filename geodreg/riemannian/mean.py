@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.arguments import check_endpoints
 from geodreg.interpolation.interpolate import interpolate
@@ -57,7 +58,7 @@ class _State:
     norm: float  # of the velocity, by the metric
 
 
-@torch.inference_mode(False)  # the caller's mode must not reach the derivatives taken here
+@own_modes()
 def frechet_mean(
     manifold: LatentManifold | Callable[[Tensor], Tensor],
     points: Tensor,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.riemannian.arguments import as_manifold, check_geometry, check_latents, check_tangent, check_whole
 from geodreg.riemannian.failure import GeodesicError
@@ -17,7 +18,7 @@ __all__ = ["parallel_transport"]
 LEAST_COSINE = 0.5  # of the largest angle between neighbouring tangent spaces, 60 degrees
 
 
-@torch.inference_mode(False)  # the caller's mode must not reach the derivatives taken here
+@own_modes()
 def parallel_transport(
     manifold: LatentManifold | Callable[[Tensor], Tensor], curve: Tensor, vector: Tensor, *, n_sub: int = 4
 ) -> Tensor:

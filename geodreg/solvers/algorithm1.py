@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.modes import full_precision
 from geodreg.geometry.curve import chord_length, chord_norms
 from geodreg.geometry.manifold import log_volume_of
 from geodreg.objectives.dense import PathObjective
@@ -101,6 +102,7 @@ class Algorithm1:
         eta = self.share * limit if self.eta is None else torch.full_like(limit, self.eta)
         return self.looked_at(objective, start, eta, [self.max_iterations], on_stop)[self.max_iterations]
 
+    @full_precision()
     def looked_at(
         self,
         objective: PathObjective,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.modes import full_precision
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold, StochasticVolume
 from geodreg.objectives.dense import PathObjective
@@ -88,6 +89,7 @@ class MatrixFree:
         exact = manifold.exact if isinstance(manifold, MatrixFreeManifold) else manifold
         return MatrixFreeManifold(exact, self.volume)
 
+    @full_precision()
     def solve(
         self,
         objective: PathObjective,

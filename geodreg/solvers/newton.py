@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.modes import full_precision
 from geodreg.objectives.dense import PathObjective
 from geodreg.objectives.fixed_metric import FixedMetricObjective
 from geodreg.objectives.mean_metric import MeanMetric
@@ -86,6 +87,7 @@ class Newton:
             names = ", ".join(map(repr, get_args(Curvature)))
             raise ValueError(f"curvature is {self.curvature!r}; choose one of {names}, or None for what costs less.")
 
+    @full_precision()
     def solve(
         self,
         objective: PathObjective,
