@@ -99,6 +99,7 @@ quick: $(READY)
 # BENCH_SIZE=small only shows that all of it runs; BENCH_OUT names another folder for the tables. Those of one run are of one commit:
 # they are measured into _build, and put into their folder together when all are there. DEVICE=cuda measures on a graphics card, into
 # runs/benchmarks-cuda, so that those of the processor stay; GEODREG_BENCHMARKS="$PWD/runs/benchmarks-cuda" shows them on the page.
+# BENCH_SIZE=card BENCH_OUT=data/benchmarks/card measures there what the page compares with the processor.
 bench: TABLES := $(or $(BENCH_OUT),$(if $(filter-out cpu,$(DEVICE)),runs/benchmarks-$(subst :,-,$(DEVICE)),data/benchmarks))
 bench: export DEVICE := $(DEVICE)
 bench: override export BENCH_OUT := _build/benchmarks

@@ -28,7 +28,8 @@ def _named() -> torch.device:
 
 
 DEVICE = _named()
-torch.backends.cudnn.allow_tf32 = False  # ours never computes in TF32; nobody else is to either
+if DEVICE.type == "cuda":
+    torch.backends.cudnn.allow_tf32 = False  # ours never computes in TF32, and nobody else is to either
 
 
 def card() -> str:

@@ -14,12 +14,15 @@ from benchmarks.problems import Problem, random_problem, regularised_problem
 from benchmarks.race import hold
 from benchmarks.tables import tables
 from geodreg import LatentManifold
+from geodreg.paper.speed.cards import card_in_short, card_table, card_times
 from geodreg.paper.speed.claims import speed_claims, strong_claims
+from geodreg.paper.speed.files import CARD
 from geodreg.paper.speed.tables import (
     BenchmarkError,
     PowerLaw,
     fit_power,
     main_table,
+    provenance,
     race_lbfgs,
     read_benchmark,
     share_at_best,
@@ -160,6 +163,38 @@ def test_a_table_of_the_benchmark_that_was_changed_is_refused(tmp_path: Path, mo
     (tmp_path / "cost.csv").write_text((tmp_path / "cost.csv").read_text().replace("1", "2", 1))
     with pytest.raises(BenchmarkError, match=r"cost\.csv was changed: its sha256 is .*; restore it, or make it again"):
         read_benchmark("cost")
+
+
+def timed(case: str, pairs: int, ours: float, peer: float, kind: str = "plain") -> list[dict[str, Any]]:
+    """Rows of a table of races: the default solver and a peer, both at the gap on all pairs."""
+    row = {"kind": kind, "case": case, "problem": case, "gain": 0.0, "mu": 0.0, "pairs": pairs, "reached": pairs}
+    row |= {"converged": pairs, "evaluations": 9, "seconds_recorded": 1.0}
+    return [row | {"solver": name, "seconds": value} for name, value in (("geodreg", ours), ("L-BFGS (SciPy)", peer))]
+
+
+def test_a_card_is_compared_on_the_same_pairs_alone() -> None:
+    here = pd.DataFrame(timed("a", 1, 0.02, 0.1) + timed("b", 64, 6.4, 64.0, "together") + timed("c", 3, 1.0, 9.0))
+    card = pd.DataFrame(timed("a", 1, 0.05, 0.1) + timed("b", 64, 0.64, 32.0, "together") + timed("c", 1, 0.1, 0.9))
+    times = card_times(here, card)
+    assert times["problem"].tolist() == ["a", "b"]
+    np.testing.assert_allclose(times["here"], [0.02, 0.1])
+    np.testing.assert_allclose(times["card"], [0.05, 0.01])
+    np.testing.assert_allclose(times["ratio"], [2.0, 50.0])
+    table = card_table(times)
+    assert table["Card faster by"].tolist() == ["0.4", "10"]
+    assert table["Ours faster by"].tolist() == ["2.0", "50"]
+    assert card_in_short(times) == (
+        "The processor is faster on 1 of 2 problems, each with a single pair; "
+        "the card gains most with 64 pairs at once on b: 10 times."
+    )
+    assert card_in_short(times[1:]).startswith("The card is faster on all of these problems; ")
+
+
+def test_the_tables_of_a_card_are_beside_those_of_the_processor_with_their_own_sums() -> None:
+    assert provenance(CARD)["card"]
+    assert not provenance()["card"]
+    assert not read_benchmark("races", CARD).equals(read_benchmark("races"))
+    assert len(card_times(read_benchmark("races"), read_benchmark("races", CARD))) > 0
 
 
 def trajectories(ours: float = 5.0) -> pd.DataFrame:

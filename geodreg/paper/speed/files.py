@@ -2,7 +2,7 @@
 
 They are made by ``make bench`` and committed. They are looked for below the folder named by the environment variable
 ``GEODREG_BENCHMARKS``, if that is set, else below ``data/benchmarks`` of the checkout that holds the package, else
-below the copy that is installed with it.
+below the copy that is installed with it. Those of a graphics card are in the folder :data:`CARD` beside the others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from geodreg.workspace.places import places
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BenchmarkError", "provenance", "read_benchmark"]
+__all__ = ["CARD", "BenchmarkError", "provenance", "read_benchmark"]
+
+CARD = "card"
 
 
 class BenchmarkError(PlainError):
@@ -33,16 +35,20 @@ def _path(file: str) -> Path:
     raise BenchmarkError(f"There is no {file} in {' or '.join(map(str, tried))}; make it with `make bench`.")
 
 
-def read_benchmark(name: str) -> pd.DataFrame:
-    """One of the benchmark's tables, by the name of its file without ending.
+def read_benchmark(name: str, run: str = "") -> pd.DataFrame:
+    """One of the benchmark's tables.
+
+    Args:
+        name: of its file without ending.
+        run: folder of another run, such as :data:`CARD`.
 
     Raises:
         BenchmarkError: if it is missing, or is not what the benchmark wrote.
     """
     import pandas as pd
 
-    path = _path(f"{name}.csv")
-    found, expected = sha256_of(path), provenance()["sums"].get(name)
+    path = _path(f"{run}/{name}.csv" if run else f"{name}.csv")
+    found, expected = sha256_of(path), provenance(run)["sums"].get(name)
     if found != expected:
         raise BenchmarkError(
             f"{path} was changed: its sha256 is {found}, provenance.json says {expected}; "
@@ -51,10 +57,13 @@ def read_benchmark(name: str) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def provenance() -> dict[str, Any]:
-    """What made the tables: date, sizes, processor, threads, versions, and the commit and the sum of each table.
+def provenance(run: str = "") -> dict[str, Any]:
+    """What made the tables: date, sizes, processor, card, threads, versions, and commit and sum of each table.
+
+    Args:
+        run: as for :func:`read_benchmark`.
 
     Raises:
         BenchmarkError: if it is missing.
     """
-    return json.loads(_path("provenance.json").read_text(encoding="utf-8"))
+    return json.loads(_path(f"{run}/provenance.json" if run else "provenance.json").read_text(encoding="utf-8"))
