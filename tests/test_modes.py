@@ -1,6 +1,7 @@
 """What a caller or a process has set, for speed or convenience, changes no result, and is left as it was."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
@@ -9,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, backends, nn
 
-from geodreg import LatentManifold, interpolate
+from geodreg import GraphStart, LatentManifold, interpolate
 from geodreg.derivatives.modes import PLACES, full_precision
 from tests.all_doors import DOORS, Given
-from tests.generators import random_decoder
+from tests.generators import latents, random_decoder
 
 
 @contextmanager
@@ -179,6 +180,42 @@ def test_settings_come_back_after_an_error_and_from_within(before: dict[str, obj
             pass
         assert is_exact(settings())
     assert settings() == before
+
+
+class Attention(nn.Module):
+    """A decoder with a layer of a transformer, for which fused kernels are switched off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.out = nn.Linear(3, 32), nn.Linear(32, 10)
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, "gelu", batch_first=True)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.out(self.layer(self.wide(z).view(-1, 4, 8)).flatten(1))
+
+
+@pytest.mark.slow
+def test_threads_do_not_disturb_each_other_and_leave_settings_as_they_were() -> None:
+    net, z = Attention().eval().double(), latents(12, 3, 0).view(6, 2, 3)
+
+    def path(pair: int) -> Tensor:
+        start = GraphStart(n_samples=30, seed=pair)
+        return interpolate(LatentManifold(net, noise=0.2), *z[pair], mu=0.1, n_points=5, init=start).z
+
+    def kernels() -> list[bool]:
+        cuda = backends.cuda
+        fused = (cuda.flash_sdp_enabled, cuda.mem_efficient_sdp_enabled, cuda.cudnn_sdp_enabled)
+        return [enabled() for enabled in (*fused, cuda.math_sdp_enabled, backends.mha.get_fastpath_enabled)]
+
+    torch.compile(lambda: None)  # dynamo is loaded, and has a stance of its own
+    from torch._dynamo import eval_frame
+
+    before = settings(), kernels(), eval_frame._stance
+    one_by_one = [path(pair) for pair in range(len(z))]
+    with ThreadPoolExecutor(len(z)) as threads:
+        together = list(threads.map(path, range(len(z))))
+    assert all(torch.equal(one, other) for one, other in zip(one_by_one, together, strict=True))
+    assert (settings(), kernels(), eval_frame._stance) == before
 
 
 def test_a_refused_call_leaves_settings_as_they_were(before: dict[str, object]) -> None:

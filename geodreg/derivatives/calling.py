@@ -6,12 +6,13 @@ import copy
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.backends import cuda, mha
 
-from geodreg.derivatives.modes import full_precision
+from geodreg.derivatives.modes import Held, full_precision
 
 __all__ = ["DifferentiableCall", "differentiable", "is_half"]
 
@@ -26,27 +27,30 @@ FUSED: tuple[Switch, ...] = (
 )
 
 
+def _make_plain() -> list[Callable[[], object]]:
+    """Attention by plain products, no fast paths of evaluation, nothing compiled."""
+    undo: list[Callable[[], object]] = []
+    for enabled, enable in (*FUSED, (cuda.math_sdp_enabled, cuda.enable_math_sdp)):
+        undo.append(partial(enable, enabled()))
+        enable(enable is cuda.enable_math_sdp)
+    if "torch._dynamo" in sys.modules:  # what was compiled would be compiled again for every kind of derivative
+        stack = ExitStack()
+        stack.enter_context(torch.compiler.set_stance("force_eager"))
+        undo.append(stack.close)
+    return undo
+
+
+_plain = Held(_make_plain)
+
+
 @contextmanager
 def differentiable() -> Iterator[None]:
     """Full precision, attention by plain products, no fast paths of evaluation, nothing compiled; then all as it was.
 
     Fused kernels have no rule for forward mode, and some of them no derivative at all.
     """
-    before = [enabled() for enabled, _ in FUSED]
-    plain = cuda.math_sdp_enabled()
-    with ExitStack() as stack:
-        stack.enter_context(full_precision())
-        if "torch._dynamo" in sys.modules:  # what was compiled would be compiled again for every kind of derivative
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
-        try:
-            for _, enable in FUSED:
-                enable(False)
-            cuda.enable_math_sdp(True)
-            yield
-        finally:
-            for (_, enable), was in zip(FUSED, before, strict=True):
-                enable(was)
-            cuda.enable_math_sdp(plain)
+    with full_precision(), _plain():
+        yield
 
 
 def is_half(dtype: torch.dtype) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import backends
 
-__all__ = ["full_precision", "own_modes"]
+__all__ = ["Held", "full_precision", "own_modes"]
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")  # that have an autocast
 REDUCED = ("tf32", "bf16", "high", "medium", True)
@@ -31,42 +31,55 @@ PLACES: tuple[Any, ...] = tuple(
     )
     if hasattr(place, "fp32_precision")
 )  # fmt: skip
+Undo = Callable[[], object]
 
 
-class _Settings:
-    """The process's settings, exact while somebody needs them so: threads may, and calls within calls."""
+class Held:
+    """Settings of the whole process that are others while somebody needs them so: threads may, and calls within calls.
 
-    def __init__(self) -> None:
+    The first who needs them changes them, the last one puts them back.
+
+    Args:
+        change: makes the change and gives what undoes it, in order.
+    """
+
+    def __init__(self, change: Callable[[], list[Undo]]) -> None:
+        self._change = change
         self._lock = threading.Lock()
         self._users = 0
-        self._put_back: list[Callable[[], object]] = []
+        self._undo: list[Undo] = []
 
-    def hold(self) -> None:
-        """Make products and convolutions exact, until as many have let go as hold."""
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """The settings as they are needed."""
         with self._lock:
-            self._users += 1
-            if self._users > 1:
-                return
-            before = [(place, place.fp32_precision) for place in PLACES]
-            for get, put, exact in OLDER:
-                with suppress(RuntimeError):
-                    was = get()
-                    if was in REDUCED:
-                        put(exact)
-                        self._put_back.append(partial(put, was))
-            for place in PLACES:
-                if place.fp32_precision in REDUCED:
-                    place.fp32_precision = "ieee"
-            self._put_back += [partial(_put, place, was) for place, was in before]
-
-    def let_go(self) -> None:
-        """Put everything as it was, if nobody else needs it."""
-        with self._lock:
-            self._users -= 1
             if self._users == 0:
-                for put_back in self._put_back:
-                    put_back()
-                self._put_back.clear()
+                self._undo = self._change()
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    for undo in self._undo:
+                        undo()
+
+
+def _make_exact() -> list[Undo]:
+    """Products and convolutions of single precision as exact as they can be."""
+    undo: list[Undo] = []
+    before = [(place, place.fp32_precision) for place in PLACES]
+    for get, put, exact in OLDER:
+        with suppress(RuntimeError):
+            was = get()
+            if was in REDUCED:
+                put(exact)
+                undo.append(partial(put, was))
+    for place in PLACES:
+        if place.fp32_precision in REDUCED:
+            place.fp32_precision = "ieee"
+    return [*undo, *(partial(_put, place, was) for place, was in before)]
 
 
 def _put(place: Any, was: str) -> None:  # noqa: ANN401 - a module, or an object of torch's
@@ -74,7 +87,7 @@ def _put(place: Any, was: str) -> None:  # noqa: ANN401 - a module, or an object
         place.fp32_precision = was
 
 
-SETTINGS = _Settings()
+_exact = Held(_make_exact)
 
 
 @contextmanager
@@ -84,15 +97,12 @@ def full_precision() -> Iterator[None]:
     Convolutions on a graphics card are in TF32 unless told otherwise, which has ten bits after the point: an energy is
     then right to three digits, and a descent stops where it sees no further. This is a decorator too.
     """
-    SETTINGS.hold()
-    try:
-        with ExitStack() as stack:
-            for kind in DEVICES:
-                if torch.is_autocast_enabled(kind):
-                    stack.enter_context(torch.autocast(kind, enabled=False))
-            yield
-    finally:
-        SETTINGS.let_go()
+    with ExitStack() as stack:
+        stack.enter_context(_exact())
+        for kind in DEVICES:
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ from torch import Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 
 __all__ = ["LatentDensity"]
+
+DRAWING = threading.RLock()  # the global random state is one for all threads
 
 
 class LatentDensity:
@@ -114,7 +117,7 @@ class LatentDensity:
             )
         d, shape = like.shape[-1], _shape_of_draws(self.source)
         of_coordinates = shape is not None and not (shape.numel() == d and len(shape) > 0)
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        with DRAWING, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
             z = self.source.sample((n, d) if of_coordinates else (n,))
         if z.numel() != n * d:
