@@ -74,6 +74,13 @@ def test_a_module_made_in_inference_mode_follows_its_weights(dtype: torch.dtype)
     assert not torch.equal(before, expected)
 
 
+def test_a_function_of_weights_made_in_inference_mode_is_refused_in_a_sentence() -> None:
+    with torch.inference_mode():
+        net = random_decoder([3, 8, 6], gain=1.0)
+    with pytest.raises(ValueError, match=r"weights were made in torch\.inference_mode\(\), .* pass the module itself"):
+        interpolate(lambda z: net(z), torch.zeros(3).double(), torch.ones(3).double())
+
+
 def settings() -> dict[str, object]:
     """All that torch tells of its arithmetic in single precision."""
     told: dict[str, object] = {str(index): place.fp32_precision for index, place in enumerate(PLACES)}

@@ -269,6 +269,22 @@ def test_panels_in_a_row_stand_one_below_the_other_on_a_narrow_screen(
     plt.close(figure)
 
 
+@pytest.mark.parametrize(("words", "columns"), [("short", 2), ("a name that is as long as half a screen", 1)])
+def test_a_legend_above_stacked_panels_is_no_wider_than_they_are(words: str, columns: int) -> None:
+    figure, axes = plt.subplots(1, 2, figsize=(9.0, 3.0), layout="constrained")
+    for number in range(4):
+        axes[0].plot([0, 1], label=f"{number} {words}")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    assert stack(figure)
+    (legend,) = figure.legends
+    extent = legend.get_window_extent()
+    assert extent.x0 >= 0.0
+    assert extent.x1 <= figure.bbox.width
+    assert legend._ncols == columns  # type: ignore[attr-defined]
+    assert {text.get_fontsize() for text in legend.get_texts()} == {8.0}
+    plt.close(figure)
+
+
 def test_stacked_pictures_without_a_bar_of_colours_fill_the_width() -> None:
     figure, axes = plt.subplots(1, 2, figsize=(9.0, 4.6), layout="constrained")
     for ax in axes:

@@ -28,6 +28,10 @@ CUT_OFF = (
     "The generator's derivatives are not what small steps show; "
     "it must not detach its input, compute under torch.no_grad() or round."
 )
+MADE_IN_INFERENCE = (
+    "The generator's weights were made in torch.inference_mode(), so nothing can be differentiated through them; pass "
+    "the module itself, which is copied then, or make it outside of that mode."
+)
 SAID = {
     "layers": "rules layer by layer",
     "vmap": "torch.func.jvp under vmap",
@@ -258,7 +262,10 @@ class Ladder:
                 f"The derivatives by {wanted!r} are not those of another way; "
                 "leave derivatives=None, and the first way that is right is taken."
             )
-        what = "no two ways give the same, nor what a small step does" if left else [*reasons, "no way is left"][-1]
+        if not left and any("Inference tensors" in reason for reason in reasons):
+            raise DerivativeError(MADE_IN_INFERENCE)
+        why = (reasons or ["no way is left"])[-1]
+        what = "no two ways give the same, nor what a small step does" if left else why
         raise DerivativeError(
             f"The generator cannot be differentiated ({what}); write it with differentiable torch operations, without "
             ".detach() and torch.no_grad(), and in evaluation mode."

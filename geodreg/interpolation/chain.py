@@ -18,7 +18,7 @@ from geodreg.interpolation.report import Report
 __all__ = ["Chain", "chain"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chain:
     """A path through ``n`` latents, made of segments between neighbours.
 

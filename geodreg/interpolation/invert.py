@@ -15,7 +15,7 @@ from geodreg.interpolation.arguments import check_generator
 __all__ = ["Inversion", "invert"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inversion:
     """Latents found for data points; leading dimensions ``...`` are the batch of the data.
 

@@ -49,7 +49,7 @@ def _norms_of_eighths(manifold: LatentManifold, z: Tensor) -> Tensor:
     return norms.reshape(*batch, -1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profile:
     """Points at equal distances along paths; leading dimensions ``...`` are the batch of the paths.
 
@@ -68,7 +68,7 @@ class Profile:
     tangent: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Paths:
     """Interpolations between pairs of latents; leading dimensions ``...`` are the batch of the endpoints.
 
@@ -121,11 +121,18 @@ class Paths:
     history: Tensor
     curvature: str = ""
 
-    def __getitem__(self, index: int | slice | Tensor) -> Paths:
-        """Some of the paths, by the first dimension of the batch."""
-        numbers = index.cpu().numpy() if isinstance(index, Tensor) else index
-        return self._each(
-            lambda values: values[index] if isinstance(values, Tensor) else np.asarray(values[numbers], dtype=object)
+    def __getitem__(self, index: Any) -> Paths:  # noqa: ANN401 - whatever NumPy takes
+        """Some of the paths, by an index into the batch as NumPy has it; points and latents are not indexed.
+
+        Raises:
+            IndexError: if there are no such paths.
+        """
+        each = index if isinstance(index, tuple) else (index,)
+        chosen = tuple(part.cpu().numpy() if isinstance(part, Tensor) else part for part in each)
+        rows = np.arange(self.status.size).reshape(self.status.shape)[chosen]
+        on_device = torch.from_numpy(np.asarray(rows)).to(self.z.device)
+        return self.flatten()._each(
+            lambda values: values[on_device] if isinstance(values, Tensor) else np.asarray(values[rows], dtype=object)
         )
 
     def flatten(self) -> Paths:
@@ -167,6 +174,7 @@ class Paths:
         """What the solver says about each path, for reading: ``print(paths.report())``."""
         flat = self.flatten()
         chords = chord_norms(flat.measured)
+        mean = chords.mean(-1, keepdim=True)
         weight = f", mu {self.mu:g}" if self.method == "geodreg" else ""
         n_paths, n_points = flat.z.shape[:2]
         columns = {
@@ -176,7 +184,7 @@ class Paths:
             "gradient_norm": flat.gradient_norm,
             "gap": flat.gap,
             "chord_ratio": flat.length / flat.chord_length,
-            "speed_variation": chords.std(-1, correction=0) / chords.mean(-1).clamp_min(1e-300),
+            "speed_variation": (chords - mean).square().mean(-1).sqrt() / mean.squeeze(-1).clamp_min(1e-300),
             "evaluations": flat.evaluations,
         }
         return Report(
@@ -196,8 +204,22 @@ class Paths:
         """
         if n < 2:
             raise ValueError(f"n is {n}; a path is sampled at 2 points or more.")
+        if self.status.size == 0:  # as of those that did not converge, where all did
+            return self._profile_of_none(n)
         profile = sampled(self.manifold, self.flat_latents, n, norms=self._eighths)
         return replace(profile, z=profile.z.reshape(*profile.z.shape[:-1], *self.z.shape[self.status.ndim + 1 :]))
+
+    def _profile_of_none(self, n: int) -> Profile:
+        """What ``n`` points of no path at all are."""
+        shape, after = (*self.status.shape, n), self.status.ndim + 1
+        numbers = self.nll.new_zeros(shape)
+        return Profile(
+            arc_length=numbers,
+            z=self.z.new_zeros(*shape, *self.z.shape[after:]),
+            x=self.x.new_zeros(*shape, *self.x.shape[after:]),
+            nll=numbers,
+            tangent=self.z.new_zeros(*shape, self.measured.shape[-1]),
+        )
 
     @cached_property
     def _eighths(self) -> Tensor:

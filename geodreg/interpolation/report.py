@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Report"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """What a solver says about each of ``P`` paths; printed, it is a table of medians and ranges.
 

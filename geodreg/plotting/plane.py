@@ -177,7 +177,8 @@ def plot_starts(
             axes.plot(*path[[0, -1]].T.numpy(), "o", color="black", markersize=4, zorder=3)
     latent.set_title("density over the latent plane")
     plane.set(xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
-    plane.legend(loc="upper right", fontsize=9)
+    handles, labels = plane.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
     return figure
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
 from torch import Tensor
 
 from geodreg.models.zoo import TITLES
@@ -21,6 +22,7 @@ __all__ = ["plot_prices", "plot_sheet"]
 WIDTH, HEIGHT = 2.5, 2.1  # inches of a panel
 BUDGET_STYLES = (":", "--", "-")  # from the smallest budget to the largest
 LARGE = 100.0
+NARROW = 2.5  # ratio of the largest to the least relative length, below which ticks are evenly spaced
 GREY_MARKERS = ("o", "s")
 
 
@@ -46,6 +48,9 @@ def plot_prices(prices: pd.DataFrame, measures: Mapping[str, str], models: Seque
             ax.axhline(0.0, color="grey", linewidth=0.8)
             ax.axvline(1.0, color="grey", linewidth=0.8)
             ax.set_xscale("log")
+            if own["relative_length"].max() < NARROW * own["relative_length"].min():  # no decade has ticks there
+                ax.xaxis.set_major_locator(MaxNLocator(4))
+                ax.xaxis.set_minor_locator(NullLocator())
             ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             ax.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if str(value)[0] in "235" else "")
             if column == 0:

@@ -9,6 +9,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.gridspec import SubplotSpec
+    from matplotlib.legend import Legend
 
 __all__ = ["stack"]
 
@@ -48,26 +49,36 @@ def stack(figure: Figure) -> bool:
     are_pictures = len(panels) == len(figure.axes) and all(ax.get_aspect() != "auto" for ax in panels)
     highest = 1.0 if are_pictures else HIGHEST
     figure.set_size_inches(WIDTH, len(panels) * WIDTH * min(highest, height * len(panels) / width))
-    for legend in list(figure.legends):  # one that is made has its columns
-        handles = [handle for handle in legend.legend_handles if handle is not None]
-        labels = [text.get_text() for text in legend.get_texts()]
-        figure.legend(
-            handles,
-            labels,
-            loc="outside upper center",
-            frameon=legend.get_frame_on(),
-            ncols=min(COLUMNS, len(labels)),
-            title=legend.get_title().get_text() or None,
-            handlelength=legend.handlelength,
-            handletextpad=legend.handletextpad,
-            columnspacing=legend.columnspacing,
-        )
-        legend.remove()
+    for legend in list(figure.legends):
+        _in_columns(figure, legend)
     if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         figure.tight_layout()
     figure.draw_without_rendering()
     figure.draw_without_rendering()  # colorbars find their places in the second one
     return True
+
+
+def _in_columns(figure: Figure, legend: Legend) -> None:
+    """Put another legend above the panels, in as many columns as fit, since those of a legend stay as they are."""
+    handles = [handle for handle in legend.legend_handles if handle is not None]
+    texts = legend.get_texts()
+    for columns in range(min(COLUMNS, len(texts)), 0, -1):
+        another = figure.legend(
+            handles,
+            [text.get_text() for text in texts],
+            loc="outside upper center",
+            frameon=legend.get_frame_on(),
+            ncols=columns,
+            title=legend.get_title().get_text() or None,
+            fontsize=texts[0].get_fontsize(),
+            handlelength=legend.handlelength,
+            handletextpad=legend.handletextpad,
+            columnspacing=legend.columnspacing,
+        )
+        if columns == 1 or another.get_window_extent().width <= figure.bbox.width:
+            break
+        another.remove()
+    legend.remove()
 
 
 def _grid(panel: SubplotSpec) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from geodreg.solvers import Solver, Start, Status
 __all__ = ["Distances", "geodesic_distances"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Distances:
     """Geodesic distances of all pairs.
 

@@ -28,7 +28,7 @@ LEAST_STEP = 1e-3
 SUFFICIENT = 0.1  # fraction of the decrease of the variance that a step foresees
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrechetMean:
     """A mean of points, and how it was reached.
 

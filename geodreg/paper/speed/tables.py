@@ -110,10 +110,10 @@ def readable(ratio: float) -> str:
     """A positive number as a reader wants it: whole from ten on, else with one decimal.
 
     Example:
-        >>> readable(3.21), readable(143.2)
-        ('3.2', '143')
+        >>> readable(3.21), readable(9.96), readable(143.2)
+        ('3.2', '10', '143')
     """
-    return f"{ratio:.0f}" if ratio >= 10.0 else f"{ratio:.1f}"
+    return f"{ratio:.0f}" if round(ratio, 1) >= 10.0 else f"{ratio:.1f}"
 
 
 def where_slower(ratios: pd.DataFrame) -> str:
