@@ -197,6 +197,23 @@ def test_the_tables_of_a_card_are_beside_those_of_the_processor_with_their_own_s
     assert len(card_times(read_benchmark("races"), read_benchmark("races", CARD))) > 0
 
 
+def test_tables_of_another_folder_are_compared_with_the_card_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed = read_benchmark("races", CARD)
+    monkeypatch.setenv("GEODREG_BENCHMARKS", str(tmp_path))
+    assert read_benchmark("races", CARD).equals(committed)
+    with pytest.raises(BenchmarkError, match=r"There is no races\.csv"):
+        read_benchmark("races")
+
+
+def test_a_run_without_a_problem_in_common_with_the_card_is_told() -> None:
+    here, card = pd.DataFrame(timed("a", 3, 0.02, 0.1)), pd.DataFrame(timed("a", 1, 0.05, 0.1))
+    times = card_times(here, card)
+    assert len(card_table(times)) == 0
+    assert card_in_short(times) == "No problem was measured on both with as many pairs."
+
+
 def trajectories(ours: float = 5.0) -> pd.DataFrame:
     """Two pairs; L-BFGS has 2.0 in hand at 40 s and less only after its time, ours has it at a time that is given."""
     steps = [

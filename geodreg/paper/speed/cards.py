@@ -24,7 +24,11 @@ def card_times(here: pd.DataFrame, card: pd.DataFrame) -> pd.DataFrame:
         columns ``kind, problem, gain, mu, pairs``; ``here`` and ``card``, seconds a pair of the default solver to the
         gap; ``peer``, the fastest one on the card, and ``ratio``, its time there over ours.
     """
+    import pandas as pd
+
     pairs = here[["case", "solver", "pairs"]].merge(card[["case", "solver", "pairs"]]).query("solver == @OURS")
+    if pairs.empty:
+        return pd.DataFrame(columns=[*PROBLEM, "pairs", "here", "card", "peer", "ratio", "bound"])
     slow, fast = (time_to_gap(races[races["case"].isin(pairs["case"])]) for races in (here, card))
     ours = fast[fast["solver"] == OURS].merge(slow[slow["solver"] == OURS], on=PROBLEM, suffixes=("", "_here"))
     ours = ours.rename(columns={"seconds": "card", "seconds_here": "here"})
@@ -62,6 +66,8 @@ def card_in_short(times: pd.DataFrame) -> str:
     Args:
         times: from :func:`card_times`.
     """
+    if times.empty:
+        return "No problem was measured on both with as many pairs."
     gains = times["here"] / times["card"]
     slower, best = times[gains < 1.0], times[gains == gains.max()]
     problem, pairs = str(best["problem"].iloc[0]), int(best["pairs"].iloc[0])
