@@ -27,7 +27,10 @@ endif
 
 PYTHON ?= python3
 CORES  ?= $(shell env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || sysctl -n hw.ncpu)
-MEMORY_MB ?= $(shell awk '/^MemTotal/ {print int($$2 / 1024)}' /proc/meminfo 2>/dev/null || expr $$(sysctl -n hw.memsize) / 1048576)
+# In a container, what that may take.
+MEMORY_MB ?= $(shell { awk '/^MemTotal/ {printf "%.0f\n", $$2 * 1024}' /proc/meminfo 2>/dev/null || sysctl -n hw.memsize; \
+  cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; } \
+  | awk '/^[0-9]/ && (!least || $$1 < least) {least = $$1} END {print int(least / 1048576)}')
 VENV   := .venv
 READY  := $(VENV)/.ready
 BENCH  := .venv-bench

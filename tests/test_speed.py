@@ -181,13 +181,14 @@ def test_a_card_is_compared_on_the_same_pairs_alone() -> None:
     np.testing.assert_allclose(times["card"], [0.05, 0.01])
     np.testing.assert_allclose(times["ratio"], [2.0, 50.0])
     table = card_table(times)
-    assert table["Card faster by"].tolist() == ["0.4", "10"]
+    assert table["Card faster by"].tolist() == ["0.4, slower", "10"]
     assert table["Ours faster by"].tolist() == ["2.0", "50"]
     assert card_in_short(times) == (
         "The processor is faster on 1 of 2 problems, each with a single pair; "
         "the card gains most with 64 pairs at once on b: 10 times."
     )
     assert card_in_short(times[1:]).startswith("The card is faster on all of these problems; ")
+    assert card_in_short(times[:1]) == "The processor is faster on all of these problems, least so with one pair on a."
 
 
 def test_the_tables_of_a_card_are_beside_those_of_the_processor_with_their_own_sums() -> None:

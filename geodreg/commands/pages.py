@@ -24,6 +24,9 @@ from geodreg.workspace.locks import alone
 
 __all__ = ["run_command", "sweep_command"]
 
+# Those that this process may use, which a job of a cluster or `taskset` may have cut down.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 def run_command(
     notebook: Annotated[
@@ -63,7 +66,7 @@ def sweep_command(
         str,
         typer.Argument(help="Name of a file in sweeps/, without .yaml.", autocompletion=starting_with(sweep_names)),
     ],
-    cores: Annotated[int, typer.Option(help="Runs at a time on this machine.", min=1)] = os.cpu_count() or 1,
+    cores: Annotated[int, typer.Option(help="Runs at a time on this machine.", min=1)] = CORES,
     profile: Annotated[Path | None, typer.Option(help="Snakemake profile of a cluster.", exists=True)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be run.")] = False,
 ) -> None:

@@ -103,8 +103,8 @@ def interpolate(
             ``"matrix-free"``, by default 1e-7 for a plain geodesic (1e-10 in double precision, which places its points
             within 1e-5 of its length) and 1e-5 with a density; a push in data space for ``"algorithm1"``. A solver that
             is configured already has its own.
-        memory: GiB that the solve may take; pairs are solved in groups that fit. By default a quarter of the machine's;
-            for ``"matrix-free"`` the solver's own setting.
+        memory: GiB that the solve may take; pairs are solved in groups that fit. By default a quarter of what
+            the machine, the job or the container has; for ``"matrix-free"`` the solver's own setting.
         progress: show a bar of the pairs that have stopped (needs tqdm).
 
     Returns:

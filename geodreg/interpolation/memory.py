@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 from torch import Tensor
 
 from geodreg.geometry.manifold import LatentManifold
+from geodreg.interpolation.limits import GIB, memory_of
 from geodreg.interpolation.paths import SUB_POINTS
 from geodreg.objectives.dense import PathObjective
 
 __all__ = ["bytes_per_pair", "pairs_at_once"]
-
-GIB = 2**30
-SHARE = 0.25  # of the machine's memory, where no budget is given
-USUAL = 8.0  # GiB, where a machine does not say
 
 
 def pairs_at_once(manifold: LatentManifold, mu: float, line: Tensor, n_pairs: int, memory: float | None) -> int:
@@ -26,14 +21,16 @@ def pairs_at_once(manifold: LatentManifold, mu: float, line: Tensor, n_pairs: in
         mu: weight of the density; with zero no graph is kept.
         line: a path of the size that will be solved, ``(1, K, d)``.
         n_pairs: number of pairs that there are.
-        memory: the budget in GiB, or None for a quarter of the memory of the machine or the device.
+        memory: the budget in GiB, or None for :func:`~geodreg.interpolation.limits.memory_of`.
 
     Raises:
         ValueError: if the budget is not positive, or not even one pair fits it.
     """
     if memory is not None and not (isinstance(memory, int | float) and memory > 0):
-        raise ValueError(f"memory is {memory}; pass a positive number of GiB, or None for a quarter of the machine's.")
-    budget = _available(line.device) * SHARE if memory is None else float(memory) * GIB
+        raise ValueError(
+            f"memory is {memory}; pass a positive number of GiB, or None for a quarter of what this process may take."
+        )
+    budget = memory_of(line.device) if memory is None else float(memory) * GIB
     one = bytes_per_pair(manifold, mu, line)
     if memory is not None and one > budget:
         raise ValueError(
@@ -75,12 +72,3 @@ def _bytes_saved(manifold: LatentManifold, mu: float, line: Tensor) -> tuple[int
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         trial = objective.trial(line)
     return sum(saved.values()), trial.x[0, 0].numel() * trial.x.element_size()
-
-
-def _available(device: torch.device) -> float:
-    """Bytes of memory of a device, or of the machine."""
-    if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[1])
-    if not hasattr(os, "sysconf"):  # Windows
-        return USUAL * GIB
-    return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

@@ -72,7 +72,9 @@ def card_in_short(times: pd.DataFrame) -> str:
     slower, best = times[gains < 1.0], times[gains == gains.max()]
     problem, pairs = str(best["problem"].iloc[0]), int(best["pairs"].iloc[0])
     name, many = TITLES.get(problem, problem), "one pair" if pairs == 1 else f"{pairs} pairs at once"
-    most = f"the card gains most with {many} on {name}: {_times(gains.max())} times"
+    if len(slower) == len(times):
+        return f"The processor is faster on all of these problems, least so with {many} on {name}."
+    most = f"the card gains most with {many} on {name}: {readable(gains.max())} times"
     if slower.empty:
         return f"The card is faster on all of these problems; {most}."
     which = "each with a single pair" if (slower["pairs"] == 1).all() else f"with up to {slower['pairs'].max()} pairs"
@@ -80,5 +82,5 @@ def card_in_short(times: pd.DataFrame) -> str:
 
 
 def _times(ratio: float) -> str:
-    """A ratio, which may be below one, with two figures."""
-    return readable(ratio) if ratio >= 1.0 else f"{ratio:.2g}"
+    """By what something is faster, with two figures, and a word where it is slower."""
+    return readable(ratio) if ratio >= 1.0 else f"{ratio:.2g}, slower"
