@@ -32,7 +32,14 @@ from geodreg.paper.speed.tables import (
     where_slower,
     work_ratio,
 )
-from geodreg.paper.speed.trajectories import at_times, left_point_table, sooner, sooner_table, trajectory_claims
+from geodreg.paper.speed.trajectories import (
+    at_times,
+    left_point_table,
+    sooner,
+    sooner_table,
+    trajectory_claims,
+    where_behind,
+)
 from tests.generators import latents, random_decoder
 
 SIZES = (2, 16, 8)
@@ -266,9 +273,28 @@ def test_a_pair_where_ours_is_never_there_makes_the_claim_fail() -> None:
 
 def test_objectives_at_times_are_what_is_in_hand_then() -> None:
     table = at_times(trajectories(), (0.5, 10.0, 60.0))
-    assert table.iloc[0].tolist() == ["faces, 12 points", "L-BFGS (SciPy)", "", "4", "2", "51"]
+    assert table.iloc[0].tolist() == ["faces, 12 points", "L-BFGS (SciPy)", "", "4", "2", "50"]
     assert table.iloc[1].tolist()[1:5] == ["geodreg", "", "1.4", "1.4"]
     assert table.iloc[2].tolist()[1:5] == ["GEORCE", "", "", ""]  # nobody saw what it had then
+
+
+def test_objectives_at_times_are_of_the_pair_that_all_are_followed_on() -> None:
+    table = trajectories()
+    harder = table.assign(objective=table["objective"].where(table["pair"] == 0, 100.0))
+    assert at_times(harder).equals(at_times(table))
+    assert where_behind(harder) == where_behind(table)
+
+
+def test_where_a_peer_is_ahead_is_said() -> None:
+    assert (
+        where_behind(trajectories()) == "At none of these times is a peer ahead of the default solver by 0.1 % or more."
+    )
+    late = trajectories(ours=20.0)  # which has only its start after 10 s
+    assert where_behind(late).endswith("on faces, 12 points, after 10 s: L-BFGS (SciPy).")
+    cut = late.assign(at_rest=False)  # nobody knows what ours had after 60 s
+    cut["objective"] = cut["objective"].where(cut["solver"] == "geodreg", cut["objective"] / 100.0)
+    assert "60 s" not in where_behind(cut)
+    assert "60 s" in where_behind(cut.assign(at_rest=True))
 
 
 def test_left_point_sums_stand_beside_the_objective() -> None:

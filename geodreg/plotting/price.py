@@ -26,18 +26,22 @@ NARROW = 2.5  # ratio of the largest to the least relative length, below which t
 GREY_MARKERS = ("o", "s")
 
 
-def plot_prices(prices: pd.DataFrame, measures: Mapping[str, str], models: Sequence[str]) -> Figure:
+def plot_prices(
+    prices: pd.DataFrame, measures: Mapping[str, str], models: Sequence[str], *, narrow: bool = False
+) -> Figure:
     """Measures against relative length, a curve for each method over its weight: a row a measure, a column a model.
 
     Args:
         prices: from :func:`geodreg.paper.trial.price.price_list`, averaged over what is not to be told apart.
         measures: columns to show, and what to call them.
         models: in this order.
+        narrow: for telephones: the columns one below the other.
     """
-    size = (WIDTH * len(models) + 0.6, HEIGHT * len(measures) + 0.7)
-    figure, axes = plt.subplots(
-        len(measures), len(models), figsize=size, sharex="col", squeeze=False, layout="constrained"
-    )
+    rows, columns = (len(measures) * len(models), 1) if narrow else (len(measures), len(models))
+    size = (WIDTH * columns + 0.6, HEIGHT * rows + 0.7)
+    share = "none" if narrow else "col"
+    figure, axes = plt.subplots(rows, columns, figsize=size, sharex=share, squeeze=False, layout="constrained")
+    axes = axes.reshape(len(models), len(measures)).T if narrow else axes
     for column, model in enumerate(models):
         own = prices[prices["model"] == model]
         for row, (measure, label) in enumerate(measures.items()):
@@ -53,12 +57,12 @@ def plot_prices(prices: pd.DataFrame, measures: Mapping[str, str], models: Seque
                 ax.xaxis.set_minor_locator(NullLocator())
             ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             ax.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if str(value)[0] in "235" else "")
-            if column == 0:
+            if narrow or column == 0:
                 ax.set_ylabel(label)
         axes[0, column].set_title(TITLES[model])
         axes[-1, column].set_xlabel("length over StraightZ's")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(models)), frameon=False, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, columns), frameon=False, fontsize=8)
     return figure
 
 

@@ -10,42 +10,85 @@ from geodreg.models.zoo import TITLES
 from geodreg.paper.speed.tables import OURS, readable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
-__all__ = ["LEFT_POINT", "at_times", "left_point_table", "sooner", "sooner_table", "trajectory_claims"]
+__all__ = [
+    "LEFT_POINT",
+    "at_times",
+    "left_point_table",
+    "sooner",
+    "sooner_table",
+    "trajectory_claims",
+    "where_behind",
+]
 
 LBFGS = "L-BFGS (SciPy)"
 LEFT_POINT = ("GEORCE", "ProbGEORCE")  # what they minimise is not the objective
 PAIR = ["problem", "points", "mu", "pair"]  # the columns that tell the pairs apart
 MARGINS = (0.0, 0.001, 0.01)  # above that energy, for the table
+TIMES = (1.0, 10.0, 60.0)  # seconds
+LEAD = 0.001  # of the objective, from which on one solver counts as ahead of another
 PATIENCE, LEAST = 60.0, 5.0  # seconds that L-BFGS gets on a pair of faces, and how many times sooner ours is there
 
 
-def at_times(trajectories: pd.DataFrame, seconds: tuple[float, ...] = (1.0, 10.0, 60.0)) -> pd.DataFrame:
-    """The least objective that each solver has in hand after some times, for reading.
+def at_times(trajectories: pd.DataFrame, seconds: Sequence[float] = TIMES) -> pd.DataFrame:
+    """The least objective that each solver has in hand after some times on the first pair, for reading.
 
     Args:
         trajectories: the table of that name.
         seconds: the times.
 
     Returns:
-        a row for each problem and solver: over its pairs, the median of the objective after each time, empty before a
-        solver has anything but its start and where it was not followed as long, and the most memory that it took beyond
-        what was there before, in MiB.
+        a row for each problem and solver: on the first pair, on which all of them are followed, the objective after
+        each time, empty before a solver has anything but its start and where it was not followed as long, and the
+        memory that it took beyond what was there before, in MiB.
     """
     import pandas as pd
 
     rows = []
-    for (problem, solver), part in trajectories.groupby(["problem", "solver"], sort=False):
+    for (problem, solver), part in _first_pairs(trajectories).groupby(["problem", "solver"], sort=False):
         row: dict[str, object] = {"Problem": problem, "Solver": solver}
         for time in seconds:
-            done = part[(part["seconds"] <= time) & (part["iterations"] > 0)]
-            found = done.groupby("pair")["objective"].min().median()
-            known = (part.groupby("pair")["seconds"].transform("max") >= time) | part["at_rest"]
-            row[f"after {time:g} s"] = f"{found:.6g}" if known.all() and not np.isnan(found) else ""
+            found = _in_hand(part, time, least=1)
+            row[f"after {time:g} s"] = "" if np.isnan(found) else f"{found:.6g}"
         row["MiB"] = f"{(part['peak_mib'] - part['before_mib']).max():.0f}"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def where_behind(trajectories: pd.DataFrame, seconds: Sequence[float] = TIMES) -> str:
+    """A sentence on when and where a peer has a lower objective in hand than the default solver, by 0.1 % or more.
+
+    Args:
+        trajectories: the table of that name; the first pair of each problem counts, and the times up to which the
+            default solver was followed on it.
+        seconds: the times.
+    """
+    first = _first_pairs(trajectories)
+    found = []
+    for time in seconds:
+        for problem, part in first.groupby("problem", sort=False):
+            ours = _in_hand(part[part["solver"] == OURS], time)
+            values = {name: _in_hand(own, time, least=1) for name, own in part.groupby("solver", sort=False)}
+            ahead = [str(name) for name, value in values.items() if value < ours - LEAD * abs(ours)]
+            if ahead:
+                found.append(f"{problem}, after {time:g} s: {', '.join(ahead)}")
+    if not found:
+        return "At none of these times is a peer ahead of the default solver by 0.1 % or more."
+    return f"A peer is ahead of the default solver by 0.1 % or more on {'; '.join(found)}."
+
+
+def _first_pairs(trajectories: pd.DataFrame) -> pd.DataFrame:
+    return trajectories[trajectories["pair"] == trajectories.groupby("problem")["pair"].transform("min")]
+
+
+def _in_hand(part: pd.DataFrame, time: float, least: int = 0) -> float:
+    """The least objective of a solver on a pair by a time, once it has done so many iterations; NaN if not followed."""
+    if part["seconds"].max() < time and not part["at_rest"].all():
+        return float("nan")
+    return float(part.loc[(part["seconds"] <= time) & (part["iterations"] >= least), "objective"].min())
 
 
 def sooner(
