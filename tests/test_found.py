@@ -24,6 +24,12 @@ def test_of_many_statements_the_first_are_told_and_all_are_counted() -> None:
     assert "*4 of 7 statements of their table hold.*" in text
 
 
+def test_a_box_does_not_tell_of_what_holds_alone() -> None:
+    text = found_markdown([(f"Statement {place}", f"{place} nats", place not in (4, 6)) for place in range(7)])
+    assert [f"Statement {place}" in text for place in range(7)] == [True, True, False, False, True, False, False]
+    assert "✘ Statement 4: 4 nats." in text
+
+
 @pytest.mark.parametrize("page", sorted(path.stem for path in PAGES.glob("*.md")))
 def test_a_page_has_a_box_where_its_cells_fill_one(page: str) -> None:
     source = (PAGES / f"{page}.md").read_text(encoding="utf-8")

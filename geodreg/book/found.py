@@ -16,6 +16,9 @@ MARKS = {True: "✔", False: "✘"}
 def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
     """The first statements of a page's table, each with its mark and what was measured, and how many hold.
 
+    Where all of the first ones hold and one below does not, the first such takes the place of the last of them: a box
+    does not tell of what holds alone.
+
     Args:
         rows: statement, measured value in words, and the outcome of the comparison; the most important ones first.
 
@@ -25,7 +28,10 @@ def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
         ✘ It is dense: in no pair. <br>
         *1 of 2 statements of their table hold.*
     """
-    told = [f"{MARKS[bool(holds)]} {statement}: {measured}." for statement, measured, holds in rows[:TOLD]]
+    chosen, failing = list(rows[:TOLD]), [row for row in rows if not row[2]]
+    if failing and all(holds for *_, holds in chosen):
+        chosen[-1] = failing[0]
+    told = [f"{MARKS[bool(holds)]} {statement}: {measured}." for statement, measured, holds in chosen]
     number = sum(bool(holds) for *_, holds in rows)
     joint = "statement" if len(rows) == 1 else "statements"
     verb = "holds" if number == 1 and len(rows) == 1 else "hold"
