@@ -24,7 +24,7 @@ def test_of_many_statements_the_first_are_told_and_all_are_counted() -> None:
     assert "*4 of 7 statements of their table hold.*" in text
 
 
-def test_a_box_does_not_tell_of_what_holds_alone() -> None:
+def test_a_box_is_never_about_successes_alone() -> None:
     text = found_markdown([(f"Statement {place}", f"{place} nats", place not in (4, 6)) for place in range(7)])
     assert [f"Statement {place}" in text for place in range(7)] == [True, True, False, False, True, False, False]
     assert "✘ Statement 4: 4 nats." in text

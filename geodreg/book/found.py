@@ -16,8 +16,8 @@ MARKS = {True: "✔", False: "✘"}
 def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
     """The first statements of a page's table, each with its mark and what was measured, and how many hold.
 
-    Where all of the first ones hold and one below does not, the first such takes the place of the last of them: a box
-    does not tell of what holds alone.
+    Where all of the first ones hold and one below does not, the first such takes the place of the last of them, so
+    that a box is never about successes alone.
 
     Args:
         rows: statement, measured value in words, and the outcome of the comparison; the most important ones first.
