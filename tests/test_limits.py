@@ -57,8 +57,17 @@ def test_limits_of_control_groups_are_read(
     assert laid_out(tmp_path, mounts, groups, limits, root=root) == expected
 
 
+def test_lines_that_nobody_expects_are_passed_over(tmp_path: Path) -> None:
+    strange = ["", "nonsense", "36 31 0:33 / /mnt/\udcff rw - fuse.sshfs a@b: rw", "37 31 0:34 / /x rw -"]
+    (tmp_path / "memory.max").write_text("512\n")
+    mounts = "\n".join([*strange, V2.format(root="/", point=tmp_path)])
+    (tmp_path / "mountinfo").write_bytes(mounts.encode(errors="surrogateescape"))
+    (tmp_path / "cgroup").write_text("\nnonsense\n0::/\n")
+    assert _of_groups(tmp_path) == (512.0,)
+
+
 def test_without_control_groups_there_is_no_limit_of_theirs(tmp_path: Path) -> None:
-    assert list(_of_groups(tmp_path)) == []
+    assert _of_groups(tmp_path) == ()
 
 
 def test_a_quarter_of_what_the_process_may_hold_is_taken() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -53,32 +56,34 @@ def _of_shell() -> Iterator[float]:
         yield float(soft)
 
 
-def _of_groups(process: Path) -> Iterator[float]:
+@cache  # a process stays in its groups, and some machines have thousands of mounts
+def _of_groups(process: Path) -> tuple[float, ...]:
     """Limits of a process's control groups, and of the groups that hold these, in bytes (cgroups(7), both versions).
 
     Args:
         process: the folder of the process in ``/proc``; there is none but on Linux.
     """
-    try:
-        groups = (process / "cgroup").read_text().splitlines()
-        mounts = (process / "mountinfo").read_text().splitlines()
-    except OSError:
-        return
     paths = {}
-    for line in groups:
-        number, controllers, path = line.split(":", 2)
+    for number, controllers, path in _fields(process / "cgroup", r"(\d+):([^:]*):(.*)"):
         if number == "0" or "memory" in controllers.split(","):
             paths["cgroup2" if number == "0" else "cgroup"] = Path(path)
-    for line in mounts:
-        fields, _, kind = line.partition(" - ")
-        root, point = (Path(field.replace("\\040", " ")) for field in fields.split()[3:5])
-        name, *_, options = kind.split()
+    found = []
+    for root, point, name, options in _fields(process / "mountinfo", r"\d+ \d+ \S+ (\S+) (\S+) .*- (\w+) \S+ (\S+)"):
         if name not in paths or (name == "cgroup" and "memory" not in options.split(",")):
             continue
-        own = paths[name]
-        inner = own.relative_to(root) if own.is_relative_to(root) else Path()  # elsewhere: a container sees its own
+        own = paths[name]  # where it is not below the root, a container sees its own group as the top
+        inner = own.relative_to(root) if own.is_relative_to(root) else Path()
         for group in [inner, *inner.parents]:
-            try:
-                yield float((point / group / LIMITS[name]).read_text())
-            except (OSError, ValueError):  # no such group here, as at the top; or "max"
-                continue
+            with suppress(OSError, ValueError):  # no such group here, as at the top; or "max"
+                found.append(float((Path(point) / group / LIMITS[name]).read_text()))
+    return tuple(found)
+
+
+def _fields(file: Path, pattern: str) -> Iterator[list[str]]:
+    """The fields of the lines of a file that are as expected, if there is such a file; blanks as blanks."""
+    try:
+        lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return
+    for found in filter(None, (re.fullmatch(pattern, line) for line in lines)):
+        yield [field.replace("\\040", " ") for field in found.groups()]
