@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ def plot_prices(
     """
     rows, columns = (len(measures) * len(models), 1) if narrow else (len(measures), len(models))
     size = (WIDTH * columns + 0.6, HEIGHT * rows + 0.7)
-    share = "none" if narrow else "col"
+    share: Literal["none", "col"] = "none" if narrow else "col"
     figure, axes = plt.subplots(rows, columns, figsize=size, sharex=share, squeeze=False, layout="constrained")
     axes = axes.reshape(len(models), len(measures)).T if narrow else axes
     for column, model in enumerate(models):
