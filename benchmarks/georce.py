@@ -88,9 +88,10 @@ class Georce:
         for iteration in range((SIZES.georce if limits is None else max(limits)) + 1):
             if limits is None:
                 paused = clock()
-                self._note(problem, rows, place, paused - began - apart, run)
+                spent = paused - began - apart
+                self._note(problem, rows, place, spent, run)
                 apart += clock() - paused
-                if deadline is not None and paused - began - apart > deadline:
+                if deadline is not None and spent > deadline:
                     break
             rest = (place.gradient.flatten(1).norm(dim=-1) <= TOLERANCE).tolist()
             for row, at_rest in zip(rows, rest, strict=True):
