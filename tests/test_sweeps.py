@@ -1,7 +1,10 @@
 """Sweeps: what they run, what they refuse, and what they leave behind when something goes wrong."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from urllib.parse import unquote
@@ -27,6 +30,14 @@ results: {table: small.csv, columns: [y]}
 @pytest.fixture
 def sweep_in(geodreg_in: Command) -> Command:
     return lambda project: geodreg_in(project, "sweep", "small", "--cores", "2")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be told to a process here")
+def test_as_many_runs_at_a_time_as_there_are_processors_for_this_process() -> None:
+    one = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    code = f"{one}; from geodreg.commands.pages import CORES; print(CORES)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
 
 
 def executed(output: str) -> list[str]:

@@ -229,7 +229,8 @@ def verdicts(rows: Sequence[tuple[str, str, bool]], in_box: bool = False) -> Mar
 
     Args:
         rows: statement, measured value in words, and the outcome of the comparison.
-        in_box: whether the first of them stand in the box at the head of the page as well, once on a page.
+        in_box: whether some of them stand in the box at the head of the page as well, once on a page
+            (:func:`~geodreg.book.found.found_markdown`).
     """
     from IPython.display import Markdown
 

@@ -168,7 +168,7 @@ def main_table(
 
 
 def share_within_gap(times: pd.DataFrame) -> pd.DataFrame:
-    """Fraction of all pairs on which each solver reaches the gap, plain and regularised; empty if it took no part.
+    """Fraction of its pairs on which each solver reaches the gap, plain and regularised, and of how many pairs.
 
     Args:
         times: from :func:`time_to_gap`.
@@ -177,7 +177,7 @@ def share_within_gap(times: pd.DataFrame) -> pd.DataFrame:
 
     alone = times[times["kind"].isin(("plain", "regularised"))]
     sums = alone.assign(within=alone["reached"] * alone["pairs"]).groupby(["kind", "solver"])[["within", "pairs"]].sum()
-    shares = (sums["within"] / sums["pairs"]).map(percent)
+    shares = (sums["within"] / sums["pairs"]).map(percent) + " of " + sums["pairs"].astype(str)
     solvers = alone["solver"].unique()
     columns = {f"{kind.capitalize()}, within the gap": kind for kind in ("plain", "regularised")}
     return pd.DataFrame(
