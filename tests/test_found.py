@@ -26,8 +26,9 @@ def test_of_many_statements_the_first_are_told_and_all_are_counted() -> None:
 
 def test_a_box_is_never_about_successes_alone() -> None:
     text = found_markdown([(f"Statement {place}", f"{place} nats", place not in (4, 6)) for place in range(7)])
-    assert [f"Statement {place}" in text for place in range(7)] == [True, True, False, False, True, False, False]
+    assert [f"Statement {place}" in text for place in range(7)] == [True, True, True, False, True, False, False]
     assert "✘ Statement 4: 4 nats." in text
+    assert [line[0] for line in text.splitlines()] == ["✔", "✔", "✔", "✘", "*"]
 
 
 @pytest.mark.parametrize("page", sorted(path.stem for path in PAGES.glob("*.md")))

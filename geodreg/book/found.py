@@ -9,18 +9,19 @@ __all__ = ["FOUND", "found_markdown"]
 FOUND = "found-here"
 """Name under which a page keeps the text of its box."""
 
-TOLD = 3  # statements of a page; the table of all of them stands below
+TOLD = 3  # statements of a page, or one more; the table of all of them stands below
 MARKS = {True: "✔", False: "✘"}
 
 
 def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
     """The first statements of a page's table, each with its mark and what was measured, and how many hold.
 
-    Where all of the first ones hold and one below does not, the first such takes the place of the last of them, so
-    that a box is never about successes alone.
+    Where all of the first ones hold and one below does not, the first such is told behind them, so that a box is never
+    about successes alone.
 
     Args:
-        rows: statement, measured value in words, and the outcome of the comparison; the most important ones first.
+        rows: statement, measured value in words, and the outcome of the comparison; the most important ones first. A
+            later one is to be understood without those above it.
 
     Example:
         >>> print(found_markdown([("The path is short", "3 against 4", True), ("It is dense", "in no pair", False)]))
@@ -28,9 +29,9 @@ def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
         ✘ It is dense: in no pair. <br>
         *1 of 2 statements of their table hold.*
     """
-    chosen, failing = list(rows[:TOLD]), [row for row in rows if not row[2]]
-    if failing and all(holds for *_, holds in chosen):
-        chosen[-1] = failing[0]
+    chosen = list(rows[:TOLD])
+    if all(holds for *_, holds in chosen):
+        chosen += [row for row in rows[TOLD:] if not row[2]][:1]
     told = [f"{MARKS[bool(holds)]} {statement}: {measured}." for statement, measured, holds in chosen]
     number = sum(bool(holds) for *_, holds in rows)
     joint = "statement" if len(rows) == 1 else "statements"

@@ -60,7 +60,7 @@ def figure_3_claims(table: pd.DataFrame, regularised: str = "geodreg") -> list[R
         worse = paired_differences(table, "accepted", "straight", "geodesic")
         rows += [
             (
-                "The judge accepts more of its images than of the straight line's",
+                "The judge accepts more of the regularised path's images than of the straight line's",
                 f"in {percent(better['share'])} of pairs; {_points(better, 'more', 'fewer')}",
                 better["share"] > 0.5,
             ),
