@@ -16,7 +16,7 @@ from geodreg.workspace.files import date_now, sum_file
 MODULE = sorted(str(path) for pattern in ("*.py", "*.sha256") for path in Path("geodreg").rglob(pattern))
 PROSE = sorted(str(path) for pattern in ("*.md", "*.yml", "*.bib", "_static/*", "_templates/*") for path in Path("book").glob(pattern))
 VENDOR = sorted(str(path) for path in Path("vendor").rglob("*") if path.is_file())
-WORDS = ["book/_generated/landing.md", "book/_generated/advice.md"]
+WORDS = [f"book/_generated/{name}.md" for name in ("landing", "densities", "advice")]
 OWN = Path("book/own-generator.md")
 PICTURE = "book/_generated/own/paths.png"  # what the first block of that page makes
 SWEEPS = [Path(word).name.removesuffix(".yaml") for word in str(config.get("sweeps", "")).split()]

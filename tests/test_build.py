@@ -78,7 +78,7 @@ def planned(tree: Path) -> str:
         output.parent.mkdir(exist_ok=True)
         output.write_text("{}")
         write_sum(output)
-    made = "landing.md", "advice.md", "own/paths.png"
+    made = "landing.md", "densities.md", "advice.md", "own/paths.png"
     for file in (*(f"book/_generated/{name}" for name in made), "_build/html/index.html"):
         (tree / file).parent.mkdir(parents=True, exist_ok=True)
         (tree / file).write_text("")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("book/*.md"), *ROOT.glob("notebooks/*.md"), *ROOT.glob("*.md")])
+PAGES = sorted([*ROOT.glob("book/*.md"), *ROOT.glob("notebooks/*.md"), *ROOT.glob("*.md"), *ROOT.glob("data/*.md")])
 MODULES = sorted(ROOT.glob("geodreg/**/*.py"))
 SITE = sorted(path for path in ROOT.glob("_build/html/**/*.html") if "_static" not in path.parts)
 LATER: tuple[str, ...] = ()

@@ -1,6 +1,12 @@
 """The code of the page on one's own generator runs, on random weights."""
 
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
 import warnings
 from pathlib import Path
 
@@ -15,7 +21,8 @@ from typer.testing import CliRunner
 import geodreg
 from geodreg.book.own_block import block_of, main
 
-PAGE = Path(__file__).parent.parent / "book" / "own-generator.md"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "book" / "own-generator.md"
 app = typer.Typer()
 app.command()(main)
 SECTIONS = ["deciding", "latent-shapes", "density-and-ambient", "many-latents"]
@@ -71,15 +78,43 @@ def test_a_table_of_statuses_has_each_with_what_it_counts_as(page: str) -> None:
         assert found[told[0]] == status.is_success, status
 
 
-@pytest.mark.slow
-def test_the_first_block_is_short_and_makes_its_picture(tmp_path: Path) -> None:
-    page = PAGE.read_text()
-    first = re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)[0]
-    assert len(first.strip().splitlines()) <= 15
-    result = CliRunner().invoke(app, [str(PAGE), "--out", str(tmp_path)])
-    assert result.exit_code == 0, result.output
-    picture = plt.imread(tmp_path / "paths.png")
+def drawn(folder: Path) -> np.ndarray:
+    """The picture that the first block leaves in a folder."""
+    picture = plt.imread(folder / "paths.png")
     assert picture.shape[:2] == (4 * 28, 12 * 28)
     assert np.ptp(picture[..., 0]) > 0.9
+    return picture
+
+
+@pytest.mark.slow
+def test_the_first_block_is_short_and_installs_and_draws_in_a_clone(tmp_path: Path) -> None:
+    """As it is printed, but that its new environment sees the packages of this one in place of the registry."""
+    first = re.findall(r"```bash\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)[0]
+    assert len(first.strip().splitlines()) <= 15
+    clone, tools = tmp_path / "clone", tmp_path / "tools"
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", ROOT.as_uri(), str(clone)], check=True)
+    shutil.copy(PAGE, clone / "book")
+    tools.mkdir()
+    packages = sysconfig.get_path("purelib")
+    python = tools / "python3"
+    python.write_text(
+        f"#!/bin/sh\n{shlex.quote(sys.executable)} \"$@\" && [ \"$1 $2\" = '-m venv' ] && "
+        f"for own in \"$3\"/lib/python3*/site-packages; do echo {shlex.quote(packages)} > \"$own/seen.pth\"; done\n"
+    )
+    python.chmod(0o755)
+    around = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    around |= {"PATH": f"{tools}:{os.defpath}", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+    run = subprocess.run(["bash", "-e", "-c", first], cwd=clone, env=around, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "objective" in run.stdout
+    assert list((clone / "try").glob("lib/python3*/site-packages/geodreg-*.dist-info"))
+    drawn(clone)
+
+
+@pytest.mark.slow
+def test_the_first_block_makes_the_picture_of_the_page(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [str(PAGE), "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    drawn(tmp_path)
     with pytest.raises(ValueError, match="no block"):
         block_of("a page of words")

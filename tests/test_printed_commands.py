@@ -35,9 +35,9 @@ COPY = "cp -r data/models/mnist-* data/yaleB20"
 HERE = {
     "source .venv/bin/activate": "the environment that runs the tests",
     "export GEODREG_DATA=$PWD/data/raw": "an assignment",
-    "pip install .": "test_build.py installs the package",
-    'pip install ".[models,plots]"': "test_build.py installs the package",
-    "python3 -m venv try && . try/bin/activate": "the environment that runs the tests",
+    "pip install .": "test_distribution.py installs the wheel",
+    'pip install ".[models,plots]"': "test_own_generator_page.py runs the block",
+    "python3 -m venv try && . try/bin/activate": "test_own_generator_page.py runs the block",
     "jupyter lab out.ipynb": "waits for a reader",
     "apt-get install chromium": "the machine's own",
     "apt-get install slurmctld slurmd slurm-client munge": "the machine's own",

@@ -1,4 +1,4 @@
-"""Percentages and differences in words: a direction in the place of a sign, and the same words from both sides."""
+"""Percentages and differences in words: a direction in place of a sign, and the same words from both sides."""
 
 import re
 

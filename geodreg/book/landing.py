@@ -26,17 +26,10 @@ __all__ = ["advice_in_short", "advice_markdown", "landing_markdown"]
 
 PATHS = {"loss": "the loss's minimiser", "algorithm1": "Algorithm 1's path"}
 
-TWO_METHODS = (
-    "**The two methods.** What the paper calls its method is two things: *the loss*, which it prints and which a path "
-    "can minimise, and *Algorithm 1*, which it ran and which minimises something else ({ref}`algorithm1`)."
-)
 
 
 def landing_markdown(
-    definitions: Definitions,
-    tables: Mapping[str, pd.DataFrame],
-    decided: Mapping[int, Sequence[Effect]],
-    densities: str = "",
+    definitions: Definitions, tables: Mapping[str, pd.DataFrame], decided: Mapping[int, Sequence[Effect]]
 ) -> str:
     """What was found, in sentences made of the outcomes, and a strip of the claims, each a link, as MyST text.
 
@@ -44,7 +37,6 @@ def landing_markdown(
         definitions: the claims.
         tables: by name.
         decided: effects of each claim, from :func:`~geodreg.paper.trial.effects.decide`.
-        densities: what the comparison of densities says.
     """
     holds, fails = said_in_short(definitions, decided)
     strip = [
@@ -52,16 +44,12 @@ def landing_markdown(
         f"{PHRASES[claim.number]}"
         for claim in definitions.claims
     ]
-    words = {**{verdict: str(verdict) for verdict in Verdict}, Verdict.UNTESTED: "not decided"}
-    legend = ", ".join([*(f"{MARKS[each]} {word}" for each, word in words.items()), f"{UNMEASURED} not measured yet"])
+    legend = ", ".join([*(f"{MARKS[each]} {each}" for each in Verdict), f"{UNMEASURED} not measured yet"])
     return "\n\n".join(
         [
-            TWO_METHODS,
             f"**What holds.** {holds}",
-            f"**What does not, or not clearly.** {fails}",
-            f"**The price.** {price_in_short(tables, definitions.settings)}",
-            *([f"**What else was tried.** {densities}"] if densities else []),
-            f"The paper's twelve claims, with a mark for each method where they are about the method ({legend}):",
+            f"**What does not, and at what price.** {fails} {price_in_short(tables, definitions.settings)}",
+            f"The claims, each with a mark for either method where it is about the method ({legend}):",
             "\n".join(["{.claim-marks}", *strip]),
         ]
     )
@@ -141,7 +129,8 @@ def main(out: Annotated[Path, typer.Option(help="Folder to write to.")]) -> None
         study = read_study()
         densities = better_in_short(compared(SHELF.tables()["paths"], study), study)
         texts = {
-            "landing": landing_markdown(definitions, tables, decided, densities),
+            "landing": landing_markdown(definitions, tables, decided),
+            "densities": densities,
             "advice": advice_markdown(definitions, tables, decided, densities),
         }
         for name, text in texts.items():

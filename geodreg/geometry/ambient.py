@@ -1,4 +1,4 @@
-"""What may be measured in the place of data: other metrics of data space, and several decoders at once."""
+"""What may be measured in place of data: other metrics of data space, and several decoders at once."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ def describe_fading(paths: Mapping[str, Paths], pairs: Sequence[int], n_images: 
         pale = [f"{number} ({percent(value)})" for number, value in enumerate(left.tolist(), 1) if value < PALE]
         if pale:
             said.append(f"{names[method]} in panel{'s' if len(pale) > 1 else ''} {_listed(pale)}")
-    given = f"the contrast of an image falls below {percent(PALE)} of that of the paler endpoint"
-    return f"On the way {given} along {'; '.join(said)}." if said else f"Along no path that is shown {given}."
+    given = f"less than {percent(PALE)} of the paler endpoint's contrast"
+    return f"Some images have {given}: {'; '.join(said)}." if said else f"No image that is shown has {given}."
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -57,7 +57,7 @@ def power_of_ten(value: float, digits: int = 1) -> str:
 
 
 def by_how_much(value: float, more: str, less: str, unit: str = "", digits: int = 2) -> str:
-    """A difference in words, which say its direction in the place of a sign.
+    """A difference in words, which say its direction in place of a sign.
 
     Args:
         value: the difference.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FILE", "text_of", "write_excerpts"]
 
 FILE = "search-texts.js"
+SILENT = (nodes.comment, nodes.raw, nodes.substitution_definition)  # not words; pictures may lie in what is raw
 
 
 def text_of(doctree: nodes.document) -> str:
@@ -30,11 +31,17 @@ def _sections(node: nodes.Node) -> str:
         for name in node["ids"]:
             inner = f'<div id="{html.escape(name)}">{inner}</div>'
         return inner
-    if isinstance(node, nodes.comment | nodes.raw | nodes.substitution_definition):
-        return ""
     if any(isinstance(child, nodes.section) for child in node.children):
         return "".join(_sections(child) for child in node.children)
-    return html.escape(" ".join(node.astext().split()), quote=False) + " "
+    return html.escape(" ".join(_words(node).split()), quote=False) + " "
+
+
+def _words(node: nodes.Node) -> str:
+    if isinstance(node, SILENT):
+        return ""
+    if isinstance(node, nodes.Text) or not node.children:
+        return node.astext()
+    return node.child_text_separator.join(_words(child) for child in node.children)
 
 
 def write_excerpts(app: Sphinx, exception: Exception | None) -> None:

@@ -54,7 +54,7 @@ class Verdict(StrEnum):
     HOLDS = "holds"
     MIXED = "mixed"
     FAILS = "fails"
-    UNTESTED = "cannot be tested"
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
@@ -196,11 +196,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def verdict_of(effects: Sequence[Effect]) -> Verdict:
     """It holds if all primary tests count for the claim, fails if all count against it; otherwise it is mixed.
 
-    Undecided ones alone leave it untested.
+    It is undecided where all of them are.
     """
     outcomes = {effect.outcome for effect in effects if effect.test.primary and effect.outcome is not Outcome.NO_DATA}
     if outcomes <= {Outcome.UNDECIDED}:
-        return Verdict.UNTESTED
+        return Verdict.UNDECIDED
     if outcomes == {Outcome.FOR}:
         return Verdict.HOLDS
     if outcomes == {Outcome.AGAINST}:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MARKS", "claim_markdown", "claims_markdown", "decisive", "effects_table", "told", "with_derived"]
 
-MARKS = {Verdict.HOLDS: "✔", Verdict.MIXED: "◐", Verdict.FAILS: "✘", Verdict.UNTESTED: "?"}
+MARKS = {Verdict.HOLDS: "✔", Verdict.MIXED: "◐", Verdict.FAILS: "✘", Verdict.UNDECIDED: "?"}
 """A mark for each word, so that a row can be read without colour."""
 
 QUANTITIES = {"equal_length": "length", "equal_density": "nll_mean"}
@@ -121,7 +121,7 @@ def verdict_words(verdict: Verdict, effects: Sequence[Effect]) -> str:
     so_far = "" if not any(own) else " so far"
     why = (
         ""
-        if verdict is not Verdict.UNTESTED
+        if verdict is not Verdict.UNDECIDED
         else ": not measured yet"
         if all(own)
         else ": no test is decided on these samples"

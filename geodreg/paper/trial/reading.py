@@ -33,17 +33,20 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
     (5, 1): ("Algorithm 1's path is the densest", "Algorithm 1's path is not the densest"),
     (6, 0): (
         "at equal length the judges reject less of the loss's minimiser than of the straight line",
-        "at equal length the judges reject no less of the loss's minimiser than of the straight line",
+        "at equal length the judges reject at least as much of the loss's minimiser as of the straight line",
     ),
     (6, 1): (
         "at equal length the judges reject less of Algorithm 1's path than of the straight line",
-        "at equal length the judges reject no less of Algorithm 1's path than of the straight line",
+        "at equal length the judges reject at least as much of Algorithm 1's path as of the straight line",
     ),
-    (7, 0): ("energy and length have minimisers of one length", "energy and length have minimisers of other lengths"),
+    (7, 0): (
+        "minimisers of energy and of length are equally long",
+        "minimisers of energy and of length are not equally long",
+    ),
     (8, 0): ("at one fixed step more points break the curve", "at one fixed step more points do not break the curve"),
     (8, 1): (
-        "they break it at steps below the limit too, so the discretisation does it",
-        "no curve breaks at steps below the limit, so the step does it and not the discretisation",
+        "they break it at steps below the limit too, so the discretisation is the cause",
+        "no curve breaks at steps below the limit, so the step is the cause, and not the discretisation",
     ),
     (9, 0): (
         "a weight of 0.1 in the loss buys density at no more than twice the straight line's length",
@@ -68,8 +71,8 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
         "the likelihood's bound is no lower on images that judges reject",
     ),
     (12, 1): (
-        "and still is when the entropy of the pixels is taken off",
-        "when the entropy of the pixels is taken off it is not",
+        "and it is still lower once the entropy of the pixels is subtracted",
+        "once the entropy of the pixels is subtracted it is not",
     ),
 }
 """For each primary test, by claim and place: what is true if it counts for the claim, and what if against it."""

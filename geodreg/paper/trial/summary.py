@@ -20,6 +20,7 @@ SHORT_NAMES = {"loss": "loss", "algorithm1": "Algorithm 1"}
 PROVISOS = {(2, "loss"): ", at weight 1, ten times the paper's largest"}  # what a claim's phrase does not say of a test
 IN_A_SENTENCE = {"loss": "the loss", "algorithm1": "Algorithm 1"}
 FIRST = (6, 2, 5, 9, 4, 10, 3, 12, 8, 1, 7, 11)  # which claims are told first: what the method is for, then the rest
+FOR_ONE = "hold for one of its two methods alone, *the loss* that it states or *Algorithm 1* that it ran"
 MOST = 2  # claims of one kind that are told in a sentence
 SINGULAR = {"hold": "holds", "fail": "fails", "are": "is"}
 COUNTED = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -28,13 +29,13 @@ PHRASES: dict[int, str] = {
     1: "the model covers the hole with low density",
     2: "the geodesic cuts through the hole and the regularised path goes around it",
     3: "the geodesic is the shortest path",
-    4: "the geodesic is less dense than the straight line in latent space",
+    4: "the geodesic is less dense than the straight line",
     5: "the regularised path runs through the densest latents",
     6: "images along the regularised path are more realistic than along the straight line",
     7: "energy and length have the same minimisers",
     8: "too many points break a path up, because of the approximation",
     9: "a weight of the paper's range buys density for at most twice the length",
-    10: "on faces the regularised path is closer to the true path than the straight line in latent space",
+    10: "on faces the regularised path is closer to the true path than the straight line",
     11: "faces under moving light lie in nine dimensions",
     12: "training by likelihood puts low density on the holes",
 }
@@ -49,7 +50,7 @@ def said_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Effec
         decided: effects of each claim, from :func:`~geodreg.paper.trial.effects.decide`.
     """
     kinds: dict[str, list[tuple[int, str]]] = {}
-    halves: list[str] = []  # claims that hold for one method and fail for the other
+    halves: dict[str, list[tuple[int, str]]] = {}  # claims that hold for one method, by the other for which they fail
     for claim in definitions.claims:
         own = decided[claim.number]
         words = verdicts(claim, own)
@@ -62,20 +63,19 @@ def said_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Effec
             kind = "hold"
         elif holding:
             by = f"{IN_A_SENTENCE[holding[0]]}{PROVISOS.get((claim.number, holding[0]), '')}"
-            failing = [IN_A_SENTENCE[method] for method, each in words.items() if method and each is Verdict.FAILS]
-            halves += [f"that {phrase} fails for {method}" for method in failing]
-            kind, phrase = "hold for one of its two methods alone", f"{phrase} ({by})"
+            for method in (IN_A_SENTENCE[method] for method, each in words.items() if method and each is Verdict.FAILS):
+                halves.setdefault(f"fail for {method}", []).append((claim.number, phrase))
+            kind, phrase = FOR_ONE, f"{phrase} ({by})"
         else:
-            kind = "fail" if found == {Verdict.FAILS} else "are mixed or not decided"
+            kind = "fail" if found == {Verdict.FAILS} else "are mixed or undecided"
         kinds.setdefault(kind, []).append((claim.number, phrase))
-    for_one = "hold for one of its two methods alone"
     missing = any(not effect.parts for own in decided.values() for effect in own if effect.test.primary)
     all_of_it = _said(kinds.get("hold", []), "hold so far" if missing else "hold", "that")
-    holds = [all_of_it, *_others(kinds, [for_one], "that"), *halves]
-    others = [_said(kinds.get("fail", []), "fail", "that")]
-    others += _others(kinds, ["are mixed or not decided", "are still to be measured"], "whether")
+    holds = [all_of_it, *_others(kinds, [FOR_ONE], "that")]
+    others = [*_others(kinds, ["fail"], "that"), *_others(halves, list(halves), "that")] or ["none fails"]
+    others += _others(kinds, ["are mixed or undecided", "are still to be measured"], "whether")
     number = _counted(len(definitions.claims))
-    return f"Of the paper's {number} claims, {'; '.join(holds)}.", f"Of the others, {'; '.join(others)}."
+    return f"Of the paper's {number} claims, {'; '.join(holds)}.", f"Of the {number}, {'; '.join(others)}."
 
 
 def price_in_short(tables: Mapping[str, pd.DataFrame], settings: Settings) -> str:
@@ -89,11 +89,11 @@ def price_in_short(tables: Mapping[str, pd.DataFrame], settings: Settings) -> st
     prices = price_list(tables["paths"][tables["paths"]["model"] == model], settings)
     loss, low, high = at_largest_weight(prices, settings, model)
     return (
-        f"At the paper's largest weight, {WEIGHT:g}, paths on the {TITLES[model]} are as follows, against the straight "
-        f"line in latent space: with the loss {loss['relative_length']:.1f} times as long, and their mean log-density "
-        f"is {loss['density']:.1f} nats higher; with Algorithm 1, {low['relative_length']:.1f} to "
-        f"{high['relative_length']:.1f} times as long and {low['density']:.1f} to {high['density']:.1f} nats higher, "
-        "depending on its number of iterations and on the scale of the grey values, which the paper does not give."
+        f"At the paper's largest weight, {WEIGHT:g}, paths on the {TITLES[model]} are {loss['relative_length']:.1f} "
+        f"times as long as the straight line in latent space and {loss['density']:.1f} nats denser with the loss, and "
+        f"{low['relative_length']:.1f} to {high['relative_length']:.1f} times as long and {low['density']:.1f} to "
+        f"{high['density']:.1f} nats denser with Algorithm 1, depending on its number of iterations and on the scale "
+        "of the grey values, which the paper does not give."
     )
 
 

@@ -101,20 +101,20 @@ def recommendation(comparisons: Sequence[Comparison], study: Study, cost: pd.Dat
     seeds = sum(study.sizes[model].seeds for model in best.models)
     models = _listed(f"the {TITLES[model]}" for model in best.models)
     rests = (
-        f"It rests on {n_pairs} pairs of {seeds} trainings of {models}; the order among candidates that are better is "
+        f"It rests on {n_pairs} pairs of {seeds} trainings of {models}; differences among the better candidates are "
         "not tested."
     )
     time = cost["time"].to_dict()[best.candidate.name]
     if not better:
         return (
             f"Take the straight line in latent space: nothing here is decided to be more realistic. The nearest to it "
-            f"is the {_name(best)}, with {points(estimate)} percentage points by the judge who finds it least good "
+            f"is the {_name(best)}, with {points(estimate)} percentage points by its least favourable judge "
             f"(`{judge}`). {rests}"
         )
     return (
         f"Take the {_name(best)}: on paths {study.longer:g} times as long as StraightZ, {-100 * estimate.value:.1f} "
-        f"percentage points less is rejected (95 % interval {-100 * high:.1f} to {-100 * low:.1f}, by the judge who "
-        f"finds it least good, `{judge}`), and a solve takes {time:.2g} times as long as with the "
+        f"percentage points less is rejected (95 % interval {-100 * high:.1f} to {-100 * low:.1f}, by its least "
+        f"favourable judge, `{judge}`), and a solve takes {time:.2g} times as long as with the "
         f"push-forward density beside the energy of data space. {rests} {_where_it_fails(best)}"
     )
 
