@@ -126,7 +126,7 @@ def test_the_numbers_are_the_tables(plane: str, table: pd.DataFrame) -> None:
         assert (row["method"], row["mu"]) == (table["method"][place], table["mu"][place])
         assert lines[place + 1] == [data["methods"][row["method"]], *(row["text"][c] for c in ("mu", *LABELS))]
         for column in LABELS:
-            assert row["values"][column] == table[column][place]
+            assert row["numbers"][column] == table[column][place]
             text = row["text"][column]
             decimals = len(text.partition(".")[2])
             assert float(text) == pytest.approx(table[column][place], abs=0.5000001 * 10.0**-decimals)
@@ -148,7 +148,7 @@ def test_numbers_of_a_column_have_the_same_decimals(numbers: list[float], texts:
     table = pd.DataFrame({"method": "geodreg", "mu": [0.0, 1e-5, 2.0][: len(numbers)], "y": numbers})
     rows = data_in(movable_markup("a", ["<svg/>"] * len(numbers), table, {"y": "y"}))["rows"]
     assert [row["text"]["y"] for row in rows] == texts
-    assert [row["values"]["y"] for row in rows] == [n if math.isfinite(n) else None for n in numbers]
+    assert [row["numbers"]["y"] for row in rows] == [n if math.isfinite(n) else None for n in numbers]
     assert rows[1]["text"]["mu"] == "1e-05"
 
 
@@ -323,6 +323,57 @@ def test_arrows_move_the_slider_and_the_picture_and_the_numbers_are_those_of_the
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowLeft")
     assert is_at(page, name, markup, 3)
+    page.context.close()
+
+
+def test_the_plot_has_a_mark_for_each_row_where_its_numbers_are(plane: str, table: pd.DataFrame) -> None:
+    root = parsed(plane)
+    (plot,) = [svg for svg in root.iter("svg") if svg.get("class") == "movable-plot"]
+    marks = {int(mark.get("data-row", "")): mark for mark in plot.iter("circle")}
+    assert sorted(marks) == list(range(len(table)))
+    for column, axis, sign in (("length", "cx", 1.0), ("nll_mean", "cy", -1.0)):
+        places = [float(marks[row].get(axis, "")) for row in range(len(table))]
+        share = (table[column] - table[column].min()) / (table[column].max() - table[column].min())
+        spread = sign * (max(places) - min(places))
+        least = min(places) if sign > 0 else max(places)
+        assert places == pytest.approx((least + spread * share).tolist(), abs=0.06)
+    texts = ["".join(text.itertext()) for text in plot.iter("text")]
+    assert {LABELS["length"], LABELS["nll_mean"]} <= set(texts)
+    assert len(texts) == 6  # the least and the largest number of both
+
+
+@pytest.mark.parametrize(
+    ("numbers", "marked"), [([1.0, math.nan], [0]), ([math.nan, math.inf], []), ([2.0, 2.0], [0, 1])]
+)
+def test_a_plot_leaves_out_what_is_not_finite(numbers: list[float], marked: list[int]) -> None:
+    table = pd.DataFrame({"method": "geodreg", "mu": [0.0, 0.1], "length": numbers, "nll_mean": [1.0, 2.0]})
+    root = parsed(movable_markup("one", ["<b/>"] * 2, table, {"length": "length", "nll_mean": "NLL"}))
+    assert [int(mark.get("data-row", "")) for mark in root.iter("circle")] == marked
+    assert not [mark for mark in root.iter("circle") if not math.isfinite(float(mark.get("cx", "nan")))]
+    assert not list(parsed(movable_markup("one", ["<b/>"] * 2, table, {"length": "length"})).iter("circle"))
+
+
+@needs_browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_row_and_its_mark_light_each_other_up(browser: Browser, site: Path, plane: str, theme: str) -> None:
+    page = opened(browser, site, viewport={"width": 1280, "height": 1400})
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+    page.locator("#plane summary").click()
+    row, mark = page.locator("#plane tbody tr").nth(1), page.locator("#plane [data-row='1']")
+    lit = "[...document.querySelectorAll('#plane .is-lit')].map(each => each.tagName.toLowerCase()).sort()"
+    dim = page.evaluate("getComputedStyle(document.querySelector('#plane tbody tr:nth-child(2)')).backgroundColor")
+    for one, other in ((row, mark), (mark, row)):
+        one.hover()
+        assert page.evaluate(lit) == ["circle", "tr"]
+        assert "is-lit" in (other.get_attribute("class") or "")
+        assert (
+            page.evaluate("getComputedStyle(document.querySelector('#plane tbody tr.is-lit')).backgroundColor") != dim
+        )
+        page.locator("#plane summary").hover()
+        assert page.evaluate(lit) == []
+    mark.click()
+    assert is_at(page, "plane", plane, 1)
+    assert mark.get_attribute("aria-current") == row.get_attribute("aria-current") == "true"
     page.context.close()
 
 

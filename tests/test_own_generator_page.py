@@ -98,13 +98,14 @@ def test_the_first_block_is_short_and_installs_and_draws_in_a_clone(tmp_path: Pa
     packages = sysconfig.get_path("purelib")
     python = tools / "python3"
     python.write_text(
-        f"#!/bin/sh\n{shlex.quote(sys.executable)} \"$@\" && [ \"$1 $2\" = '-m venv' ] && "
-        f"for own in \"$3\"/lib/python3*/site-packages; do echo {shlex.quote(packages)} > \"$own/seen.pth\"; done\n"
+        f'#!/bin/sh\n{shlex.quote(sys.executable)} "$@" && [ "$1 $2" = \'-m venv\' ] && '
+        f'for own in "$3"/lib/python3*/site-packages; do echo {shlex.quote(packages)} > "$own/seen.pth"; done\n'
     )
     python.chmod(0o755)
     around = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     around |= {"PATH": f"{tools}:{os.defpath}", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
-    run = subprocess.run(["bash", "-e", "-c", first], cwd=clone, env=around, capture_output=True, text=True, check=False)
+    shell = ["bash", "-e", "-c", first]
+    run = subprocess.run(shell, cwd=clone, env=around, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert "objective" in run.stdout
     assert list((clone / "try").glob("lib/python3*/site-packages/geodreg-*.dist-info"))

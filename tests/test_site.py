@@ -85,6 +85,24 @@ def test_figures_are_numbered_and_their_notebook_and_data_can_be_downloaded(seen
     assert "/.ipynb" not in seen["content"]
 
 
+def test_the_first_screen_is_short_and_has_the_ways_on_before_the_first_heading(browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto((SITE / "intro.html").as_uri())
+    shown = page.evaluate("""() => {
+        const first = document.querySelector('article section section');
+        const before = [...document.querySelectorAll('article p, article .claim-marks a, article .sd-card')].filter(
+            (each) => each.compareDocumentPosition(first) & Node.DOCUMENT_POSITION_FOLLOWING);
+        const words = before.filter((each) => each.matches('section > p')).map((each) => each.innerText);
+        const of = (selector) => before.filter((each) => each.matches(selector)).length;
+        return {words, marks: of('.claim-marks a'), cards: of('.sd-card')};
+    }""")
+    said = [text for text in shown["words"] if text.startswith(("The idea.", "What holds.", "What does not, and at"))]
+    assert len(said) == 3
+    assert sum(len(text.split()) for text in shown["words"]) < 300
+    assert (shown["marks"], shown["cards"]) == (12, 3)
+    page.close()
+
+
 def test_the_animation_moves_and_plays_without_a_script() -> None:
     animation = next((SITE / "_images").glob("fig2-solution*.gif"))
     assert "fig2-solution.gif" in (SITE / "figures" / "fig2-circle.html").read_text()
@@ -121,8 +139,9 @@ def test_a_figure_that_is_moved_says_what_its_table_says(browser: Browser, name:
     page.close()
 
 
-@pytest.mark.parametrize("name", ["figures/fig2-circle.html", "figures/fig3-mnist-gan.html"])
+@pytest.mark.parametrize("name", ["intro.html", "figures/fig2-circle.html", "figures/fig3-mnist-gan.html"])
 def test_a_page_with_a_figure_that_is_moved_weighs_at_most_3_mb(browser: Browser, name: str) -> None:
+    """With its pictures; the scripts and styles of the theme are fetched once for the whole site."""
     page = browser.new_page()
     page.goto((SITE / name).as_uri())
     images = page.evaluate("[...new Set([...document.images].map(i => i.src))].filter(s => s.startsWith('file:'))")
@@ -189,6 +208,7 @@ def test_the_search_shows_excerpts_in_a_page_that_was_opened_as_a_file(browser: 
     excerpts.first.wait_for()
     assert any("indicatri" in text.lower() for text in excerpts.all_inner_texts())
     assert trouble == []
+    assert (SITE / "_static" / "search-texts.js").stat().st_size < 2_000_000  # words, and no pictures
     page.close()
 
 

@@ -318,8 +318,6 @@ def test_first_screen_turns_with_the_outcomes(better: float) -> None:
         assert f"{{ref}}`{number} {mark} loss, {mark} Algorithm 1 <claim-{DEFINITIONS.claim(number).name}>`" in page
     assert page.count("<claim-") == len(DEFINITIONS.claims) == len(PHRASES)
     assert f"{better:.1f} to {better:.1f} nats denser" in page
-    said = page.partition("The claims, each")[0]
-    assert [len(part.split()) < 140 for part in said.strip().split("\n\n")] == [True, True]  # a screen, not a page
     advice = advice_markdown(DEFINITIONS, tables, decided)
     assert advice.count("{ref}`claim") == 5
     assert sentence(DEFINITIONS.claim(6), decided[6]) in advice

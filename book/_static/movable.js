@@ -9,12 +9,15 @@
     return element;
   };
 
-  /* One picture at a time, chosen by method and weight; its row of the table is marked, and a click on a row chooses it. */
+  /* One picture at a time, chosen by method and weight; its row of the table and its mark in the plot are marked, light each
+     other up, and choose it when clicked. */
   function move(figure) {
     const { labels, methods, rows } = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
     const frames = [...figure.querySelectorAll(".movable-frame")];
     const lines = [...figure.querySelectorAll(".movable-numbers tbody tr")];
+    const marks = rows.map((_, place) => figure.querySelector(`[data-row="${place}"]`));
     const ofMethod = (name) => rows.flatMap((row, place) => (row.method === name ? [place] : []));
+    const of = (place) => [lines[place], marks[place]].filter(Boolean);
     let method = rows[0].method;
 
     const slider = make("input", { type: "range", id: `${figure.id}-weight`, min: 0, step: 1, value: 0 });
@@ -40,9 +43,11 @@
       slider.setAttribute("aria-valuetext", `weight ${rows[current].text.mu}`);
       [...stops.children].forEach((span, place) => span.classList.toggle("is-current", place === Number(slider.value)));
       frames.forEach((frame, place) => frame.classList.toggle("is-current", place === current));
-      lines.forEach((line, place) => {
-        if (place === current) line.setAttribute("aria-current", "true");
-        else line.removeAttribute("aria-current");
+      rows.forEach((_, place) => {
+        for (const each of of(place)) {
+          if (place === current) each.setAttribute("aria-current", "true");
+          else each.removeAttribute("aria-current");
+        }
       });
       for (const [other, button] of choices) button.checked = other === name;
       values.replaceChildren(
@@ -55,8 +60,12 @@
     }
 
     slider.addEventListener("input", () => choose(method, Number(slider.value)));
-    lines.forEach((line, place) => {
-      line.addEventListener("click", () => choose(rows[place].method, ofMethod(rows[place].method).indexOf(place)));
+    rows.forEach(({ method: own }, place) => {
+      for (const each of of(place)) {
+        each.addEventListener("click", () => choose(own, ofMethod(own).indexOf(place)));
+        each.addEventListener("pointerenter", () => of(place).forEach((both) => both.classList.add("is-lit")));
+        each.addEventListener("pointerleave", () => of(place).forEach((both) => both.classList.remove("is-lit")));
+      }
     });
     const controls = make(
       "div",

@@ -27,7 +27,6 @@ __all__ = ["advice_in_short", "advice_markdown", "landing_markdown"]
 PATHS = {"loss": "the loss's minimiser", "algorithm1": "Algorithm 1's path"}
 
 
-
 def landing_markdown(
     definitions: Definitions, tables: Mapping[str, pd.DataFrame], decided: Mapping[int, Sequence[Effect]]
 ) -> str:

@@ -1,7 +1,8 @@
 """Figures that can be moved: one picture at a time, chosen by method and weight, with its numbers beside it.
 
-What a page gets is plain markup that shows all pictures as small multiples, with a table, and with the numbers as JSON.
-The script ``book/_static/movable.js`` shows one of them instead, and adds the controls; nothing is fetched.
+What a page gets is plain markup that shows all pictures as small multiples, with a plot and a table of their numbers,
+and with the numbers as JSON. The script ``book/_static/movable.js`` shows one of them instead, adds the controls, and
+lights a row of the table and its mark in the plot together; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from html import escape
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from geodreg.book.movable_plot import Mark, plot_markup
 from geodreg.paper.labels import names_of
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ class _Row(NamedTuple):
 
     method: str
     mu: float
-    values: dict[str, float | None]
+    numbers: dict[str, float | None]
     text: dict[str, str]
 
 
@@ -42,7 +44,8 @@ def movable_figure(name: str, frames: Sequence[str], table: pd.DataFrame, labels
         frames: a picture each, as markup.
         table: a row for each picture, in the same order: ``method``, ``mu`` and the columns that are labelled. The
             rows of a method stand together, by increasing weight.
-        labels: which columns are shown beside the pictures, and what they are called.
+        labels: which columns are shown beside the pictures, and what they are called; the second of them is plotted
+            over the first.
 
     Raises:
         ValueError: as :func:`movable_markup`.
@@ -115,8 +118,23 @@ def _numbers(names: Mapping[str, str], rows: Sequence[_Row], labels: Mapping[str
         body.append(f'<tr><td>{escape(names[row.method])}</td><th scope="row">{weight}</th>{cells}</tr>')
     return (
         '<details class="movable-numbers"><summary>The numbers of all weights</summary>'
+        f"{_plot(names, rows, labels)}"
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></details>"
     )
+
+
+def _plot(names: Mapping[str, str], rows: Sequence[_Row], labels: Mapping[str, str]) -> str:
+    """The second column over the first, for the rows in which both are finite."""
+    if len(labels) < 2:
+        return ""
+    across, up = list(labels)[:2]
+    marks = []
+    for place, row in enumerate(rows):
+        x, y = row.numbers[across], row.numbers[up]
+        if x is not None and y is not None:
+            name = f"{names[row.method]}, weight {row.text['mu']}"
+            marks.append(Mark(place, row.method, name, (x, y), (row.text[across], row.text[up])))
+    return plot_markup(marks, (labels[across], labels[up]))
 
 
 def _inside_a_script(data: object) -> str:
