@@ -28,6 +28,9 @@ FOOTER = '<div style="width: 100vw; font-size: 8px; text-align: center"><span cl
 READY = """async () => {
     if (window.MathJax) await MathJax.startup.promise;
     document.querySelectorAll('details:not(.hide)').forEach(node => { node.open = true; });
+    document.querySelectorAll('a[href]').forEach(link => { // a file of the site is on no other machine
+        if (link.protocol === 'file:' && link.pathname !== location.pathname) link.removeAttribute('href');
+    });
     await Promise.all([...document.images].map(image => { image.loading = 'eager'; return image.decode(); }));
     await document.fonts.ready;
 }"""

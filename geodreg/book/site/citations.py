@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from pybtex.style.labels import BaseLabelStyle
 __all__ = ["AuthorYearLabels", "AuthorYearStyle", "name_and_year", "register_style"]
 
 
+LETTER = re.compile(r"(?<=\d{4})[a-z]$")
 PLAIN = find_plugin("pybtex.backends", "text")()  # found once; it is looked for among all that is installed
 
 
@@ -35,19 +37,21 @@ def _last(person: Person) -> str:
 
 
 class AuthorYearLabels(BaseLabelStyle):  # type: ignore[misc]  # pybtex has no types
-    """Names and years; works of the same get a letter behind the year."""
+    """Names and years; works of the same get a letter behind the year, which the text and the list have as well."""
 
     def format_labels(self, sorted_entries: Sequence[Entry]) -> list[str]:
         """Labels of entries, in their order."""
+        for entry in sorted_entries:  # which may have its letter from a build before
+            if "year" in entry.fields:
+                entry.fields["year"] = LETTER.sub("", entry.fields["year"])
         labels = [name_and_year(entry) for entry in sorted_entries]
         often = Counter(labels)
         seen: Counter[str] = Counter()
-        found = []
-        for label in labels:
-            letter = string.ascii_lowercase[seen[label]] if often[label] > 1 else ""
-            seen[label] += 1
-            found.append(label + letter)
-        return found
+        for entry, label in zip(sorted_entries, labels, strict=True):
+            if often[label] > 1:
+                entry.fields["year"] = f"{entry.fields.get('year', '')}{string.ascii_lowercase[seen[label]]}"
+                seen[label] += 1
+        return [name_and_year(entry) for entry in sorted_entries]
 
 
 class AuthorYearStyle(PlainStyle):  # type: ignore[misc]  # pybtex has no types

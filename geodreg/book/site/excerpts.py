@@ -33,7 +33,8 @@ def _sections(node: nodes.Node) -> str:
         return inner
     if any(isinstance(child, nodes.section) for child in node.children):
         return "".join(_sections(child) for child in node.children)
-    return html.escape(" ".join(_words(node).split()), quote=False) + " "
+    words = " ".join(_words(node).split())
+    return f"{html.escape(words, quote=False)} " if words else ""
 
 
 def _words(node: nodes.Node) -> str:
