@@ -1,5 +1,7 @@
 """Claims and the choice of the weight, on made-up tables and simple generators."""
 
+import math
+
 import pandas as pd
 import pytest
 import torch
@@ -11,11 +13,12 @@ from geodreg.paper.weight import choose_weight, compare_weights, rule_is_met, to
 from tests.generators import latents, random_decoder
 
 
-def table(**columns: dict[str, list[float]]) -> pd.DataFrame:
+def table(n_pairs: int = 4, **columns: dict[str, list[float]]) -> pd.DataFrame:
+    """A row for each method and pair; after the fourth pair the numbers begin again."""
     rows = [
-        {"method": method, "pair": pair, **{name: values[method][pair] for name, values in columns.items()}}
+        {"method": method, "pair": pair, **{name: values[method][pair % 4] for name, values in columns.items()}}
         for method in ("geodreg", "geodesic", "straight")
-        for pair in range(4)
+        for pair in range(n_pairs)
     ]
     return pd.DataFrame(rows)
 
@@ -25,14 +28,22 @@ NLL = {"geodreg": [0.0, 1.0, 2.0, 3.0], "geodesic": [5.0, 5.0, 5.0, 5.0], "strai
 
 
 def test_paired_differences_are_pair_by_pair_with_an_interval_about_the_median() -> None:
-    found = paired_differences(table(nll=NLL), "nll", "straight", "geodreg")
+    found = paired_differences(table(nll=NLL, n_pairs=6), "nll", "straight", "geodreg")
     assert found["median"] == pytest.approx(4.0)
     assert found["low"] <= found["median"] <= found["high"]
     assert found["share"] == 1.0
-    assert paired_differences(table(nll=NLL), "nll", "geodreg", "geodreg")["high"] == 0.0
-    one = table(nll=NLL)
-    alone = paired_differences(one[one["pair"] == 0], "nll", "straight", "geodreg")
-    assert alone["low"] == alone["median"] == alone["high"] == 4.0
+    assert paired_differences(table(nll=NLL, n_pairs=6), "nll", "geodreg", "geodreg")["high"] == 0.0
+
+
+@pytest.mark.parametrize("n_pairs", [1, 4, 5])
+def test_a_few_pairs_have_a_median_and_no_interval(n_pairs: int) -> None:
+    found = paired_differences(table(nll=NLL, n_pairs=n_pairs), "nll", "straight", "geodreg")
+    assert math.isfinite(found["median"])
+    assert math.isnan(found["low"])
+    assert math.isnan(found["high"])
+    said = [measured for _, measured, _ in figure_3_claims(table(n_pairs=n_pairs, length=LENGTH, nll_mean=NLL))]
+    assert "(median; too few pairs for an interval)" in said[1]
+    assert not any("nan" in measured for measured in said)
 
 
 def test_claims_hold_where_most_pairs_say_so_and_fail_where_not() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Unpack
 
@@ -30,6 +31,8 @@ __all__ = [
     "summarise",
     "tabulate_paths",
 ]
+
+FEWEST = 6  # pairs; the extremes of fewer hold the median with less than 95 %
 
 
 def compare(
@@ -133,14 +136,15 @@ def paired_differences(table: pd.DataFrame, column: str, method: str, other: str
 
     Returns:
         ``median`` of the differences with the bounds of its 95 % interval, ``low`` and ``high`` (percentiles of the
-        bootstrap over pairs), and the ``share`` of pairs in which the method has more.
+        bootstrap over pairs; not numbers where there are too few pairs for an interval), and the ``share`` of pairs in
+        which the method has more.
     """
     from scipy.stats import bootstrap
 
     columns = table.set_index(["method", "pair"])[column]
     difference = (columns[method] - columns[other]).to_numpy()
-    low = high = float(np.median(difference))
-    if len(difference) > 1:  # one pair has no interval
+    low = high = math.nan
+    if len(difference) >= FEWEST:
         found = bootstrap((difference,), np.median, method="percentile", rng=np.random.default_rng(seed))
         low, high = (float(end) for end in found.confidence_interval)
     return {

@@ -44,7 +44,7 @@ def figure_3_claims(table: pd.DataFrame, regularised: str = "geodreg") -> list[R
             shortest.mean() > 0.5,
         ),
         (
-            "It passes through lower density than the straight line",
+            "The geodesic passes through lower density than the straight line",
             f"in {percent(thinner['share'])} of pairs; mean NLL {with_interval(thinner, 'higher', 'lower', 'nats')}",
             thinner["share"] > 0.5,
         ),

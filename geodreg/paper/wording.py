@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 __all__ = ["by_how_much", "decimal", "percent", "power_of_ten", "with_interval"]
@@ -91,9 +92,13 @@ def with_interval(difference: Mapping[str, float], more: str, less: str, unit: s
         'neither more nor fewer (median; 95 % interval 0.0 to 0.3 more)'
         >>> with_interval({"median": 0.1, "low": -0.2, "high": 0.3}, "higher", "lower", "nats", digits=1)
         '0.1 nats higher (median; 95 % interval 0.2 nats lower to 0.3 nats higher)'
+        >>> with_interval({"median": 0.1, "low": math.nan, "high": math.nan}, "higher", "lower", "nats", digits=1)
+        '0.1 nats higher (median; too few pairs for an interval)'
     """
     median, low, high = (difference[key] for key in ("median", "low", "high"))
     said = by_how_much(median, more, less, unit, digits)
+    if math.isnan(low) or math.isnan(high):
+        return f"{said} (median; too few pairs for an interval)"
     signs = {_sign(value, digits) for value in (median, low, high)} - {0}
     if not signs:
         return f"{said} (median)"
