@@ -63,7 +63,7 @@ def plot_markup(marks: Sequence[Mark], labels: tuple[str, str]) -> str:
         line = " ".join(f"{across},{up}" for _, across, up in own)
         parts.append(f'<polyline class="movable-path {escape(method)}" points="{line}"/>')
         parts += [
-            f'<circle class="movable-point {escape(method)}" data-row="{mark.row}" cx="{across}" cy="{up}" r="5">'
+            f'<circle class="movable-point {escape(method)}" data-row="{mark.row}" cx="{across}" cy="{up}" r="4">'
             f"<title>{escape(mark.name)}</title></circle>"
             for mark, across, up in own
         ]
