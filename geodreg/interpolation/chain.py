@@ -80,7 +80,8 @@ class Chain:
         whole = self._joined(self.segments.flat_latents)
         if self.is_closed:
             whole = torch.cat([whole, whole[:1]])
-        profile = sampled(self.segments.manifold, whole, n, is_loop=self.is_closed)
+        norms = self.segments.eighths.flatten()
+        profile = sampled(self.segments.manifold, whole, n, is_loop=self.is_closed, norms=norms)
         return replace(profile, z=profile.z.reshape(n, *self.segments.z.shape[2:]))
 
     def _joined(self, values: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from geodreg.geometry.curve import chord_energy, chord_length, gap, straight
 from geodreg.geometry.manifold import LatentManifold
-from geodreg.interpolation.paths import SWING, Paths, path_length
+from geodreg.interpolation.paths import SWING, Paths, eighths, path_length
 from geodreg.interpolation.returned import check_curves, check_solution
 from geodreg.objectives.dense import PathObjective
 from geodreg.solvers import GraphStart, MatrixFree, Newton, Solution, Solver, Start, Status
@@ -32,23 +32,30 @@ class GroupSolve:
     solver: Solver
     on_stop: Callable[[int], object] | None
 
-    def as_drawn(self, curve: Callable[[Tensor, Tensor, int], Tensor]) -> tuple[Solution, Tensor]:
-        """Curves between the endpoints as they are, and their intervals ``(P,)``."""
+    def as_drawn(self, curve: Callable[[Tensor, Tensor, int], Tensor]) -> tuple[Solution, None]:
+        """Curves between the endpoints as they are, whose intervals are those of their own lengths."""
         z = curve(self.start, self.end, self.n_points)
         value = chord_energy(self.manifold.generate_flat(z).detach(), 1.0)
         if self.on_stop is not None:
             self.on_stop(len(z))
-        return Solution.at_start(z, value, Status.NO_STEPS), self.duration(path_length(self.manifold, z))
+        return Solution.at_start(z, value, Status.NO_STEPS), None
 
-    def by(self, init: str | Start | Tensor, known: Paths | None) -> tuple[Solution, Tensor]:
-        """Plain geodesics, or with a weight the regularised paths, and their intervals ``(P,)``."""
+    def by(self, init: str | Start | Tensor, known: Paths | None) -> tuple[Solution, Tensor | None]:
+        """Plain geodesics, whose intervals are those of their own lengths, or with a weight the regularised paths.
+
+        Of the latter the intervals ``(P,)`` are given as well, which are those of the plain geodesics.
+        """
         if self.mu > 0.0:
-            return self.regularised(init, self.geodesics(known))
+            plain = self.geodesics(known)
+            if known is not None and known.manifold is self.manifold:
+                length = known.eighths.sum(-1)
+            else:
+                length = path_length(self.manifold, plain.z)
+            return self.regularised(init, plain, self.duration(length))
         ones = torch.ones(len(self.start), dtype=torch.float64, device=self.start.device)
         objective = PathObjective(self.manifold, 0.0, ones)
         line = straight(self.start, self.end, self.n_points)
-        solution = self.from_starts(objective, init, line, torch.zeros_like(ones), None)
-        return solution, self.duration(path_length(self.manifold, solution.z))
+        return self.from_starts(objective, init, line, torch.zeros_like(ones), None), None
 
     def geodesics(self, known: Paths | None) -> Solution:
         """Plain geodesics, those that are known or else from the straight line."""
@@ -62,9 +69,8 @@ class GroupSolve:
         usual = self.solver if isinstance(self.solver, MatrixFree) else Newton()
         return usual.solve(PathObjective(self.manifold, 0.0, ones), line)
 
-    def regularised(self, init: str | Start | Tensor, plain: Solution) -> tuple[Solution, Tensor]:
-        """Regularised paths and their intervals ``(P,)``, the plain geodesics known."""
-        duration = self.duration(path_length(self.manifold, plain.z))
+    def regularised(self, init: str | Start | Tensor, plain: Solution, duration: Tensor) -> tuple[Solution, Tensor]:
+        """Regularised paths and their intervals ``(P,)``, the plain geodesics and those intervals known."""
         plain.status[(duration == 0.0).cpu().numpy()] = Status.NO_INTERVAL
         moving = (duration > 0.0) & duration.isfinite() & (self.start != self.end).any(-1)
         apart = moving.nonzero().squeeze(-1)
@@ -120,14 +126,23 @@ class GroupSolve:
         return torch.full_like(length, float(self.interval))
 
 
-def measured(solve: GroupSolve, method: str, solution: Solution, duration: Tensor) -> Paths:
-    """The paths ``(P, K, d)`` of a group, with what is measured along them."""
+def measured(solve: GroupSolve, method: str, solution: Solution, duration: Tensor | None) -> Paths:
+    """The paths ``(P, K, d)`` of a group, with what is measured along them.
+
+    Args:
+        solve: the group.
+        method: by which they were drawn or solved.
+        solution: what came of it.
+        duration: their intervals ``(P,)``; by default those of their own lengths.
+    """
     manifold, mu, z = solve.manifold, solve.mu, solution.z
     coincident = (solve.start == solve.end).all(-1)
     z[coincident] = solve.start[coincident].unsqueeze(1).expand(-1, z.shape[1], -1)
-    duration = torch.where(coincident, 0.0, duration)
+    norms = eighths(manifold, z)
+    length = norms.sum(-1)
+    duration = torch.where(coincident, 0.0, solve.duration(length) if duration is None else duration)
     with torch.no_grad():
-        x, nll, length = manifold.generate(z), manifold.nll(z), path_length(manifold, z)
+        x, nll = manifold.generate(z), manifold.nll(z)
         flat = x.flatten(2) if manifold.ambient is None else manifold.generate_flat(z)
     polyline = chord_length(flat)
     solution.status[(~length.isfinite()).cpu().numpy()] = Status.NOT_FINITE
@@ -153,6 +168,7 @@ def measured(solve: GroupSolve, method: str, solution: Solution, duration: Tenso
         chord_length=polyline.to(z.dtype),
         energy=energy.to(z.dtype),
         objective=torch.where(moving, objective, 0.0).to(z.dtype),
+        eighths=norms,
         gap=gap(flat).to(z.dtype),
         converged=success,
         iterations=solution.iterations,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from geodreg.interpolation.report import Report
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Paths", "Profile", "join", "path_length", "sampled"]
+__all__ = ["Paths", "Profile", "eighths", "join", "path_length", "sampled"]
 
 CONTEXT = ("manifold", "method", "mu", "seconds", "curvature")  # what all paths of a batch share
 PART = 2**25  # numbers in data space that are measured together
@@ -33,10 +32,10 @@ def path_length(manifold: LatentManifold, z: Tensor) -> Tensor:
 
     Every chord is cut in eight, so what lies between two points counts.
     """
-    return _norms_of_eighths(manifold, z).sum(-1)
+    return eighths(manifold, z).sum(-1)
 
 
-def _norms_of_eighths(manifold: LatentManifold, z: Tensor) -> Tensor:
+def eighths(manifold: LatentManifold, z: Tensor) -> Tensor:
     """Norms in data space of the eighths of the chords of paths: ``(..., K, d)`` to ``(..., 8 (K-1))``.
 
     Only some of the paths are in data space at a time.
@@ -89,6 +88,8 @@ class Paths:
             longer, the path swings out between its points; it needs more of them.
         energy: chord energy, ``(...)``.
         objective: energy plus regulariser, ``(...)``.
+        eighths: lengths of the path in order, an eighth of a chord each, whose sum is ``length``, ``(..., 8 (K-1))``;
+            what is sampled along the path is placed by them.
         gap: longest chord over mean chord, ``(...)``; 1 is even spacing.
         converged: whether the solve came to rest at a minimum, a local one at least, ``(...)``.
         iterations: of the solver, ``(...)``.
@@ -112,6 +113,7 @@ class Paths:
     chord_length: Tensor
     energy: Tensor
     objective: Tensor
+    eighths: Tensor
     gap: Tensor
     converged: Tensor
     iterations: Tensor
@@ -206,7 +208,7 @@ class Paths:
             raise ValueError(f"n is {n}; a path is sampled at 2 points or more.")
         if self.status.size == 0:  # as of those that did not converge, where all did
             return self._profile_of_none(n)
-        profile = sampled(self.manifold, self.flat_latents, n, norms=self._eighths)
+        profile = sampled(self.manifold, self.flat_latents, n, norms=self.eighths)
         return replace(profile, z=profile.z.reshape(*profile.z.shape[:-1], *self.z.shape[self.status.ndim + 1 :]))
 
     def _profile_of_none(self, n: int) -> Profile:
@@ -220,11 +222,6 @@ class Paths:
             nll=numbers,
             tangent=self.z.new_zeros(*shape, self.measured.shape[-1]),
         )
-
-    @cached_property
-    def _eighths(self) -> Tensor:
-        """Norms of the eighths of the chords, ``(..., 8 (K-1))``, for whatever is sampled of these paths."""
-        return _norms_of_eighths(self.manifold, self.flat_latents)
 
     def to_frame(self, n: int | None = None) -> pd.DataFrame:
         """The paths as a table, one row a point: the solver's own points, or ``n`` points evenly spaced by arc length.
@@ -268,7 +265,7 @@ def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False, 
         norms: of the eighths of the chords, ``(..., 8 (K-1))``, if they are known.
     """
     fine = refine(z, SUB_POINTS)
-    norms = _norms_of_eighths(manifold, z) if norms is None else norms
+    norms = eighths(manifold, z) if norms is None else norms
     positions = equal_length_positions(norms, n + is_loop)[..., :n]
     z = along(fine, positions)
     chord = positions.floor().clamp(max=norms.shape[-1] - 1)

@@ -18,7 +18,7 @@ from geodreg.interpolation.density_checks import warn_of_kinks
 from geodreg.interpolation.group_solve import GroupSolve, measured
 from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.memory import pairs_at_once
-from geodreg.interpolation.paths import Paths, join, path_length
+from geodreg.interpolation.paths import Paths, join
 from geodreg.objectives.dense import PathObjective
 from geodreg.solvers import Algorithm1, Start
 from geodreg.solvers.algorithm1 import step_limit
@@ -153,7 +153,7 @@ def at_budgets(
         objective = PathObjective(seen, weight, torch.ones(len(z), dtype=torch.float64, device=z.device))
         eta = setting.step_share * step_limit(seen.generate_flat(z).detach())
         for budget, solution in solver.looked_at(objective, z, eta, list(groups)).items():
-            groups[budget].append(measured(solve, "algorithm1", solution, path_length(seen, solution.z)))
+            groups[budget].append(measured(solve, "algorithm1", solution, None))
     found = {}
     for budget, parts in groups.items():
         paths = join(parts).unflatten(torch.Size(drawn.status.shape))

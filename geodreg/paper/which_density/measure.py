@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from geodreg.interpolation.paths import Paths, path_length, sampled
+from geodreg.interpolation.paths import Paths, eighths, sampled
 from geodreg.paper.trial.paths_table import judged, verdict_along
 from geodreg.paper.trial.subject import RING
 from geodreg.paper.which_density.candidates import Contest
@@ -58,8 +58,8 @@ def tabulated_paths(contest: Contest, paths: Iterable[tuple[str, float, Paths]])
     tables = []
     for method, weight, path in paths:
         with torch.no_grad():
-            length = path_length(manifold, path.z)
-            profile = sampled(manifold, path.z, study.along)
+            norms = eighths(manifold, path.z)
+            length, profile = norms.sum(-1), sampled(manifold, path.z, study.along, norms=norms)
         columns = {
             "apart": apart,
             "length": length,
