@@ -1,6 +1,8 @@
 """The front door: what it returns, what it refuses, and what does not depend on how it is called."""
 
+import copy
 import math
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -191,6 +193,7 @@ def test_lengths_are_measured_once_however_often_a_path_is_sampled() -> None:
 
     paths = interpolate(counted, latents(2, 2, 0), latents(2, 2, 1), "straight", n_points=101)
     first = paths.resample(5)
+    assert sum(seen) < 2 * 1600  # eighths of chords, of a length, an interval and what is sampled
     seen.clear()
     again = paths.resample(5)
     assert sum(seen) < 100  # of 1,600 eighths of chords
@@ -198,6 +201,40 @@ def test_lengths_are_measured_once_however_often_a_path_is_sampled() -> None:
     assert torch.equal(again.arc_length[..., -1], first.arc_length[..., -1])
     assert torch.allclose(paths[1].resample(5).x, first.x[1])
     assert torch.allclose(first.arc_length[..., -1], paths.length)
+
+
+def test_images_along_a_path_take_no_tangents_until_density_or_tangent_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manifold = LatentManifold(random_decoder((3, 16, 20), 1.2), noise=0.1)
+    paths = interpolate(manifold, latents(5, 3, 0), latents(5, 3, 1), "geodesic", n_points=9)
+    at_once = paths.resample(12)
+    nll, tangent = at_once.nll, at_once.tangent
+    pushed: list[int] = []
+    push = manifold.ladder.pushforward
+
+    def counted(z: Tensor) -> tuple[Tensor, Tensor]:
+        pushed.append(len(z))
+        return push(z)
+
+    monkeypatch.setattr(manifold.ladder, "pushforward", counted)
+    with torch.inference_mode():
+        later = paths.resample(12)
+    torch.testing.assert_close(later.x, at_once.x, rtol=0, atol=0)
+    assert pushed == []
+    torch.testing.assert_close(later.nll, nll, rtol=0, atol=0)
+    torch.testing.assert_close(later.tangent, tangent, rtol=0, atol=0)
+    assert sum(pushed) == 5 * 12  # both from one pass
+    assert not any(values.requires_grad or values.is_inference() for values in (later.x, later.nll, later.tangent))
+
+
+def test_points_along_a_path_are_pickled_without_the_model() -> None:
+    manifold = LatentManifold(lambda z: torch.cat([z, z.square()], dim=-1))  # which cannot be pickled
+    profile = interpolate(manifold, latents(3, 2, 0), latents(3, 2, 1), "straight", n_points=5).resample(7)
+    again = pickle.loads(pickle.dumps(profile))  # noqa: S301 - our own
+    for name in ("arc_length", "z", "x", "nll", "tangent"):
+        torch.testing.assert_close(getattr(again, name), getattr(profile, name), rtol=0, atol=0)
+    assert copy.copy(profile).nll.equal(profile.nll)
 
 
 def test_resampling_is_even_and_keeps_ends_and_tangents() -> None:

@@ -218,7 +218,9 @@ def test_a_page_that_cannot_be_printed_is_refused_in_one_sentence(
 def test_a_printed_page_links_to_nothing_on_this_machine(tmp_path: Path) -> None:
     page, printed = tmp_path / "page.html", tmp_path / "book.pdf"
     (tmp_path / "data.csv").write_text("x\n")
-    links = '<a href="data.csv">data</a> <a href="#there">there</a> <a href="https://arxiv.org/abs/1901.08553">paper</a>'
+    links = (
+        '<a href="data.csv">data</a> <a href="#there">there</a> <a href="https://arxiv.org/abs/1901.08553">paper</a>'
+    )
     page.write_text(f'<!DOCTYPE html><html lang="en"><title>Book</title><p>{links}</p><h1 id="there">There</h1></html>')
     print_page(page, printed)
     content = printed.read_bytes()

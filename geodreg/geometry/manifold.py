@@ -276,16 +276,15 @@ class LatentManifold:
         return self.log_volume(z) - self.log_prior(z)
 
     @full_precision()
-    def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Data, nll, and pushed direction of points that move, the last two from one pass of tangents.
+    def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
+        """Nll and pushed direction of points that move, from one pass of tangents.
 
         Args:
             z: latents ``(..., d)``.
             direction: in which they move, ``(..., d)``.
 
         Returns:
-            data ``(..., *data_shape)``, nll ``(...)`` in nats, and the pushed direction where lengths are measured,
-            flattened, ``(..., D)``.
+            nll ``(...)`` in nats, and the pushed direction where lengths are measured, flattened, ``(..., D)``.
         """
         rows, directions = z.reshape(-1, z.shape[-1]), direction.reshape(-1, z.shape[-1])
         parts, volumes, pushed = self.parts(rows), [], []
@@ -295,7 +294,7 @@ class LatentManifold:
                 volumes.append(log_volume_of(tangents, self.noise)[0].to(z.dtype))
             pushed.append((along.unsqueeze(-2) @ tangents).squeeze(-2))
         nll = self.nll(z) if self.density else torch.cat(volumes).reshape(z.shape[:-1]) - self.log_prior(z)
-        return self.generate(z), nll, torch.cat(pushed).reshape(*z.shape[:-1], -1)
+        return nll, torch.cat(pushed).reshape(*z.shape[:-1], -1)
 
     def sample_prior(self, n: int, like: Tensor, seed: int) -> Tensor:
         """Draws from the prior: ``(n, d)`` with latent size, dtype and device of ``like`` ``(..., d)``.

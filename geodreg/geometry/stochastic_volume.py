@@ -357,12 +357,12 @@ class MatrixFreeManifold(LatentManifold):
         x = torch.cat([self.exact._of_rows(function, part) for part in parts])
         return x.reshape(*z.shape[:-1], *x.shape[1:])
 
-    def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
         """As for the exact one, without a Jacobian, and by reverse mode alone."""
         rows, along = z.reshape(-1, z.shape[-1]), direction.reshape(-1, z.shape[-1])
         n_rows = rows_within(self.volume.memory, bytes_of_row(self.exact.generate_flat, rows), z.device)
         pushed = JacobianProducts(self.exact.generate_flat, rows, n_rows, keep=False).push(along)
-        return self.generate(z), self.nll(z), pushed.reshape(*z.shape[:-1], -1)
+        return self.nll(z), pushed.reshape(*z.shape[:-1], -1)
 
     def log_volume(self, z: Tensor) -> Tensor:
         """Estimated log-volume, ``(..., d)`` to ``(...)``; it carries no gradient."""

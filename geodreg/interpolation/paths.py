@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.curve import along, chord_norms, equal_length_positions, refine
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.report import Report
@@ -52,19 +54,38 @@ def eighths(manifold: LatentManifold, z: Tensor) -> Tensor:
 class Profile:
     """Points at equal distances along paths; leading dimensions ``...`` are the batch of the paths.
 
+    Density and tangents take a Jacobian at every point, which most images are looked at without; they are computed when
+    one of them is first asked for, or when the points are pickled.
+
     Attributes:
         arc_length: distance from the start in data space, ``(..., n)``.
         z: latents, ``(..., n, d)``.
         x: data, ``(..., n, *data_shape)``.
-        nll: negative log-density, ``(..., n)``, in nats.
-        tangent: unit tangent where lengths are measured, flattened, ``(..., n, D)``; zero where the path stands still.
     """
 
     arc_length: Tensor
     z: Tensor
     x: Tensor
-    nll: Tensor
-    tangent: Tensor
+    _measure: Callable[[], tuple[Tensor, Tensor]] = field(repr=False)
+
+    @property
+    def nll(self) -> Tensor:
+        """Negative log-density, ``(..., n)``, in nats."""
+        return self._measured[0]
+
+    @property
+    def tangent(self) -> Tensor:
+        """Unit tangent where lengths are measured, flattened, ``(..., n, D)``; zero where the path stands still."""
+        return self._measured[1]
+
+    @cached_property
+    def _measured(self) -> tuple[Tensor, Tensor]:
+        return self._measure()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is measured already, in place of the model that would measure it."""
+        nll, tangent = self._measured
+        return {**self.__dict__, "_measure": None, "_measured": (nll, tangent)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +190,7 @@ class Paths:
         return replace(self, z=self.flat_latents)
 
     def _each(self, change: Callable[[Any], Any]) -> Paths:
-        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in CONTEXT}
+        parts = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in CONTEXT}
         return replace(self, **{name: change(values) for name, values in parts.items()})
 
     def report(self) -> Report:
@@ -214,14 +235,9 @@ class Paths:
     def _profile_of_none(self, n: int) -> Profile:
         """What ``n`` points of no path at all are."""
         shape, after = (*self.status.shape, n), self.status.ndim + 1
-        numbers = self.nll.new_zeros(shape)
-        return Profile(
-            arc_length=numbers,
-            z=self.z.new_zeros(*shape, *self.z.shape[after:]),
-            x=self.x.new_zeros(*shape, *self.x.shape[after:]),
-            nll=numbers,
-            tangent=self.z.new_zeros(*shape, self.measured.shape[-1]),
-        )
+        numbers, tangent = self.nll.new_zeros(shape), self.z.new_zeros(*shape, self.measured.shape[-1])
+        z, x = self.z.new_zeros(*shape, *self.z.shape[after:]), self.x.new_zeros(*shape, *self.x.shape[after:])
+        return Profile(numbers, z, x, lambda: (numbers, tangent))
 
     def to_frame(self, n: int | None = None) -> pd.DataFrame:
         """The paths as a table, one row a point: the solver's own points, or ``n`` points evenly spaced by arc length.
@@ -254,6 +270,7 @@ class Paths:
         )
 
 
+@own_modes()
 def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False, norms: Tensor | None = None) -> Profile:
     """Paths ``(..., K, d)`` at ``n`` points, evenly spaced by arc length where lengths are measured.
 
@@ -270,15 +287,17 @@ def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False, 
     z = along(fine, positions)
     chord = positions.floor().clamp(max=norms.shape[-1] - 1)
     direction = along(fine, chord + 1) - along(fine, chord)  # of the chord of z that the point is on
-    x, nll, pushed = manifold.moving(z, direction)
     fractions = positions.new_tensor(range(n)) / (n - 1 + is_loop)
-    return Profile(
-        arc_length=(norms.sum(-1, keepdim=True) * fractions).to(z.dtype),
-        z=z,
-        x=x.detach(),
-        nll=nll.detach(),
-        tangent=normalize(pushed.detach(), dim=-1),
-    )
+    arc_length = (norms.sum(-1, keepdim=True) * fractions).to(z.dtype)
+
+    @own_modes()
+    @torch.no_grad()
+    def measure() -> tuple[Tensor, Tensor]:
+        nll, pushed = manifold.moving(z, direction)
+        return nll, normalize(pushed, dim=-1)
+
+    with torch.no_grad():
+        return Profile(arc_length, z, manifold.generate(z), measure)
 
 
 def join(groups: Sequence[Paths]) -> Paths:
@@ -287,7 +306,7 @@ def join(groups: Sequence[Paths]) -> Paths:
         return groups[0]
     n_columns = max(group.history.shape[1] for group in groups)
     joined: dict[str, Any] = {}
-    for name in (field.name for field in fields(Paths) if field.name not in CONTEXT):
+    for name in (each.name for each in fields(Paths) if each.name not in CONTEXT):
         parts = [getattr(group, name) for group in groups]
         if name == "history":
             parts = [torch.cat([part, part[:, -1:].expand(-1, n_columns - part.shape[1])], dim=1) for part in parts]
