@@ -205,5 +205,6 @@ def _load(name: str, models: Path | None) -> tuple[nn.Module, dict[str, Any]]:
     architecture = card["architecture"]
     module = KINDS[architecture["kind"]](**architecture.get("sizes", {}))
     read_weights(name, module, models)
-    module = module.to(memory_format=torch.channels_last)  # oneDNN convolves a fifth faster, to the same bits
+    # oneDNN convolves a fifth faster, to the same bits; torch's types do not know the argument
+    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module.eval().requires_grad_(False), card
