@@ -27,13 +27,12 @@ def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
         >>> print(found_markdown([("The path is short", "3 against 4", True), ("It is dense", "in no pair", False)]))
         ✔ The path is short: 3 against 4. <br>
         ✘ It is dense: in no pair. <br>
-        *1 of 2 statements of their table hold.*
+        *1 of the 2 statements of the first table below holds.*
     """
     chosen = list(rows[:TOLD])
     if all(holds for *_, holds in chosen):
         chosen += [row for row in rows[TOLD:] if not row[2]][:1]
     told = [f"{MARKS[bool(holds)]} {statement}: {measured}." for statement, measured, holds in chosen]
     number = sum(bool(holds) for *_, holds in rows)
-    joint = "statement" if len(rows) == 1 else "statements"
-    verb = "holds" if number == 1 and len(rows) == 1 else "hold"
-    return " <br>\n".join([*told, f"*{number} of {len(rows)} {joint} of their table {verb}.*"])
+    joint, verb = "statement" if len(rows) == 1 else "statements", "holds" if number == 1 else "hold"
+    return " <br>\n".join([*told, f"*{number} of the {len(rows)} {joint} of the first table below {verb}.*"])

@@ -104,9 +104,9 @@ def advice_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Eff
     second = (
         "take the regularised path where the model should hold it to be probable"
         if densest == {Verdict.HOLDS}
-        else f"count on {counted_on[0]} alone to be the densest"
+        else f"count on {counted_on[0]} alone to be denser than the straight line and the geodesic"
         if counted_on
-        else "do not count on the regularised path to be the densest"
+        else "do not count on the regularised path to be denser than the straight line and the geodesic"
     )
     third = (
         "images along the regularised path are more realistic, too"

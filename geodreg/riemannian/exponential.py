@@ -57,7 +57,7 @@ def exponential_map(
         max_evaluations: limit of evaluations of the right-hand side.
 
     Returns:
-        end points ``(..., d)``, or the geodesics ``(..., n_points, d)``.
+        endpoints ``(..., d)``, or the geodesics ``(..., n_points, d)``.
 
     Raises:
         TypeError: if latents or velocities are not floating-point tensors.

@@ -11,7 +11,7 @@ from geodreg.paper.trial.effects import Effect, Outcome, Verdict, decide, verdic
 from geodreg.paper.trial.equal import curves, equal
 from geodreg.paper.trial.plan import DERIVED
 from geodreg.paper.trial.reading import method_name, sentence
-from geodreg.paper.wording import percent
+from geodreg.paper.wording import percent, power_of_ten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,7 @@ __all__ = ["MARKS", "claim_markdown", "claims_markdown", "decisive", "effects_ta
 MARKS = {Verdict.HOLDS: "✔", Verdict.MIXED: "◐", Verdict.FAILS: "✘", Verdict.UNDECIDED: "?"}
 """A mark for each word, so that a row can be read without colour."""
 
+LEAST_PLAIN = 1e-3  # p-value that is not written as a power of ten
 QUANTITIES = {"equal_length": "length", "equal_density": "nll_mean"}
 
 
@@ -63,9 +64,14 @@ def effects_table(effects: Sequence[Effect]) -> pd.DataFrame:
         values = sorted(each.value for each in effect.parts)
         spread = interval((values[0], values[-1])) if len(values) > 1 else ""
         named = f"{number(part.value)}{f' ({part.name})' if part.name else ''}"
-        rows.append([*row, named, interval(part.interval), spread, f"{effect.adjusted:.2g}", str(effect.outcome)])
+        rows.append([*row, named, interval(part.interval), spread, _probability(effect.adjusted), str(effect.outcome)])
     columns = ["", "Number", "Model", "For if", "Effect", "95 % interval", "All parts", "p", "Outcome"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _probability(value: float) -> str:
+    """A p-value that the end of a line does not break in two."""
+    return f"{value:.2g}" if value >= LEAST_PLAIN else power_of_ten(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def decisive(effects: Sequence[Effect]) -> Effect | None:

@@ -29,8 +29,14 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
         "the geodesic is less dense than the straight line",
         "the geodesic is no less dense than the straight line",
     ),
-    (5, 0): ("the loss's minimiser is the densest", "the loss's minimiser is not the densest"),
-    (5, 1): ("Algorithm 1's path is the densest", "Algorithm 1's path is not the densest"),
+    (5, 0): (
+        "the loss's minimiser is denser than the straight line and the geodesic",
+        "the loss's minimiser is not denser than the straight line and the geodesic",
+    ),
+    (5, 1): (
+        "Algorithm 1's path is denser than the straight line and the geodesic",
+        "Algorithm 1's path is not denser than the straight line and the geodesic",
+    ),
     (6, 0): (
         "at equal length the judges reject less of the loss's minimiser than of the straight line",
         "at equal length the judges reject at least as much of the loss's minimiser as of the straight line",

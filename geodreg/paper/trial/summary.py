@@ -89,9 +89,9 @@ def price_in_short(tables: Mapping[str, pd.DataFrame], settings: Settings) -> st
     prices = price_list(tables["paths"][tables["paths"]["model"] == model], settings)
     loss, low, high = at_largest_weight(prices, settings, model)
     return (
-        f"At the paper's largest weight, {WEIGHT:g}, paths on the {TITLES[model]} are {loss['relative_length']:.1f} "
+        f"At the paper's largest weight, {WEIGHT:g}, paths on the {TITLES[model]} are {loss['relative_length']:.2g} "
         f"times as long as the straight line in latent space and {loss['density']:.1f} nats denser with the loss, and "
-        f"{low['relative_length']:.1f} to {high['relative_length']:.1f} times as long and {low['density']:.1f} to "
+        f"{low['relative_length']:.2g} to {high['relative_length']:.2g} times as long and {low['density']:.1f} to "
         f"{high['density']:.1f} nats denser with Algorithm 1, depending on its number of iterations and on the scale "
         "of the grey values, which the paper does not give."
     )
