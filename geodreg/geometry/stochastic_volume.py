@@ -99,9 +99,9 @@ class StochasticVolume:
 
     each term by Gauss's quadrature after a few products with :math:`A`. The gradient is that of the same terms,
 
-    .. math:: \nabla_z\, v^\top \log(A)\, v
-              = \int_0^\infty v^\top (A + \tau I)^{-1} (\nabla_z A) (A + \tau I)^{-1} v \, d\tau
-              \approx \sum_r \nabla_z \bigl| J(z)\, q_r \bigr|^2,
+    .. math:: \begin{aligned} \nabla_z\, v^\top \log(A)\, v
+              &= \int_0^\infty v^\top (A + \tau I)^{-1} (\nabla_z A) (A + \tau I)^{-1} v \, d\tau \\
+              &\approx \sum_r \nabla_z \bigl| J(z)\, q_r \bigr|^2, \end{aligned}
 
     with vectors :math:`q_r` of the same Krylov space held fixed. Its mean over probes is
     :math:`\operatorname{tr}(A^{-1} \nabla_z A)`, as Hutchinson's
@@ -247,8 +247,8 @@ def log_volume_estimate(
 ) -> VolumeEstimate:
     r"""Log-volume by stochastic Lanczos quadrature, with its error, where the Jacobian does not fit into memory.
 
-    .. math:: \tfrac12 \log\det\bigl(g(z) + \mathrm{noise}^2 I\bigr)
-              \approx \frac{1}{2 s} \sum_{i=1}^{s} v_i^\top \log\bigl(g(z) + \mathrm{noise}^2 I\bigr)\, v_i
+    .. math:: \tfrac12 \log\det A \approx \frac{1}{2 s} \sum_{i=1}^{s} v_i^\top \log(A)\, v_i, \qquad
+              A = g(z) + \mathrm{noise}^2 I
 
     (Ubaru, Chen and Saad 2017); :class:`~geodreg.geometry.stochastic_volume.StochasticVolume` says more. At two
     points the errors of the same probes are much alike, so differences along a path are better known than the values.

@@ -73,7 +73,8 @@ def interpolate(
     data space (Geod), ``"geodreg"`` the energy plus ``mu`` times the integrated negative log-density (GeodReg),
     and ``"slerp"`` is spherical interpolation in latent space, which the paper does not have:
 
-    .. math:: F(z) = E(z) + \mu \int \Bigl( -\log p(z) + \tfrac12 \log\det\bigl(g_z + \mathrm{noise}^2 I\bigr) \Bigr) dt
+    .. math:: F(z) = E(z) + \mu \int \mathrm{nll}(z)\, dt, \qquad
+              \mathrm{nll}(z) = -\log p(z) + \tfrac12 \log\det\bigl(g_z + \mathrm{noise}^2 I\bigr)
 
     Args:
         manifold: the model, or a bare generator ``(n, d) -> (n, *data_shape)``, then with a standard normal prior.
