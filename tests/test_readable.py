@@ -51,7 +51,8 @@ COLUMN, THIRD, PHONE = 688, 299, 340  # pixels that a drawing gets: in the text,
 
 @pytest.mark.parametrize("color", ["#c8372d", "#2b61a8", "#7b5aa6", "#8a8a8a", "#23803f", "#d98a1f", "#5a5a5a"])
 def test_a_colour_contrasts_with_the_dark_as_it_did_with_white(color: str) -> None:
-    assert contrast(on_dark(color), DARK_GROUND) == pytest.approx(contrast(color, "#ffffff"), rel=0.02)
+    wanted = contrast(color, "#ffffff")
+    assert contrast(on_dark(color), DARK_GROUND) == pytest.approx(max(wanted, 3.0 if wanted >= 2.0 else 1.0), rel=0.02)
 
 
 def test_colours_of_methods_can_be_read_as_text_in_both_themes() -> None:

@@ -9,6 +9,10 @@ __all__ = ["DARK_GROUND", "KEPT", "contrast", "for_both_themes", "on_dark"]
 
 DARK_GROUND = "#121212"  # of the book's theme in the dark
 KEPT = "colour-of-a-map"  # beginning of the id of what keeps its colours, since they are those of a picture
+PALE, LEAST = (
+    2.0,
+    3.0,
+)  # contrast with white below which a colour is a ground; and the least that a line has in the dark
 BRIGHTEST = "#ced6dd"  # the theme's text in the dark; white on black would dazzle
 PAINTED = re.compile(r"\b(fill|stroke|stop-color)\s*(:\s*|=\")(#[0-9a-fA-F]{6})\b")
 ROOT = re.compile(r"<svg\b[^>]*>")
@@ -44,11 +48,15 @@ def for_both_themes(svg: str) -> str:
 def on_dark(color: str) -> str:
     """The colour of the same hue whose contrast with the dark ground is that of a colour with white, if it can be.
 
+    What is neither white nor a pale ground contrasts by 3 to 1 at least, as lines have to (WCAG 2.1, 1.4.11).
+
     Example:
         >>> on_dark("#ffffff"), on_dark("#000000")
         ('#121212', '#ced6dd')
     """
     wanted = contrast(color, "#ffffff")
+    if wanted >= PALE:
+        wanted = max(wanted, LEAST)
     if wanted == 1.0:
         return DARK_GROUND
     if wanted >= contrast(BRIGHTEST, DARK_GROUND):
