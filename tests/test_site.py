@@ -98,8 +98,8 @@ def test_the_first_screen_is_short_and_has_the_ways_on_before_the_first_heading(
     }""")
     said = [text for text in shown["words"] if text.startswith(("The idea.", "What holds.", "What does not, and at"))]
     assert len(said) == 3
-    assert sum(len(text.split()) for text in said) < 260
-    assert sum(len(text.split()) for text in shown["words"]) < 350
+    assert sum(len(text.split()) for text in said) < 300
+    assert sum(len(text.split()) for text in shown["words"]) < 360
     assert (shown["marks"], shown["cards"]) == (12, 3)
     page.close()
 
