@@ -337,7 +337,7 @@ def test_a_claim_that_fails_for_one_method_alone_is_named(monkeypatch: pytest.Mo
     monkeypatch.setattr("geodreg.paper.trial.summary.verdicts", lambda claim, _: found[claim.number])
     holds, others = said_in_short(DEFINITIONS, decided)
     assert PHRASES[10] in holds
-    assert others.startswith(f"Of the twelve, one fails for Algorithm 1: that {PHRASES[10]}; ")
+    assert others.startswith(f"Of those that hold for one method, one fails for Algorithm 1: that {PHRASES[10]}; ")
     assert "none fails" not in others.lower()
 
 

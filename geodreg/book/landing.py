@@ -43,13 +43,15 @@ def landing_markdown(
         f"{PHRASES[claim.number]}"
         for claim in definitions.claims
     ]
-    legend = ", ".join([*(f"{MARKS[each]} {each}" for each in Verdict), f"{UNMEASURED} not measured yet"])
+    shown = "\n".join(strip)
+    known = {**{MARKS[each]: str(each) for each in Verdict}, UNMEASURED: "not measured yet"}
+    legend = ", ".join(f"{mark} {word}" for mark, word in known.items() if f"{mark} " in shown)
     return "\n\n".join(
         [
             f"**What holds.** {holds}",
             f"**What does not, and at what price.** {fails} {price_in_short(tables, definitions.settings)}",
             f"The claims, each with a mark for either method where it is about the method ({legend}):",
-            "\n".join(["{.claim-marks}", *strip]),
+            f"{{.claim-marks}}\n{shown}",
         ]
     )
 

@@ -72,10 +72,11 @@ def said_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Effec
     missing = any(not effect.parts for own in decided.values() for effect in own if effect.test.primary)
     all_of_it = _said(kinds.get("hold", []), "hold so far" if missing else "hold", "that")
     holds = [all_of_it, *_others(kinds, [FOR_ONE], "that")]
-    others = [*_others(kinds, ["fail"], "that"), *_others(halves, list(halves), "that")] or ["none fails"]
+    one_of_them = [f"of those that hold for one method, {said}" for said in _others(halves, list(halves), "that")]
+    others = [*_others(kinds, ["fail"], "that"), *one_of_them] or ["none fails"]
     others += _others(kinds, ["are mixed or undecided", "are still to be measured"], "whether")
-    number = _counted(len(definitions.claims))
-    return f"Of the paper's {number} claims, {'; '.join(holds)}.", f"Of the {number}, {'; '.join(others)}."
+    number, not_so = _counted(len(definitions.claims)), "; ".join(others)
+    return f"Of the paper's {number} claims, {'; '.join(holds)}.", f"{not_so[:1].upper()}{not_so[1:]}."
 
 
 def price_in_short(tables: Mapping[str, pd.DataFrame], settings: Settings) -> str:
