@@ -61,7 +61,7 @@ def convolved(given: Given) -> tuple[Tensor, ...]:
 def in_space(given: Given) -> tuple[Tensor, ...]:
     model, z = given.model, given.z
     estimates = (*log_volume_estimate(model, z, n_probes=2), *log_volume_gradient_estimate(model, z, n_probes=2))
-    return (*model.moving(z, given.tangents), model.metric(z), model.nll(z), model.jacobian(z), *estimates)
+    return (model.pushed(z, given.tangents), model.metric(z), model.nll(z), model.jacobian(z), *estimates)
 
 
 def chained(given: Given) -> tuple[Tensor, ...]:

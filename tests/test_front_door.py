@@ -105,6 +105,19 @@ def test_the_shell_completes_words_without_anything_heavy() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("method", ["geodesic", "geodreg"])
+def test_the_first_path_waits_for_no_compiler_and_no_graphs(method: str) -> None:
+    code = f"""
+import sys, torch, geodreg
+net = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 5))
+print(geodreg.interpolate(net, torch.zeros(2), torch.ones(2), {method!r}, n_points=7).converged.item())
+print([name for name in ("torch._dynamo", "triton", "scipy.sparse", "scipy.spatial") if name in sys.modules])
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split("\n")[:2] == ["True", "[]"]
+
+
+@pytest.mark.slow
 def test_rooms_are_attributes_of_the_package_that_was_imported() -> None:
     code = "import geodreg; print(geodreg.riemannian.exponential_map is geodreg.exponential_map)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

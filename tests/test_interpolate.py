@@ -213,18 +213,22 @@ def test_images_along_a_path_take_no_tangents_until_density_or_tangent_is_asked_
     pushed: list[int] = []
     push = manifold.ladder.pushforward
 
-    def counted(z: Tensor) -> tuple[Tensor, Tensor]:
-        pushed.append(len(z))
-        return push(z)
+    def counted(z: Tensor, directions: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        pushed.append(z.numel() if directions is None else len(z))
+        return push(z, directions)
 
     monkeypatch.setattr(manifold.ladder, "pushforward", counted)
     with torch.inference_mode():
         later = paths.resample(12)
     torch.testing.assert_close(later.x, at_once.x, rtol=0, atol=0)
     assert pushed == []
-    torch.testing.assert_close(later.nll, nll, rtol=0, atol=0)
     torch.testing.assert_close(later.tangent, tangent, rtol=0, atol=0)
-    assert sum(pushed) == 5 * 12  # both from one pass
+    assert sum(pushed) == 5 * 12  # one direction at each point
+    torch.testing.assert_close(later.nll, nll, rtol=0, atol=0)
+    assert sum(pushed) == 5 * 12 * (1 + 3)
+    assert later.tangent is later.tangent
+    assert later.nll is later.nll
+    assert len(pushed) == 2
     assert not any(values.requires_grad or values.is_inference() for values in (later.x, later.nll, later.tangent))
 
 

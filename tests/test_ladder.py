@@ -48,6 +48,20 @@ def test_every_rung_gives_the_jacobian_and_its_gradient(name: str, dtype: torch.
 
 
 @pytest.mark.parametrize("name", RUNGS)
+def test_every_rung_pushes_the_directions_of_each_point_that_it_is_given(name: str) -> None:
+    net, z, directions = random_decoder((4, 8, 6), 1.5), latents(5, 4, 1).requires_grad_(), latents(10, 4, 2)
+    values, tangents = RUNGS[name](net, z, directions.view(5, 2, 4))
+    everything, jacobian = RUNGS[name](net, z)
+    assert torch.allclose(values, everything, atol=1e-12)
+    assert torch.allclose(tangents, directions.view(5, 2, 4) @ jacobian, atol=1e-12)
+    found, right = (
+        torch.autograd.grad(t.square().sum(), z, retain_graph=True)[0]
+        for t in (tangents, directions.view(5, 2, 4) @ jacobian)
+    )
+    assert torch.allclose(found, right, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", RUNGS)
 def test_a_rung_that_is_asked_for_is_taken_and_reported(name: str) -> None:
     manifold = LatentManifold(random_decoder((2, 8, 5), 1.5), noise=0.1, derivatives=name)
     usual = LatentManifold(random_decoder((2, 8, 5), 1.5), noise=0.1)

@@ -139,7 +139,7 @@ def test_no_text_of_a_figure_is_below_nine_pixels_where_it_is_shown(
             figure = plot_plane(manifold, torch.zeros(3, 2), paths, 0, is_narrow=is_narrow)
         elif kind == "straightness":
             three = {method: of_images[method] for method in ("geodreg", "geodesic", "straight")}
-            figure = plot_straightness(three, is_narrow=is_narrow)
+            figure = plot_straightness(three)[is_narrow]
         elif kind == "strips":
             figure = plot_interpolations(of_images, [0, 1], 6, accepts=accepts, is_narrow=is_narrow)
         else:
@@ -198,7 +198,8 @@ def test_grey_values_of_a_panel_are_stretched_alike(of_images: Mapping[str, Path
 
 def test_straightness_is_shown_as_excess_beside_each_other_and_as_a_band(of_images: Mapping[str, Paths]) -> None:
     three = {method: of_images[method] for method in ("geodreg", "geodesic", "straight")}
-    figure = plot_straightness(three)
+    figure, narrow = plot_straightness(three)
+    plt.close(narrow)
     left, right = figure.axes
     chord = (three["straight"].x[:, -1] - three["straight"].x[:, 0]).flatten(1).norm(dim=-1)
     for line, path in zip(left.lines, three.values(), strict=True):

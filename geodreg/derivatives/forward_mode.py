@@ -13,10 +13,12 @@ from geodreg.derivatives.dual_rows import DualRows, NoRuleError
 __all__ = ["NoRuleError", "values_and_tangents"]
 
 
-def values_and_tangents(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Value and tangents of a row-wise function of known layers: a row of values before ``d`` rows of tangents.
+def values_and_tangents(
+    function: Callable[[Tensor], Tensor], z: Tensor, directions: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    r"""Value and tangents of a row-wise function of known layers: a row of values before ``k`` rows of tangents.
 
-    Values and tangents go through the function as one batch of :math:`(1 + d) n` rows. A linear layer treats all rows
+    Values and tangents go through the function as one batch of :math:`(1 + k) n` rows. A linear layer treats all rows
     alike, so it is one matrix product or one convolution, and only its bias is for the values alone; an activation
     multiplies the tangents by its derivative. This is what :func:`torch.func.jvp` under :func:`torch.func.vmap`
     computes, in fewer and larger pieces, and it can be differentiated again in reverse, by latents and by parameters.
@@ -24,9 +26,10 @@ def values_and_tangents(function: Callable[[Tensor], Tensor], z: Tensor) -> tupl
     Args:
         function: takes ``(n, d)`` to ``(n, ...)``, each row independently of the others.
         z: points ``(n, d)``.
+        directions: of each point, ``(n, k, d)``; without any every latent direction, ``k = d``.
 
     Returns:
-        values ``(n, D)`` and tangents ``(n, d, D)``, the columns of the Jacobian as rows.
+        values ``(n, D)`` and tangents ``(n, k, D)``, the columns of the Jacobian as rows.
 
     Raises:
         NoRuleError: if the function does something that has no rule.
@@ -37,10 +40,11 @@ def values_and_tangents(function: Callable[[Tensor], Tensor], z: Tensor) -> tupl
                  [3.]]]))
     """
     n, d = z.shape
-    basis = torch.eye(d, dtype=z.dtype, device=z.device).unsqueeze(1).expand(d, n, d)
-    rows = torch.cat([z.unsqueeze(0), basis]).flatten(0, 1)  # (1 + d) n x d, by direction
+    if directions is None:
+        directions = torch.eye(d, dtype=z.dtype, device=z.device).expand(n, d, d)
+    rows = torch.cat([z.unsqueeze(0), directions.transpose(0, 1)]).flatten(0, 1)  # (1 + k) n x d, by direction
     result = function(DualRows.wrap(rows, n))
     if not isinstance(result, DualRows) or result.n_values != n or result.place != 0:
         raise NoRuleError("the result does not depend on the latents by known functions")
-    x = result.rows.flatten(1).unflatten(0, (1 + d, n))
+    x = result.rows.flatten(1).unflatten(0, (1 + directions.shape[1], n))
     return x[0], x[1:].transpose(0, 1)

@@ -32,6 +32,9 @@ MADE_IN_INFERENCE = (
     "The generator's weights were made in torch.inference_mode(), so nothing can be differentiated through them; pass "
     "the module itself, which is copied then, or make it outside of that mode."
 )
+RANK = {name: place for place, name in enumerate(RUNGS)}
+COMPARED = ("layers", "reverse", "vmap", "jvp", "rows")
+"""Rungs in the order in which they are tried: for its first forward mode torch loads its compiler, in seconds."""
 SAID = {
     "layers": "rules layer by layer",
     "vmap": "torch.func.jvp under vmap",
@@ -99,21 +102,21 @@ class Ladder:
         self._failed: set[str] = set()  # rungs that were accepted, and did not run in the solve
 
     @full_precision()
-    def pushforward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Data points and pushed latent directions: ``(n, d)`` to ``(n, D)`` and ``(n, d, D)``."""
+    def pushforward(self, z: Tensor, directions: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Data points and pushed directions ``(n, k, d)``, every latent one without any: ``(n, D)``, ``(n, k, D)``."""
         if len(z) == 0 or torch._C._are_functorch_transforms_active():
-            return tangents_by_vmap(self.function, z)
+            return tangents_by_vmap(self.function, z, directions)
         if self.rung is None:
             self.choose(z[:2])
         assert self.rung is not None  # noqa: S101 - chosen just now
         try:
-            return RUNGS[self.rung.name](self.function, z)
+            return RUNGS[self.rung.name](self.function, z, directions)
         except (NoRuleError, NotImplementedError) as error:  # it does something else with more rows, or another mode
             if self.wanted is not None:
                 raise _without(self.wanted, error) from error
             self._failed.add(self.rung.name)
             self.choose(z[:2])
-            return self.pushforward(z)
+            return self.pushforward(z, directions)
 
     @full_precision()
     def push(self, function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
@@ -214,11 +217,10 @@ class Ladder:
     ) -> Rung:
         """The first of some rungs that gives what a later one gives, or what finite steps show.
 
-        What is barred is not chosen, but the others are compared with it.
+        Of two that agree it is the one further up. What is barred is not chosen, but the others are compared with it.
         """
         wanted = self.wanted
-        if wanted is not None:
-            names = [wanted, *(name for name in RUNGS if name != wanted)]
+        names = sorted(names if wanted is None else RUNGS, key=lambda name: (name != wanted, COMPARED.index(name)))
         outcomes: dict[str, _Outcome] = {}
         reasons: list[str] = []
         once: Rung | None = None  # right, but not known to be so when it is differentiated again
@@ -236,7 +238,7 @@ class Ladder:
                 if wanted not in (None, earlier):
                     continue
                 same_first, same_second = _agree(other, outcome)
-                chosen, against = (name, earlier) if earlier in barred and wanted is None else (earlier, name)
+                chosen, against = sorted((earlier, name), key=lambda one: (one != wanted, one in barred, RANK[one]))
                 if chosen in barred:
                     continue
                 if same_first and same_second and FORMULAS[earlier] != FORMULAS[name]:
@@ -244,7 +246,7 @@ class Ladder:
                 if same_first and once is None:
                     once = Rung(chosen, against, twice=False)
             outcomes[name] = outcome
-        left = {name: outcome for name, outcome in outcomes.items() if name not in barred}
+        left = {name: outcomes[name] for name in RUNGS if name in outcomes and name not in barred}
         for name, outcome in left.items():
             if (
                 wanted in (None, name)

@@ -77,7 +77,7 @@ def slerp(start: Tensor, end: Tensor, n_points: int) -> Tensor:
 
 def chord_norms(x: Tensor) -> Tensor:
     """Lengths of the chords between neighbours: ``(..., K, D)`` to ``(..., K-1)``, summed in double precision."""
-    return x.diff(dim=-2).double().square().sum(-1).sqrt()
+    return torch.linalg.vector_norm(x.diff(dim=-2), dim=-1, dtype=torch.float64)
 
 
 def chord_length(x: Tensor) -> Tensor:

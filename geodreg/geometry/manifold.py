@@ -205,6 +205,23 @@ class LatentManifold:
         """The same for a part, all at once."""
         return self.ladder.pushforward(z)
 
+    @full_precision()
+    def pushed(self, z: Tensor, direction: Tensor) -> Tensor:
+        r"""One direction at each latent, pushed to where lengths are measured: :math:`J(z) v`, without the Jacobian.
+
+        Args:
+            z: latents ``(..., d)``.
+            direction: ``(..., d)``.
+
+        Returns:
+            the pushed directions, flattened, ``(..., D)``.
+        """
+        rows, directions = z.reshape(-1, z.shape[-1]), direction.reshape(-1, 1, z.shape[-1])
+        parts = self.parts(rows, n_tangents=1)
+        along = directions.split([len(part) for part in parts])
+        tangents = [self.ladder.pushforward(*each)[1] for each in zip(parts, along, strict=True)]
+        return torch.cat(tangents).reshape(*z.shape[:-1], -1)
+
     def jacobian_cost(self, z: Tensor) -> float:
         """Operations of a Jacobian over those of a gradient, found out once, at the first of latents ``(n, d)``."""
         if self.known_jacobian_cost is None:
@@ -222,11 +239,13 @@ class LatentManifold:
             self.ladder.choose(z[:2])
         return is_kinked(self.measured, z, self.ladder.push)
 
-    def parts(self, z: Tensor) -> tuple[Tensor, ...]:
-        """Latents ``(n, d)`` in parts small enough that values and tangents stay in a processor's cache."""
+    def parts(self, z: Tensor, n_tangents: int | None = None) -> tuple[Tensor, ...]:
+        """Latents ``(n, d)`` in parts small enough that values and tangents, ``d`` or so many, stay in the cache."""
         if z.device.type != "cpu" or len(z) == 0 or torch._C._are_functorch_transforms_active():
             return (z,)
-        return z.split(max(1, max(LEAST_DUAL_PART, DUAL_PART // self.data_size(z)) // (1 + z.shape[-1])))
+        return z.split(
+            max(1, max(LEAST_DUAL_PART, DUAL_PART // self.data_size(z)) // (1 + (n_tangents or z.shape[-1])))
+        )
 
     def jacobian(self, z: Tensor) -> Tensor:
         """Jacobian of the generator, data flattened: ``(..., d)`` to ``(..., D, d)``."""
@@ -274,27 +293,6 @@ class LatentManifold:
         if self.density is not None:
             return -self.density.log_prob(z).to(z.dtype)
         return self.log_volume(z) - self.log_prior(z)
-
-    @full_precision()
-    def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-        """Nll and pushed direction of points that move, from one pass of tangents.
-
-        Args:
-            z: latents ``(..., d)``.
-            direction: in which they move, ``(..., d)``.
-
-        Returns:
-            nll ``(...)`` in nats, and the pushed direction where lengths are measured, flattened, ``(..., D)``.
-        """
-        rows, directions = z.reshape(-1, z.shape[-1]), direction.reshape(-1, z.shape[-1])
-        parts, volumes, pushed = self.parts(rows), [], []
-        for part, along in zip(parts, directions.split([len(part) for part in parts]), strict=True):
-            _, tangents = self.pushforward_part(part)
-            if self.density is None:
-                volumes.append(log_volume_of(tangents, self.noise)[0].to(z.dtype))
-            pushed.append((along.unsqueeze(-2) @ tangents).squeeze(-2))
-        nll = self.nll(z) if self.density else torch.cat(volumes).reshape(z.shape[:-1]) - self.log_prior(z)
-        return nll, torch.cat(pushed).reshape(*z.shape[:-1], -1)
 
     def sample_prior(self, n: int, like: Tensor, seed: int) -> Tensor:
         """Draws from the prior: ``(n, d)`` with latent size, dtype and device of ``like`` ``(..., d)``.

@@ -13,8 +13,8 @@ DENSITY, METRIC, GENERATOR = (
 )
 SEAMS = {
     **dict.fromkeys(("nll", "log_volume", "log_prior", "in_support", "prior_precision", "sample_prior"), DENSITY),
-    **dict.fromkeys(("metric", "jacobian", "pushforward", "pushforward_part"), METRIC),
-    **dict.fromkeys(("generate", "generate_flat", "data_size", "moving", "parts"), GENERATOR),
+    **dict.fromkeys(("metric", "jacobian", "pushforward", "pushforward_part", "pushed"), METRIC),
+    **dict.fromkeys(("generate", "generate_flat", "data_size", "parts"), GENERATOR),
 }
 OURS = "_overrides"  # names that a class of this library replaces, and whose replacement its solver does call
 

@@ -54,8 +54,8 @@ def eighths(manifold: LatentManifold, z: Tensor) -> Tensor:
 class Profile:
     """Points at equal distances along paths; leading dimensions ``...`` are the batch of the paths.
 
-    Density and tangents take a Jacobian at every point, which most images are looked at without; they are computed when
-    one of them is first asked for, or when the points are pickled.
+    The density takes a Jacobian at every point, and the tangent a product with one; most images are looked at without
+    either, so each is computed when it is first asked for, or when the points are pickled.
 
     Attributes:
         arc_length: distance from the start in data space, ``(..., n)``.
@@ -66,26 +66,28 @@ class Profile:
     arc_length: Tensor
     z: Tensor
     x: Tensor
-    _measure: Callable[[], tuple[Tensor, Tensor]] = field(repr=False)
-
-    @property
-    def nll(self) -> Tensor:
-        """Negative log-density, ``(..., n)``, in nats."""
-        return self._measured[0]
-
-    @property
-    def tangent(self) -> Tensor:
-        """Unit tangent where lengths are measured, flattened, ``(..., n, D)``; zero where the path stands still."""
-        return self._measured[1]
+    _measured_nll: Callable[[], Tensor] = field(repr=False)
+    _measured_tangent: Callable[[], Tensor] = field(repr=False)
 
     @cached_property
-    def _measured(self) -> tuple[Tensor, Tensor]:
-        return self._measure()
+    def nll(self) -> Tensor:
+        """Negative log-density, ``(..., n)``, in nats."""
+        return self._measured_nll()
+
+    @cached_property
+    def tangent(self) -> Tensor:
+        """Unit tangent where lengths are measured, flattened, ``(..., n, D)``; zero where the path stands still."""
+        return self._measured_tangent()
 
     def __getstate__(self) -> dict[str, Any]:
         """What is measured already, in place of the model that would measure it."""
-        nll, tangent = self._measured
-        return {**self.__dict__, "_measure": None, "_measured": (nll, tangent)}
+        return {
+            **self.__dict__,
+            "nll": self.nll,
+            "tangent": self.tangent,
+            "_measured_nll": None,
+            "_measured_tangent": None,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +239,7 @@ class Paths:
         shape, after = (*self.status.shape, n), self.status.ndim + 1
         numbers, tangent = self.nll.new_zeros(shape), self.z.new_zeros(*shape, self.measured.shape[-1])
         z, x = self.z.new_zeros(*shape, *self.z.shape[after:]), self.x.new_zeros(*shape, *self.x.shape[after:])
-        return Profile(numbers, z, x, lambda: (numbers, tangent))
+        return Profile(numbers, z, x, lambda: numbers, lambda: tangent)
 
     def to_frame(self, n: int | None = None) -> pd.DataFrame:
         """The paths as a table, one row a point: the solver's own points, or ``n`` points evenly spaced by arc length.
@@ -292,12 +294,16 @@ def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False, 
 
     @own_modes()
     @torch.no_grad()
-    def measure() -> tuple[Tensor, Tensor]:
-        nll, pushed = manifold.moving(z, direction)
-        return nll, normalize(pushed, dim=-1)
+    def nll() -> Tensor:
+        return manifold.nll(z)
+
+    @own_modes()
+    @torch.no_grad()
+    def tangent() -> Tensor:
+        return normalize(manifold.pushed(z, direction), dim=-1)
 
     with torch.no_grad():
-        return Profile(arc_length, z, manifold.generate(z), measure)
+        return Profile(arc_length, z, manifold.generate(z), nll, tangent)
 
 
 def join(groups: Sequence[Paths]) -> Paths:

@@ -15,7 +15,7 @@ from geodreg.geometry.curve import chord_length, refine
 
 __all__ = ["cone_distances", "grid_distances"]
 
-IMAGES_AT_ONCE = 20_000
+IMAGES_AT_ONCE = 500  # so that they stay in a processor's cache
 LEAST = 1e-30  # a sparse graph takes an edge of length zero for none
 
 

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from geodreg.interpolation.paths import Paths
 from geodreg.paper.labels import NAMES
@@ -25,17 +26,28 @@ QUARTILES = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
 MARKERS = {"geodreg": "^", "geodesic": "o", "straight": "s", "algorithm1": "v", "slerp": "D"}
 
 
-def plot_straightness(paths: Mapping[str, Paths], n: int = 100, is_narrow: bool = False) -> Figure:
+def plot_straightness(paths: Mapping[str, Paths], n: int = 100) -> tuple[Figure, Figure]:
     """Figure 4: how much longer paths are than the chords of their pairs, and cosine dissimilarities along them.
 
     Args:
         paths: paths ``(P, K, *data_shape)`` by method.
         n: points of each path, evenly spaced by arc length.
-        is_narrow: for a telephone, one panel below the other.
+
+    Returns:
+        the panels beside each other, and for a telephone one below the other.
     """
+    bands = {
+        method: cosine_dissimilarity(path.resample(n)).double().cpu().quantile(QUARTILES, dim=0).numpy()
+        for method, path in paths.items()
+    }
+    return _plot_bands(paths, bands, is_narrow=False), _plot_bands(paths, bands, is_narrow=True)
+
+
+def _plot_bands(paths: Mapping[str, Paths], bands: Mapping[str, NDArray[np.float64]], is_narrow: bool) -> Figure:
+    """The two panels, with the quartiles of the dissimilarities ``(3, n)`` by method."""
     grid, size = ((2, 1), (4.7, 6.6)) if is_narrow else ((1, 2), (9.0, 3.9))
     figure, (left, right) = plt.subplots(*grid, figsize=size, layout="constrained")
-    position = np.linspace(0.0, 1.0, n)
+    position = np.linspace(0.0, 1.0, next(iter(bands.values())).shape[1])
     ends = next(iter(paths.values())).x[:, [0, -1]].flatten(2).double().cpu()
     chord = (ends[:, 1] - ends[:, 0]).norm(dim=-1)
     order = chord.argsort()
@@ -45,7 +57,7 @@ def plot_straightness(paths: Mapping[str, Paths], n: int = 100, is_narrow: bool 
         style, name = METHOD_STYLE[method], NAMES[method]
         excess = path.length.double().cpu() / chord - 1
         left.plot(pair + shift, 100 * excess[order], **_marker(method))
-        low, median, high = cosine_dissimilarity(path.resample(n)).double().cpu().quantile(QUARTILES, dim=0).numpy()
+        low, median, high = bands[method]
         right.fill_between(position, low, high, color=style["color"], alpha=0.18, linewidth=0)
         right.plot(position, median, label=name, **{**style, "linewidth": 2.4})
     left.set(xlabel="pair, by length of the chord", ylabel="longer than the chord (%)", xticks=pair)

@@ -23,6 +23,7 @@ __all__ = ["plot_each", "plot_interpolations", "plot_nine", "plot_strips"]
 SIZES = ("font.size", "axes.labelsize", "axes.titlesize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
 TICK = MplPath([(-0.9, 0.0), (-0.3, -0.7), (0.9, 0.8)])
 ACCEPTED, REJECTED = "#1f6fb2", "#b3261e"
+N_NLL = 200  # points of a path at which its nll is drawn
 LEVELS = 63  # above zero, of each colour in strips; more are not seen, and make a file half as large again
 
 
@@ -46,13 +47,31 @@ def plot_interpolations(
         accepts: a judge of images ``(n, h, w)``, whose marks ``(n,)`` stand under them.
         is_narrow: for a column or a telephone.
     """
+    return _plot_panels(paths, _nll_curves(paths, pairs), n_images, cmap, accepts, is_narrow)
+
+
+def _nll_curves(paths: Mapping[str, Paths], pairs: Sequence[int]) -> dict[int, dict[str, Tensor]]:
+    """The nll along the paths of some pairs, by pair and method, ``(n,)`` each."""
+    along = {method: of_all[list(pairs)].resample(N_NLL).nll.cpu() for method, of_all in paths.items()}
+    return {pair: {method: of_all[place] for method, of_all in along.items()} for place, pair in enumerate(pairs)}
+
+
+def _plot_panels(
+    paths: Mapping[str, Paths],
+    curves: Mapping[int, Mapping[str, Tensor]],
+    n_images: int,
+    cmap: str,
+    accepts: Callable[[Tensor], Tensor] | None,
+    is_narrow: bool,
+) -> Figure:
+    """A panel for each pair, whose nll along the paths is given."""
     place = _Places.of(is_narrow, len(paths), n_images, accepts is not None)
-    figure = plt.figure(figsize=(place.width, place.panel * len(pairs) + place.legend))
+    figure = plt.figure(figsize=(place.width, place.panel * len(curves) + place.legend))
     sizes: dict[Any, float] = dict.fromkeys(SIZES, place.text)
     with plt.rc_context(sizes):
-        for row, pair in enumerate(pairs):
-            curves = _plot_panel(figure, place, row * place.panel, paths, pair, n_images, cmap, accepts)
-        handles, labels = curves.get_legend_handles_labels()
+        for row, (pair, nll) in enumerate(curves.items()):
+            axes = _plot_panel(figure, place, row * place.panel, paths, pair, nll, n_images, cmap, accepts)
+        handles, labels = axes.get_legend_handles_labels()
         columns = 2 if is_narrow else len(labels)
         figure.legend(handles, labels, frameon=False, ncols=columns, loc="lower center", handlelength=3.2)
     return figure
@@ -80,14 +99,15 @@ def plot_each(
         both drawings of each panel, by what is said of it.
     """
 
-    def drawn(number: int, pair: int, *, is_narrow: bool) -> Figure:
-        figure = plot_interpolations(paths, [pair], n_images[is_narrow], cmap, accepts, is_narrow)
+    def drawn(number: int, pair: int, curves: Mapping[str, Tensor], *, is_narrow: bool) -> Figure:
+        figure = _plot_panels(paths, {pair: curves}, n_images[is_narrow], cmap, accepts, is_narrow)
         figure.text(0.005, 0.995, str(number), fontsize="large", fontweight="bold", va="top")
         return figure
 
+    measured = enumerate(_nll_curves(paths, pairs).items(), start=1)
     return {
-        text.format(number): (drawn(number, pair, is_narrow=False), drawn(number, pair, is_narrow=True))
-        for number, pair in enumerate(pairs, start=1)
+        text.format(number): (drawn(number, pair, curves, is_narrow=False), drawn(number, pair, curves, is_narrow=True))
+        for number, (pair, curves) in measured
     }
 
 
@@ -203,6 +223,7 @@ def _plot_panel(
     above: float,
     paths: Mapping[str, Paths],
     pair: int,
+    nll: Mapping[str, Tensor],
     n_images: int,
     cmap: str,
     accepts: Callable[[Tensor], Tensor] | None,
@@ -219,7 +240,7 @@ def _plot_panel(
     names = names_of(paths)
     shown = {method: of_all[pair].resample(n_images).x for method, of_all in paths.items()}
     low, high = (float(limit) for limit in torch.stack(list(shown.values())).aminmax())
-    position = torch.linspace(0, 1, 200)
+    position = torch.linspace(0, 1, N_NLL)
     for line, (method, images) in enumerate(shown.items()):
         path, color = paths[method][pair], METHOD_STYLE[method]["color"]
         picture = _strip((((images - low) / (high - low)) * LEVELS).round() / LEVELS)
@@ -242,7 +263,7 @@ def _plot_panel(
         length = path.length.item()
         bars.barh(line + 0.45, length, 0.62, color="white", edgecolor=color, hatch=HATCHES[method], linewidth=1.5)
         bars.annotate(f"{length:.1f}", (length, line + 0.45), (3, 0), textcoords="offset points", va="center")
-        curves.plot(position, path.resample(200).nll.cpu(), label=names[method], **METHOD_STYLE[method])
+        curves.plot(position, nll[method], label=names[method], **METHOD_STYLE[method])
     strips.set(xlim=(0, n_images), ylim=(len(paths), 0), xticks=[])
     broken = [names[method].replace(" (", "\n(") for method in paths]  # there is little room
     strips.set_yticks([place + 0.45 for place in range(len(paths))], broken)

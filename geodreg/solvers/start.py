@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from geodreg.geometry.curve import along, chord_length, chord_norms, equal_length_positions, refine, straight
 from geodreg.geometry.manifold import LatentManifold
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+    from scipy.spatial import KDTree
 
 __all__ = ["GraphStart"]
 
@@ -57,6 +59,11 @@ class GraphStart:
             n_points: number of points ``K``.
             nll_reference: mean nll on the plain geodesics, ``(P,)``.
         """
+        from scipy.sparse import (
+            csr_array,
+        )  # these take a third of a second, and the first path of most programs is straight
+        from scipy.spatial import KDTree
+
         samples = manifold.sample_prior(self.n_samples, start, self.seed)
         tree = KDTree(samples.cpu().double().numpy())
         inner = self._edges(tree)
@@ -117,6 +124,8 @@ class GraphStart:
 
 def _shortest_path(graph: csr_array, source: int, target: int) -> list[int]:
     """Nodes from source to target, or the target alone if they are not joined."""
+    from scipy.sparse.csgraph import dijkstra
+
     _, previous = dijkstra(graph, directed=False, indices=source, return_predecessors=True)
     route = [target]
     while previous[route[-1]] >= 0:
