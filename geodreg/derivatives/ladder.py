@@ -119,9 +119,11 @@ class Ladder:
             return self.pushforward(z, directions)
 
     @full_precision()
-    def push(self, function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
+    def push(
+        self, function: Callable[[Tensor], Tensor], z: Tensor, directions: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The same for another function of the generator, by the rung that was chosen."""
-        return tangents_by_vmap(function, z) if self.rung is None else RUNGS[self.rung.name](function, z)
+        return (tangents_by_vmap if self.rung is None else RUNGS[self.rung.name])(function, z, directions)
 
     def jacobian_cost(self, z: Tensor) -> float:
         """Gradients that a Jacobian costs at the first of latents ``(n, d)``, by :func:`jacobian_cost`."""

@@ -334,7 +334,7 @@ class MatrixFreeManifold(LatentManifold):
         volume: how the log-volume is estimated, and the budget.
     """
 
-    _overrides = ("moving", "log_volume")
+    _overrides = ("pushed", "log_volume")
 
     def __init__(self, exact: LatentManifold, volume: StochasticVolume) -> None:
         density = None if exact.density is None else exact.density.source
@@ -357,12 +357,12 @@ class MatrixFreeManifold(LatentManifold):
         x = torch.cat([self.exact._of_rows(function, part) for part in parts])
         return x.reshape(*z.shape[:-1], *x.shape[1:])
 
-    def moving(self, z: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-        """As for the exact one, without a Jacobian, and by reverse mode alone."""
+    def pushed(self, z: Tensor, direction: Tensor) -> Tensor:
+        """As for the exact one, by reverse mode alone and within the budget."""
         rows, along = z.reshape(-1, z.shape[-1]), direction.reshape(-1, z.shape[-1])
         n_rows = rows_within(self.volume.memory, bytes_of_row(self.exact.generate_flat, rows), z.device)
         pushed = JacobianProducts(self.exact.generate_flat, rows, n_rows, keep=False).push(along)
-        return self.nll(z), pushed.reshape(*z.shape[:-1], -1)
+        return pushed.reshape(*z.shape[:-1], -1)
 
     def log_volume(self, z: Tensor) -> Tensor:
         """Estimated log-volume, ``(..., d)`` to ``(...)``; it carries no gradient."""
