@@ -124,13 +124,19 @@ rule page:
         "OMP_NUM_THREADS={threads} python -m geodreg.book.execution {input.source:q} {params.notebook:q}"
 
 
-use rule page as long_page with:    # the pages that take longest start first
+use rule page as long_page with:    # the pages that take longest start first, and short ones fill what is left
     wildcard_constraints:
-        page="fig4-lambert|algorithm1|claims",
+        page="algorithm1|claims|fig[234].*|judge|weight",
     priority: 1
 
 
-ruleorder: long_page > page
+use rule page as longest_page with:
+    wildcard_constraints:
+        page="fig4-lambert",
+    priority: 2
+
+
+ruleorder: longest_page > long_page > page
 
 
 rule paired:

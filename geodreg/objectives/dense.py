@@ -13,7 +13,7 @@ from geodreg.geometry.curve import chord_energy, chord_length
 from geodreg.geometry.manifold import LatentManifold, log_volume_of
 from geodreg.linear_algebra.block_tridiagonal import BlockTridiagonal
 
-__all__ = ["DensePlace", "DenseTrial", "PathObjective", "rounding_of"]
+__all__ = ["DensePlace", "DenseTrial", "PathObjective", "PushedDensity", "rounding_of"]
 
 DAMPING = 1e-8  # of the mean diagonal of the Gauss-Newton matrix; keeps it definite where the generator is flat
 JACOBIANS_AT_ONCE = 2**18  # numbers in the Jacobians that are multiplied together on a processor
@@ -77,7 +77,7 @@ class PathObjective:
         with torch.no_grad():
             ends = self.manifold.generate_flat(z[:, [0, -1]])
         shape = z[:, 1:-1].shape
-        density = _Density.of(self.manifold, z[:, 1:-1].reshape(-1, shape[-1]))
+        density = PushedDensity.of(self.manifold, z[:, 1:-1].reshape(-1, shape[-1]))
         x = torch.cat([ends[:, :1], density.x.unflatten(0, shape[:2]), ends[:, 1:]], dim=1)
         energy = chord_energy(x, self.interval)
         value = self.total(energy, density.nll.unflatten(0, shape[:2]))
@@ -85,18 +85,28 @@ class PathObjective:
 
 
 @dataclass(frozen=True)
-class _Density:
-    """The nll of points ``(n, d)``, what it was computed from, and the graph to its gradient, in parts."""
+class PushedDensity:
+    """The nll of points ``(n, d)``, what it was computed from, and the graph to its gradient, in parts.
 
-    x: Tensor  # n x D
-    tangents: Tensor  # n x d x D
-    metric: Tensor  # n x d x d, as are the factors of metric and noise
+    Attributes:
+        x: where lengths are measured, flattened, ``(n, D)``.
+        tangents: pushed latent directions, ``(n, d, D)``.
+        metric: pull-back metric, ``(n, d, d)``, double precision.
+        factor: Cholesky factor of metric and noise, ``(n, d, d)``, double precision.
+        nll: negative log-density, ``(n,)``, in nats.
+        graphs: latents, tangents and log-prior of each part.
+    """
+
+    x: Tensor
+    tangents: Tensor
+    metric: Tensor
     factor: Tensor
-    nll: Tensor  # n
-    graphs: list[tuple[Tensor, Tensor, Tensor]]  # latents, tangents and log-prior of a part
+    nll: Tensor
+    graphs: list[tuple[Tensor, Tensor, Tensor]]
 
     @staticmethod
-    def of(manifold: LatentManifold, z: Tensor) -> _Density:
+    def of(manifold: LatentManifold, z: Tensor) -> PushedDensity:
+        """The push-forward density of a manifold at latents ``(n, d)``."""
         computed: list[tuple[Tensor, ...]] = []
         graphs = []
         for part in manifold.parts(z):
@@ -108,7 +118,7 @@ class _Density:
             graphs.append((latents, tangents, log_prior))
             computed.append((x.detach(), tangents.detach(), metric, factor, volume - log_prior.detach()))
         x, tangents, metric, factor, nll = (torch.cat(values) for values in zip(*computed, strict=True))
-        return _Density(x, tangents, metric, factor, nll, graphs)
+        return PushedDensity(x, tangents, metric, factor, nll, graphs)
 
     def gradient(self, chosen: Tensor) -> Tensor:
         r"""Gradient of the nll at the chosen points, given by a mask ``(n,)``; zero at the others: ``(n, d)``.
@@ -156,7 +166,7 @@ class DenseTrial:
     x: Tensor
     value: Tensor
     energy: Tensor
-    density: _Density | None
+    density: PushedDensity | None
 
     def rounding(self) -> Tensor:
         """What rounding of the data points may change in the value, ``(P,)``; smaller changes mean nothing."""

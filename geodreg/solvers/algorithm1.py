@@ -10,8 +10,7 @@ from torch import Tensor
 
 from geodreg.derivatives.modes import full_precision
 from geodreg.geometry.curve import chord_length, chord_norms
-from geodreg.geometry.manifold import log_volume_of
-from geodreg.objectives.dense import PathObjective
+from geodreg.objectives.dense import PathObjective, PushedDensity
 from geodreg.solvers.solution import Solution, Status
 
 __all__ = ["Algorithm1", "step_limit"]
@@ -151,25 +150,23 @@ class Algorithm1:
     @staticmethod
     def _direction(objective: PathObjective, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The bracket ``(R, K-2, d)``, its largest norm in data space ``(R,)``, and the polyline's length ``(R,)``."""
-        manifold = objective.manifold
-        of_push_forward = objective.mu > 0.0 and manifold.density is None
-        interior = z[:, 1:-1].detach().requires_grad_(of_push_forward)
-        with torch.set_grad_enabled(of_push_forward):
-            inner, tangents = manifold.pushforward(interior.flatten(0, 1))
-            density_gradient = torch.zeros_like(interior)
+        manifold, interior = objective.manifold, z[:, 1:-1].detach()
+        shape, points, density_gradient = interior.shape[:2], interior.flatten(0, 1), torch.zeros_like(interior)
+        if objective.mu > 0.0 and manifold.density is None:
+            known = PushedDensity.of(manifold, points)
+            inner, tangents = known.x, known.tangents
+            density_gradient = known.gradient(torch.ones_like(known.nll, dtype=torch.bool)).view_as(interior)
+        else:
+            with torch.no_grad():
+                inner, tangents = manifold.pushforward(points)
             if objective.mu > 0.0 and manifold.density is not None:
-                density_gradient = -manifold.density.gradient(interior.flatten(0, 1)).view_as(interior)
-            elif of_push_forward:
-                volume, *_ = log_volume_of(tangents, manifold.noise)
-                nll = volume.sum() - manifold.log_prior(interior).sum()
-                (density_gradient,) = torch.autograd.grad(nll, interior)
+                density_gradient = -manifold.density.gradient(points).view_as(interior)
         ends = manifold.generate_flat(z[:, [0, -1]]).detach()
-        shape = interior.shape[:2]
-        x = torch.cat([ends[:, :1], inner.detach().unflatten(0, shape), ends[:, 1:]], dim=1).double()
-        pushed = tangents.detach().double().unflatten(0, shape)  # R x K-2 x d x D
+        x = torch.cat([ends[:, :1], inner.unflatten(0, shape), ends[:, 1:]], dim=1).double()
+        pushed = tangents.double().unflatten(0, shape)  # R x K-2 x d x D
+        metric = pushed @ pushed.mT
         v = torch.nn.functional.normalize(x.diff(dim=1), dim=-1)
         a = v.diff(dim=1)
-        metric = pushed @ pushed.mT
         finite = (metric.isfinite().flatten(1).all(-1) & a.isfinite().flatten(1).all(-1))[:, None, None]
         inverse = torch.linalg.pinv(torch.where(finite.unsqueeze(-1), metric, 0.0), hermitian=True)
         b = (inverse @ (pushed @ a.unsqueeze(-1))).squeeze(-1).where(finite, torch.nan)
