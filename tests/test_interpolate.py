@@ -232,6 +232,30 @@ def test_images_along_a_path_take_no_tangents_until_density_or_tangent_is_asked_
     assert not any(values.requires_grad or values.is_inference() for values in (later.x, later.nll, later.tangent))
 
 
+@pytest.mark.parametrize("method", ["straight", "slerp", "geodesic"])
+def test_the_density_at_the_points_is_computed_where_it_is_asked_for(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifold = LatentManifold(random_decoder((3, 16, 20), 1.2), noise=0.1)
+    paths = interpolate(manifold, latents(4, 3, 0), latents(4, 3, 1), method, n_points=9)
+    part = paths[1]
+    looked_at = paths.nll
+    assert torch.allclose(looked_at, manifold.nll(paths.z))
+    assert torch.allclose(part.nll, looked_at[1])
+    assert not any((looked_at.requires_grad, looked_at.is_inference()))
+
+    def refuse(*_: Any) -> None:
+        pytest.fail("a Jacobian was made")
+
+    monkeypatch.setattr(manifold.ladder, "pushforward", refuse)
+    assert paths[2:].unflatten(torch.Size([2, 1])).nll.equal(looked_at[2:, None])  # what is known goes along
+    assert paths[[]].nll.shape == (0, 9)
+    if method != "geodesic":
+        again = interpolate(manifold, latents(4, 3, 0), latents(4, 3, 1), method, n_points=9)
+        again.report()
+        assert again.resample(5).x.isfinite().all()
+
+
 def test_points_along_a_path_are_pickled_without_the_model() -> None:
     manifold = LatentManifold(lambda z: torch.cat([z, z.square()], dim=-1))  # which cannot be pickled
     profile = interpolate(manifold, latents(3, 2, 0), latents(3, 2, 1), "straight", n_points=5).resample(7)

@@ -142,7 +142,7 @@ def measured(solve: GroupSolve, method: str, solution: Solution, duration: Tenso
     length = norms.sum(-1)
     duration = torch.where(coincident, 0.0, solve.duration(length) if duration is None else duration)
     with torch.no_grad():
-        x, nll = manifold.generate(z), manifold.nll(z)
+        x, nll = manifold.generate(z), manifold.nll(z) if mu > 0.0 else None
         flat = x.flatten(2) if manifold.ambient is None else manifold.generate_flat(z)
     polyline = chord_length(flat)
     solution.status[(~length.isfinite()).cpu().numpy()] = Status.NOT_FINITE
@@ -151,7 +151,7 @@ def measured(solve: GroupSolve, method: str, solution: Solution, duration: Tenso
     solution.status[minima & (length > (1.0 + SWING) * polyline).cpu().numpy()] = Status.SWINGS
     moving = duration > 0.0
     energy = torch.where(moving, chord_energy(flat, torch.where(moving, duration, 1.0)), 0.0)
-    objective = PathObjective(manifold, mu, duration).total(energy, nll[:, 1:-1]) if mu > 0.0 else energy
+    objective = energy if nll is None else PathObjective(manifold, mu, duration).total(energy, nll[:, 1:-1])
     overflows = (moving & ~objective.to(z.dtype).isfinite()).cpu().numpy()  # in the precision that is given back
     solution.status[minima & overflows] = Status.NOT_FINITE
     success = torch.tensor([Status(status).is_success for status in solution.status], dtype=torch.bool, device=z.device)
@@ -162,7 +162,7 @@ def measured(solve: GroupSolve, method: str, solution: Solution, duration: Tenso
         seconds=0.0,
         z=z,
         x=x,
-        nll=nll,
+        known_nll=nll,
         interval=duration.to(z.dtype),
         length=length.to(z.dtype),
         chord_length=polyline.to(z.dtype),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from geodreg.derivatives.calling import is_half
 from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.curve import along, chord_norms, equal_length_positions, refine
 from geodreg.geometry.manifold import LatentManifold
@@ -95,7 +96,8 @@ class Paths:
     """Interpolations between pairs of latents; leading dimensions ``...`` are the batch of the endpoints.
 
     A path is piecewise linear in latent space between its ``K`` points. ``z``, ``x``, ``nll`` and the chords are those
-    of the points; ``length`` and :meth:`resample` are of the path between them.
+    of the points; ``length`` and :meth:`resample` are of the path between them. Where the density played no part in the
+    solve, ``nll`` is computed when it is first asked for, since it takes a Jacobian at every point.
 
     Attributes:
         manifold: the model.
@@ -104,7 +106,7 @@ class Paths:
         seconds: that the whole batch took.
         z: latents, ``(..., K, d)``, or ``(..., K, *latent_shape)`` if the endpoints were given so.
         x: data, ``(..., K, *data_shape)``.
-        nll: negative log-density at the points, ``(..., K)``, in nats.
+        known_nll: ``nll``, if it was known at the end of the solve.
         interval: length ``T`` of the parameter interval, ``(...)``.
         length: length of the path in data space, or under the manifold's ambient map, ``(...)``; as are all lengths.
         chord_length: length of the polyline through its points, ``(...)``. Where ``length`` is more than a hundredth
@@ -130,7 +132,7 @@ class Paths:
     seconds: float
     z: Tensor
     x: Tensor
-    nll: Tensor
+    known_nll: Tensor | None
     interval: Tensor
     length: Tensor
     chord_length: Tensor
@@ -145,6 +147,18 @@ class Paths:
     status: NDArray[np.object_]
     history: Tensor
     curvature: str = ""
+
+    @cached_property
+    @own_modes()
+    def nll(self) -> Tensor:
+        """Negative log-density at the points, ``(..., K)``, in nats."""
+        if self.known_nll is not None:
+            return self.known_nll
+        z = self.flat_latents.float() if is_half(self.z.dtype) else self.flat_latents
+        if z.numel() == 0:
+            return z.new_zeros(z.shape[:-1])
+        with torch.no_grad():
+            return self.manifold.nll(z)
 
     def __getitem__(self, index: Any) -> Paths:  # noqa: ANN401 - whatever NumPy takes
         """Some of the paths, by an index into the batch as NumPy has it; points and latents are not indexed.
@@ -193,7 +207,8 @@ class Paths:
 
     def _each(self, change: Callable[[Any], Any]) -> Paths:
         parts = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in CONTEXT}
-        return replace(self, **{name: change(values) for name, values in parts.items()})
+        parts["known_nll"] = vars(self).get("nll", self.known_nll)
+        return replace(self, **{name: change(values) for name, values in parts.items() if values is not None})
 
     def report(self) -> Report:
         """What the solver says about each path, for reading: ``print(paths.report())``."""
@@ -237,7 +252,7 @@ class Paths:
     def _profile_of_none(self, n: int) -> Profile:
         """What ``n`` points of no path at all are."""
         shape, after = (*self.status.shape, n), self.status.ndim + 1
-        numbers, tangent = self.nll.new_zeros(shape), self.z.new_zeros(*shape, self.measured.shape[-1])
+        numbers, tangent = self.length.new_zeros(shape), self.z.new_zeros(*shape, self.measured.shape[-1])
         z, x = self.z.new_zeros(*shape, *self.z.shape[after:]), self.x.new_zeros(*shape, *self.x.shape[after:])
         return Profile(numbers, z, x, lambda: numbers, lambda: tangent)
 
@@ -314,6 +329,8 @@ def join(groups: Sequence[Paths]) -> Paths:
     joined: dict[str, Any] = {}
     for name in (each.name for each in fields(Paths) if each.name not in CONTEXT):
         parts = [getattr(group, name) for group in groups]
+        if any(part is None for part in parts):
+            continue
         if name == "history":
             parts = [torch.cat([part, part[:, -1:].expand(-1, n_columns - part.shape[1])], dim=1) for part in parts]
         joined[name] = np.concatenate(parts) if name == "status" else torch.cat(parts)
