@@ -12,7 +12,7 @@ __all__ = ["REJECT", "Judge", "RealismJudge"]
 REJECT = 10
 """Index of the class of everything that is no digit."""
 
-IMAGES_AT_ONCE = 1000
+IMAGES_AT_ONCE = 128  # so that they stay in a processor's cache
 
 
 class RealismJudge(Protocol):

@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 __all__ = ["NeighbourJudge"]
 
-IMAGES_AT_ONCE = 500  # whose distances to all reference images are held at once
+IMAGES_AT_ONCE = 128  # whose distances to all reference images are held at once
 
 
 class NeighbourJudge(nn.Module):
