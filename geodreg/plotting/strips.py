@@ -50,15 +50,15 @@ def plot_interpolations(
     return _plot_panels(paths, _nll_curves(paths, pairs), n_images, cmap, accepts, is_narrow)
 
 
-def _nll_curves(paths: Mapping[str, Paths], pairs: Sequence[int]) -> dict[int, dict[str, Tensor]]:
-    """The nll along the paths of some pairs, by pair and method, ``(n,)`` each."""
+def _nll_curves(paths: Mapping[str, Paths], pairs: Sequence[int]) -> list[tuple[int, dict[str, Tensor]]]:
+    """Pairs, each with the nll along its paths by method, ``(n,)``."""
     along = {method: of_all[list(pairs)].resample(N_NLL).nll.cpu() for method, of_all in paths.items()}
-    return {pair: {method: of_all[place] for method, of_all in along.items()} for place, pair in enumerate(pairs)}
+    return [(pair, {method: of_all[place] for method, of_all in along.items()}) for place, pair in enumerate(pairs)]
 
 
 def _plot_panels(
     paths: Mapping[str, Paths],
-    curves: Mapping[int, Mapping[str, Tensor]],
+    curves: Sequence[tuple[int, Mapping[str, Tensor]]],
     n_images: int,
     cmap: str,
     accepts: Callable[[Tensor], Tensor] | None,
@@ -69,7 +69,7 @@ def _plot_panels(
     figure = plt.figure(figsize=(place.width, place.panel * len(curves) + place.legend))
     sizes: dict[Any, float] = dict.fromkeys(SIZES, place.text)
     with plt.rc_context(sizes):
-        for row, (pair, nll) in enumerate(curves.items()):
+        for row, (pair, nll) in enumerate(curves):
             axes = _plot_panel(figure, place, row * place.panel, paths, pair, nll, n_images, cmap, accepts)
         handles, labels = axes.get_legend_handles_labels()
         columns = 2 if is_narrow else len(labels)
@@ -100,11 +100,11 @@ def plot_each(
     """
 
     def drawn(number: int, pair: int, curves: Mapping[str, Tensor], *, is_narrow: bool) -> Figure:
-        figure = _plot_panels(paths, {pair: curves}, n_images[is_narrow], cmap, accepts, is_narrow)
+        figure = _plot_panels(paths, [(pair, curves)], n_images[is_narrow], cmap, accepts, is_narrow)
         figure.text(0.005, 0.995, str(number), fontsize="large", fontweight="bold", va="top")
         return figure
 
-    measured = enumerate(_nll_curves(paths, pairs).items(), start=1)
+    measured = enumerate(_nll_curves(paths, pairs), start=1)
     return {
         text.format(number): (drawn(number, pair, curves, is_narrow=False), drawn(number, pair, curves, is_narrow=True))
         for number, (pair, curves) in measured

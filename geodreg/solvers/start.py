@@ -59,9 +59,7 @@ class GraphStart:
             n_points: number of points ``K``.
             nll_reference: mean nll on the plain geodesics, ``(P,)``.
         """
-        from scipy.sparse import (
-            csr_array,
-        )  # these take a third of a second, and the first path of most programs is straight
+        from scipy.sparse import csr_array  # a third of a second, which paths from a straight line need not wait for
         from scipy.spatial import KDTree
 
         samples = manifold.sample_prior(self.n_samples, start, self.seed)
