@@ -18,7 +18,8 @@ from geodreg import (
     log_volume_estimate,
     log_volume_gradient_estimate,
 )
-from geodreg.derivatives.jacobian_products import GIB, Linearization, bytes_of_row
+from geodreg.derivatives.jacobian_products import GIB, Allocated, Linearization, bytes_of_row
+from geodreg.geometry.metric_at import pushed_at, tangents_at_once
 from geodreg.geometry.stochastic_volume import EXACT, MatrixFreeManifold, StochasticVolume
 from geodreg.linear_algebra.conjugate_gradients import conjugate_gradients
 from geodreg.linear_algebra.lanczos import lanczos, log_quadrature
@@ -276,10 +277,24 @@ def test_budget_limits_what_goes_through_the_generator_and_changes_nothing_else(
     ample = MatrixFree(n_probes=4, tolerance=1e-10).solve(objective, line)
     assert seen[0] > 9
     seen[0] = 0
-    tight = MatrixFree(n_probes=4, tolerance=1e-10, memory=12.5 * row).solve(objective, line)  # half of it for the rows
-    assert seen[0] <= 6
+    memory = 12.5 * row  # half of it for the rows
+    tight = MatrixFree(n_probes=4, tolerance=1e-10, memory=memory).solve(objective, line)
+    at_once = tangents_at_once(manifold, start[:1], memory) if mu else 0
+    assert seen[0] <= max(6, 1 + at_once)  # a point and its tangents, of which each takes less than a row
     assert torch.allclose(ample.z, tight.z, atol=1e-4)
     assert list(tight.status) == list(ample.status)
+
+
+@pytest.mark.parametrize("memory", [0.001, 0.01, 1.0])
+def test_tangents_of_a_point_go_together_as_many_as_fit(memory: float) -> None:
+    manifold, point = LatentManifold(random_decoder([64, 128, 256, 784], gain=1.5), noise=0.3), latents(1, 64, seed=1)
+    at_once = tangents_at_once(manifold, point, memory)
+    directions = torch.eye(64, dtype=point.dtype)[:at_once]
+    with Allocated() as allocated:
+        tangents = pushed_at(manifold, point.requires_grad_(), directions)
+        torch.autograd.grad(tangents, point, tangents.detach())
+    assert allocated.n_bytes <= 0.5 * memory * GIB
+    assert at_once >= 64 or allocated.n_bytes > 0.2 * memory * GIB
 
 
 def test_matrix_free_manifold_never_makes_a_jacobian(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from geodreg.derivatives.modes import own_modes
 
-__all__ = ["GIB", "JacobianProducts", "Linearization", "bytes_of_row", "check_memory", "rows_within"]
+__all__ = ["GIB", "Allocated", "JacobianProducts", "Linearization", "bytes_of_row", "check_memory", "rows_within"]
 
 GIB = 2**30
 LEAST_ROWS, CACHE = 16, 2**26  # on a processor more rows, or more bytes, at once are no faster
@@ -96,7 +96,7 @@ class JacobianProducts:
         return Linearization(self._function, self._parts[i]) if self._kept is None else self._kept[i]
 
 
-class _Allocated(TorchDispatchMode):
+class Allocated(TorchDispatchMode):
     """Counts the bytes of all that operations return, but for views of what they were given."""
 
     def __init__(self) -> None:
@@ -110,11 +110,12 @@ class _Allocated(TorchDispatchMode):
         args: tuple[object, ...] = (),
         kwargs: dict[str, object] | None = None,
     ) -> object:
-        result = func(*args, **(kwargs or {}))
-        given = {t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, Tensor) and tensor.untyped_storage().data_ptr() not in given:
-                self.n_bytes += tensor.numel() * tensor.element_size()
+        with torch._C.DisableTorchFunctionSubclass():  # what a rule keeps for its reverse pass is dual rows
+            result = func(*args, **(kwargs or {}))
+            given = {t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
+            for tensor in tree_leaves(result):
+                if isinstance(tensor, Tensor) and tensor.untyped_storage().data_ptr() not in given:
+                    self.n_bytes += tensor.numel() * tensor.element_size()
         return result
 
 
@@ -127,18 +128,19 @@ def bytes_of_row(function: Callable[[Tensor], Tensor], z: Tensor) -> int:
         function: as for :class:`Linearization`.
         z: points ``(n, d)``.
     """
-    with _Allocated() as allocated:
+    with Allocated() as allocated:
         Linearization(function, z[:1]).metric_gradient(torch.ones_like(z[:1]))
     return allocated.n_bytes
 
 
-def rows_within(memory: float, n_bytes: int, device: torch.device) -> int:
+def rows_within(memory: float, n_bytes: int, device: torch.device, cache: int = CACHE) -> int:
     """Rows that may be computed together in half of a budget; the other half is for what is held meanwhile.
 
     Args:
         memory: in GiB.
         n_bytes: of one row.
         device: on a processor no more rows are taken than its cache is good for.
+        cache: bytes up to which a processor gains by more rows.
 
     Raises:
         ValueError: if not even one row fits.
@@ -149,7 +151,7 @@ def rows_within(memory: float, n_bytes: int, device: torch.device) -> int:
             f"memory is {memory:.3g} GiB, half of it for the generator, and one latent alone takes {n_bytes / GIB:.3g} "
             "GiB through it and its derivatives; pass more memory."
         )
-    return min(n_rows, max(LEAST_ROWS, CACHE // n_bytes)) if device.type == "cpu" else n_rows
+    return min(n_rows, max(LEAST_ROWS, cache // n_bytes)) if device.type == "cpu" else n_rows
 
 
 def check_memory(memory: object) -> None:

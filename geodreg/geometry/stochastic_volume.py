@@ -19,7 +19,7 @@ from geodreg.derivatives.jacobian_products import (
 )
 from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
-from geodreg.geometry.metric_at import metric_at, pushed_at, varies_with_the_point
+from geodreg.geometry.metric_at import metric_at, pushed_at, tangents_at_once, varies_with_the_point
 from geodreg.linear_algebra.lanczos import lanczos, log_quadrature
 
 __all__ = [
@@ -182,7 +182,7 @@ class StochasticVolume:
         gradients = torch.zeros(n, s, d, dtype=torch.float64, device=found.z.device)
         # A factor's fraction of the form is its length in the metric; the bound below needs no product.
         shares = found.factors.double().square().sum(-1) * found.largest[:, None, None]
-        at_once = self._tangents_at_once(manifold, found.z)
+        at_once = tangents_at_once(manifold, found.z[:1], self.memory)
         for point in range(n):
             counts = (shares[point] > NEGLIGIBLE * d).flatten().nonzero().squeeze(-1)
             for rows in counts.split(at_once):
@@ -206,9 +206,9 @@ class StochasticVolume:
         """The log-volume itself at points ``(n, d)``, from all eigenpairs of the metric, point by point."""
         d = z.shape[-1]
         identity = torch.eye(d, dtype=z.dtype, device=z.device)
-        found = []
+        found, at_once = [], tangents_at_once(manifold, z[:1], self.memory)
         for latent in z.split(1):
-            metric = metric_at(manifold, latent, self._tangents_at_once(manifold, latent), self.memory)
+            metric = metric_at(manifold, latent, at_once, self.memory)
             finite = metric.isfinite().all()
             eigenvalues, vectors = torch.linalg.eigh(torch.where(finite, metric, identity.double()))
             least = torch.finfo(z.dtype).eps * eigenvalues[-1] if manifold.noise == 0.0 else 0.0
@@ -219,10 +219,6 @@ class StochasticVolume:
             found.append((value, (vectors / theta.sqrt()).mT.to(z.dtype), theta[0], theta[-1]))
         value, factors, smallest, largest = (torch.stack(parts) for parts in zip(*found, strict=True))
         return Quadrature(z, value[:, None], value[:, None], factors.unsqueeze(1), smallest, largest)
-
-    def _tangents_at_once(self, manifold: LatentManifold, z: Tensor) -> int:
-        """Tangents that go through the generator with their point."""
-        return max(1, rows_within(self.memory, bytes_of_row(manifold.generate_flat, z), z.device) - 1)
 
     def _rows(self, manifold: LatentManifold, z: Tensor) -> int:
         basis = 8 * z.shape[-1] * (min(self.n_lanczos, z.shape[-1]) + RANK) * KEPT
