@@ -15,13 +15,15 @@ PAGES = Path(__file__).parent.parent / "notebooks"
 def test_the_box_turns_with_the_outcome(holds: bool) -> None:
     text = found_markdown([("The geodesic is the shortest", "in 5 of 8 pairs", holds), ("It is dense", "no", False)])
     assert f"{'✔' if holds else '✘'} The geodesic is the shortest: in 5 of 8 pairs." in text
-    assert f"*{int(holds)} of the 2 statements of the first table below {'holds' if holds else 'hold'}.*" in text
+    assert (
+        f"*{int(holds)} of the 2 statements in the table of statements below {'holds' if holds else 'hold'}.*" in text
+    )
 
 
 def test_of_many_statements_the_first_are_told_and_all_are_counted() -> None:
     text = found_markdown([(f"Statement {place}", f"{place} nats", place % 2 == 0) for place in range(7)])
     assert [f"Statement {place}" in text for place in range(7)] == [True] * 3 + [False] * 4
-    assert "*4 of the 7 statements of the first table below hold.*" in text
+    assert "*4 of the 7 statements in the table of statements below hold.*" in text
 
 
 def test_a_box_is_never_about_successes_alone() -> None:

@@ -28,13 +28,14 @@ from geodreg.models import ModelError, load_model
 from geodreg.models.mlp import VAE
 from geodreg.models.store import read_card
 from geodreg.paper.endpoints import choose_digit_endpoints
+from geodreg.paper.labels import JUDGES
 from geodreg.paper.likelihood import bound_of_nll, pixel_entropy
 from geodreg.paper.shelf import ShelfError
 from geodreg.paper.trial.definitions import METHODS, TRIAL, ClaimTest, Settings, read_definitions
 from geodreg.paper.trial.effects import Effect, Outcome, Verdict, decide, effect_of, holm, verdict_of, verdicts, wide
 from geodreg.paper.trial.equal import curves, equal
 from geodreg.paper.trial.kept import keep_half
-from geodreg.paper.trial.live import check_live, live_subject
+from geodreg.paper.trial.live import agreement_shown, check_live, live_subject
 from geodreg.paper.trial.plan import DERIVED, Job, jobs, limited, models_to_train, parts_folder
 from geodreg.paper.trial.presentation import MARKS, claim_markdown, claims_markdown, effects_table, told, with_derived
 from geodreg.paper.trial.price import price_list, price_sentence
@@ -214,7 +215,7 @@ def test_all_parts_must_count_for_a_claim() -> None:
     split = effect_of(DEFINITIONS, test, GAN, {"paths": table})
     assert split.outcome is Outcome.UNDECIDED  # judges who disagree
     assert split.p_for == max(part.p_for for part in split.parts)
-    assert split.decisive.name == "sharp"
+    assert split.decisive.name == JUDGES["sharp"]
 
 
 def test_what_turns_with_the_number_of_iterations_depends_on_what_is_not_told() -> None:
@@ -296,7 +297,10 @@ def test_sentences_turn_with_the_outcomes(better: float, outcome: Outcome) -> No
         assert set(words) == set(METHODS)
         assert set(words.values()) == {Verdict.HOLDS if better > 0 else Verdict.FAILS}
         assert claim.counts_for in claim_markdown(claim, decided[number])
-        assert len(effects_table(decided[number])) == sum(len(test.models) for test in claim.tests)
+        shown = effects_table(decided[number])
+        assert len(shown) == sum(len(test.models) for test in claim.tests)
+        has_methods = any(test.method for test in claim.tests)
+        assert ("Method" in shown) == has_methods
     page = claims_markdown(DEFINITIONS, tables, decided)
     assert page.count("{ref}") == len(DEFINITIONS.claims)
     assert str(Verdict.HOLDS if better > 0 else Verdict.FAILS).upper() in told(DEFINITIONS, tables)
@@ -547,7 +551,9 @@ def test_the_live_check_finds_its_weights_from_any_folder(tmp_path: Path, monkey
 def test_numbers_that_do_not_come_out_again_are_refused() -> None:
     tables = TRIAL.tables()
     rows = tables["paths"].query("model == 'mnist-dcgan' and seed == '100' and pair < 3")
-    assert (check_live(rows, tables["paths"])["agree"] == 1.0).all()
+    found = check_live(rows, tables["paths"])
+    assert (found["agree"] == 1.0).all()
+    assert not agreement_shown(found)["Quantity"].str.contains("_").any()
     with pytest.raises(ShelfError, match="of length measured now agree"):
         check_live(rows.assign(length=rows["length"] * 1.1), tables["paths"])
 

@@ -27,7 +27,7 @@ def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
         >>> print(found_markdown([("The path is short", "3 against 4", True), ("It is dense", "in no pair", False)]))
         ✔ The path is short: 3 against 4. <br>
         ✘ It is dense: in no pair. <br>
-        *1 of the 2 statements of the first table below holds.*
+        *1 of the 2 statements in the table of statements below holds.*
     """
     chosen = list(rows[:TOLD])
     if all(holds for *_, holds in chosen):
@@ -35,4 +35,4 @@ def found_markdown(rows: Sequence[tuple[str, str, bool]]) -> str:
     told = [f"{MARKS[bool(holds)]} {statement}: {measured}." for statement, measured, holds in chosen]
     number = sum(bool(holds) for *_, holds in rows)
     joint, verb = "statement" if len(rows) == 1 else "statements", "holds" if number == 1 else "hold"
-    return " <br>\n".join([*told, f"*{number} of the {len(rows)} {joint} of the first table below {verb}.*"])
+    return " <br>\n".join([*told, f"*{number} of the {len(rows)} {joint} in the table of statements below {verb}.*"])

@@ -106,7 +106,8 @@ def advice_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Eff
     second = (
         "take the regularised path where the model should hold it to be probable"
         if densest == {Verdict.HOLDS}
-        else f"count on {counted_on[0]} alone to be denser than the straight line and the geodesic"
+        else f"of the two regularised paths only {counted_on[0]} was denser than the straight line and the geodesic on "
+        "every model"
         if counted_on
         else "do not count on the regularised path to be denser than the straight line and the geodesic"
     )

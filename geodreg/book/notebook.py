@@ -295,7 +295,8 @@ def describe_variant(
         "collapses"
     )
     return Markdown(
-        f"The objective is the {loss}: the chord energy plus the density term with weight {weight}, with {density}, on "
+        f"The objective {'is' if noise == 0 else 'has the form of'} the {loss}: the chord energy plus the density term "
+        f"with weight {weight}, with {density}, on "
         f"the interval of unit speed, from the {start} start, solved by `{solver}` in {precision} precision with "
         f"{n_points} points. The paper's weights, 0.003 to 0.1, are weights in its Algorithm 1, and the same number in "
         f"the loss does something else ({{ref}}`algorithm1`); {{ref}}`variants` has all figures together.{said}"

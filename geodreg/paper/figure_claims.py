@@ -40,7 +40,7 @@ def figure_3_claims(table: pd.DataFrame, regularised: str = "geodreg") -> list[R
             "The geodesic is the shortest of the three",
             f"in {percent(shortest.mean())} of {len(length)} pairs; StraightZ is "
             f"{_longer(length['straight'] / length['geodesic'])}, {name} "
-            f"{_longer(length[regularised] / length['geodesic'])} (medians)",
+            f"{_longer(length[regularised] / length['geodesic'])} (medians of the ratios)",
             shortest.mean() > 0.5,
         ),
         (

@@ -48,6 +48,9 @@ LABELS = {
     "excess": "excess length",
     "distance": "distance from the line",
     "accepted": "fraction accepted by the judge",
+    "accepted_judge": "fraction accepted by the classifier",
+    "accepted_sharp": "fraction accepted by the sharp classifier",
+    "accepted_neighbours": "fraction accepted by the neighbours",
     "condition": "condition number",
     "rejected": "rejected length",
     "angle": "largest angle between chords (degrees)",
@@ -66,6 +69,10 @@ def label_of(column: str) -> str:
         ('mean NLL (nats)', 'largest distance')
     """
     return LABELS.get(column, column.replace("_", " "))
+
+
+JUDGES = {"judge": "classifier", "sharp": "sharp classifier", "neighbours": "neighbours"}
+"""What the judges of columns are called for reading; the second was trained without blurred fakes."""
 
 
 MEASURES = {

@@ -46,6 +46,7 @@ def card_table(times: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Problem": [TITLES.get(name, name) for name in times["problem"]],
+            "Gain": [f"{gain:g}" if gain > 0 else "" for gain in times["gain"]],
             "Weight": [f"{mu:g}" if mu > 0 else "plain" for mu in times["mu"]],
             "Pairs": times["pairs"].to_list(),
             "Processor, ms per pair": [readable(1e3 * value) for value in times["here"]],

@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from geodreg.paper.labels import JUDGES
 from geodreg.paper.shelf import Shelf, ShelfError
+from geodreg.paper.trial.spelled_out import spelled_out
 
 __all__ = [
     "METHODS",
@@ -198,7 +200,7 @@ class ClaimTest(_Strict):
 
 
 def _named(place: str, value: str) -> str:
-    return {"judge": value, "budget": f"{value} iterations", "grey": f"grey range {value}"}[place]
+    return {"judge": JUDGES.get(value, value), "budget": f"{value} iterations", "grey": f"grey range {value}"}[place]
 
 
 class Claim(_Strict):
@@ -281,11 +283,12 @@ def printed_name(mu: float, budget: int, grey: int) -> str:
 
 @lru_cache(maxsize=1)
 def _parsed(content: bytes) -> Definitions:
-    return Definitions.model_validate(yaml.safe_load(content))
+    found = Definitions.model_validate(yaml.safe_load(content))
+    return found.model_copy(update={"claims": tuple(spelled_out(claim) for claim in found.claims)})
 
 
 def read_definitions() -> tuple[Definitions, str]:
-    """The definitions, and the SHA-256 of their file.
+    """The definitions, words that lean on others spelled out, and the SHA-256 of their file.
 
     Raises:
         ShelfError: if the file is missing or makes no sense.

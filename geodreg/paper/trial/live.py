@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geodreg.interpolation.paths import Paths
+from geodreg.paper.labels import label_of
 from geodreg.paper.shelf import ShelfError
 from geodreg.paper.trial.definitions import TRIAL, Definitions, Settings
 from geodreg.paper.trial.kept import load_kept
@@ -17,7 +18,7 @@ from geodreg.paper.wording import percent
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_live", "live_subject", "measured_again"]
+__all__ = ["agreement_shown", "check_live", "live_subject", "measured_again"]
 
 KEYS = ["model", "seed", "pair", "method"]
 WEIGHT = 0.1  # of both methods; the loss's smaller ones come before it
@@ -110,3 +111,10 @@ def check_live(found: pd.DataFrame, table: pd.DataFrame, command: str = TRIAL.co
                 f"the module, the weights or the table have changed: make it again with `{command}`."
             )
     return pd.DataFrame(rows, columns=["quantity", "rows", "largest", "agree"])
+
+
+def agreement_shown(found: pd.DataFrame) -> pd.DataFrame:
+    """What :func:`check_live` returns, as a page shows it."""
+    shown = found.assign(quantity=found["quantity"].map(label_of), agree=found["agree"].map(percent))
+    names = {"quantity": "Quantity", "rows": "Pairs and methods", "largest": "Largest difference", "agree": "Agree"}
+    return shown.rename(columns=names)

@@ -23,6 +23,7 @@ MARKS = {Verdict.HOLDS: "✔", Verdict.MIXED: "◐", Verdict.FAILS: "✘", Verdi
 
 LEAST_PLAIN = 1e-3  # p-value that is not written as a power of ten
 QUANTITIES = {"equal_length": "length", "equal_density": "nll_mean"}
+SHORT = {None: "", "loss": "loss", "algorithm1": "Algorithm 1"}  # methods in a column, as in the names of curves
 
 
 def with_derived(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -55,8 +56,8 @@ def effects_table(effects: Sequence[Effect]) -> pd.DataFrame:
     rows = []
     for effect in effects:
         bound = "above" if effect.test.above is not None else "below"
-        what = f"{effect.test.what} [{effect.test.method}]" if effect.test.method else effect.test.what
-        row = ["primary" if effect.test.primary else "", what, effect.title, f"{bound} {effect.test.bound:g}"]
+        tested = [effect.test.what, SHORT[effect.test.method], effect.title, f"{bound} {effect.test.bound:g}"]
+        row = ["primary" if effect.test.primary else "", *tested]
         if effect.outcome is Outcome.NO_DATA:
             rows.append([*row, "", "", "", "", str(effect.outcome)])
             continue
@@ -65,8 +66,9 @@ def effects_table(effects: Sequence[Effect]) -> pd.DataFrame:
         spread = interval((values[0], values[-1])) if len(values) > 1 else ""
         named = f"{number(part.value)}{f' ({part.name})' if part.name else ''}"
         rows.append([*row, named, interval(part.interval), spread, _probability(effect.adjusted), str(effect.outcome)])
-    columns = ["", "Number", "Model", "For if", "Effect", "95 % interval", "All parts", "p", "Outcome"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["", "Number", "Method", "Model", "For if", "Effect", "95 % interval", "All parts", "p", "Outcome"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table if table["Method"].any() else table.drop(columns="Method")
 
 
 def _probability(value: float) -> str:

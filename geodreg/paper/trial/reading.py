@@ -16,8 +16,8 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
     (1, 2): ("images that judges reject have lower density", "images that judges reject have no lower density"),
     (2, 0): ("the geodesic goes through the hole", "the geodesic does not go through the hole"),
     (2, 1): (
-        "at weight 1, ten times the paper's largest, the loss's minimiser goes around it",
-        "even at weight 1, ten times the paper's largest, the loss's minimiser does not go around it",
+        "at weight 1, and with noise in the density, the loss's minimiser goes around it",
+        "even at weight 1, and with noise in the density, the loss's minimiser does not go around it",
     ),
     (2, 2): (
         "the loss as printed, without noise, has a minimum in reach at weight 0.1",
@@ -51,8 +51,8 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
     ),
     (8, 0): ("at one fixed step more points break the curve", "at one fixed step more points do not break the curve"),
     (8, 1): (
-        "they break it at steps below the limit too, so the discretisation is the cause",
-        "no curve breaks at steps below the limit, so the step is the cause, and not the discretisation",
+        "at 0.8 of the limit most break too, so the discretisation is the cause",
+        "at 0.8 of the limit most do not, so the step is the cause, and not the discretisation",
     ),
     (9, 0): (
         "a weight of 0.1 in the loss buys density at no more than twice the straight line's length",

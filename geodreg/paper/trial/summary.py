@@ -17,7 +17,7 @@ __all__ = ["PHRASES", "UNMEASURED", "marks", "price_in_short", "said_in_short"]
 
 UNMEASURED = "–"
 SHORT_NAMES = {"loss": "loss", "algorithm1": "Algorithm 1"}
-PROVISOS = {(2, "loss"): ", at weight 1, ten times the paper's largest"}  # what a claim's phrase does not say of a test
+PROVISOS = {(2, "loss"): ", at weight 1 and with noise in the density"}  # what a claim's phrase does not say of a test
 IN_A_SENTENCE = {"loss": "the loss", "algorithm1": "Algorithm 1"}
 FIRST = (6, 2, 5, 9, 4, 10, 3, 12, 8, 1, 7, 11)  # which claims are told first: what the method is for, then the rest
 FOR_ONE = "hold for one of its two methods alone, *the loss* that it states or *Algorithm 1* that it ran"
@@ -32,10 +32,10 @@ PHRASES: dict[int, str] = {
     4: "the geodesic is less dense than the straight line",
     5: "the regularised path runs through the densest latents",
     6: "images along the regularised path are more realistic than along the straight line",
-    7: "energy and length have the same minimisers",
+    7: "minimising energy and minimising length give equally long paths",
     8: "too many points break a path up, because of the approximation",
     9: "a weight of the paper's range buys density for at most twice the length",
-    10: "on faces the regularised path is closer to the true path than the straight line",
+    10: "on faces the regularised path is closer to the segment between the images than the straight line is",
     11: "faces under moving light lie in nine dimensions",
     12: "training by likelihood puts low density on the holes",
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from geodreg.models.zoo import TITLES
+from geodreg.paper.labels import JUDGES
 from geodreg.paper.which_density.definitions import Study
 from geodreg.paper.which_density.outcomes import Comparison, Estimate, Outcome
 from geodreg.paper.wording import decimal, percent
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["better_in_short", "found_in_short", "models_table", "outcomes_table", "points", "recommendation"]
 
 MARKS = {Outcome.BETTER: "✔", Outcome.WORSE: "✘", Outcome.UNDECIDED: "?"}
-JUDGES = {"judge": "classifier", "sharp": "sharp classifier", "neighbours": "neighbours"}
-"""What the judges are called for reading; the second was trained without blurred fakes."""
 
 
 def points(estimate: Estimate) -> str:
@@ -109,12 +108,12 @@ def recommendation(comparisons: Sequence[Comparison], study: Study, cost: pd.Dat
         return (
             f"Take the straight line in latent space: nothing here is decided to be more realistic. The nearest to it "
             f"is the {_name(best)}, with {points(estimate)} percentage points by its least favourable judge "
-            f"(`{judge}`). {rests}"
+            f"({JUDGES.get(judge, judge)}). {rests}"
         )
     return (
         f"Take the {_name(best)}: on paths {study.longer:g} times as long as StraightZ, {-100 * estimate.value:.1f} "
         f"percentage points less is rejected (95 % interval {-100 * high:.1f} to {-100 * low:.1f}, by its least "
-        f"favourable judge, `{judge}`), and a solve takes {time:.2g} times as long as with the "
+        f"favourable judge, {JUDGES.get(judge, judge)}), and a solve takes {time:.2g} times as long as with the "
         f"push-forward density beside the energy of data space. {rests} {_where_it_fails(best)}"
     )
 
@@ -162,7 +161,7 @@ def models_table(by_model: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFr
     rows = []
     for (model, name), own in by_model.groupby(["model", "candidate"], sort=False):
         cells = {
-            str(row["judge"]): " ".join(
+            JUDGES.get(str(row["judge"]), str(row["judge"])): " ".join(
                 [decimal(100 * row["rejected"]), f"({decimal(100 * row['low'])} to {decimal(100 * row['high'])})"]
             )
             for _, row in own.iterrows()
@@ -209,7 +208,7 @@ def _where_it_fails(comparison: Comparison) -> str:
     for model in comparison.unsure_on:
         judge, part = max(comparison.by_model[model].items(), key=lambda item: item[1].interval[1])
         value, low, high = (decimal(100 * number) for number in (part.value, *part.interval))
-        told.append(f"the {TITLES[model]} (`{judge}`: {value}, {low} to {high})")
+        told.append(f"the {TITLES[model]} ({JUDGES.get(judge, judge)}: {value}, {low} to {high})")
     if not told:
         return "On each of these models taken separately, the 95 % intervals of all judges lie below zero, too."
     return f"Taken separately, not every model shows it: the interval of some judge reaches zero on {_listed(told)}."
