@@ -300,3 +300,19 @@ def test_smooth_generators_geodesics_and_given_densities_are_not_warned_of() -> 
         interpolate(LatentManifold(kinked(smooth=True), noise=0.1), start, end, solver=few)
         interpolate(LatentManifold(kinked(smooth=False), noise=0.1), start, end, "geodesic", solver=few)
         interpolate(LatentManifold(kinked(smooth=False), density=Normal(0.0, 1.0)), start, end, solver=few)
+
+
+def test_drawing_leaves_the_random_state_and_cards_that_nobody_has_used_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("a card was started")
+
+    for name in ("get_rng_state", "manual_seed_all", "_lazy_init", "_lazy_call"):
+        monkeypatch.setattr(torch.cuda, name, refuse)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    manifold, like = LatentManifold(random_decoder([2, 8, 5], gain=1.0)), torch.zeros(2, dtype=torch.float64)
+    before = torch.get_rng_state()
+    first, again, other = (manifold.sample_prior(5, like, seed) for seed in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,5 +1,6 @@
 """Somebody else's generator: its rules on closed forms, its table against the generator, and strips in colour."""
 
+import math
 import shutil
 from dataclasses import asdict, replace
 from functools import partial
@@ -34,11 +35,24 @@ def bent(z: Tensor) -> Tensor:
     return torch.stack([z[:, 0], z[:, 1], 0.5 * z.square().sum(-1)], dim=-1)
 
 
-@pytest.mark.parametrize("least", [1e-3, 0.2, 3.0])
+@pytest.mark.parametrize("least", [1e-4, 1e-3, 0.2, 3.0])
 def test_the_smallest_stretch_is_the_least_singular_value(least: float) -> None:
     scales = torch.tensor([5.0, least, 4.0])
-    manifold = LatentManifold(lambda z: z * scales)
-    assert smallest_stretch(manifold, latents(4, 3, seed=0)) == pytest.approx(least, rel=1e-5)
+    turned = torch.linalg.qr(torch.randn(9, 3, generator=torch.Generator().manual_seed(0)))[0]
+    back = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1)))[0]
+    manifold = LatentManifold(lambda z: z @ back * scales @ turned.mT)  # in single precision
+    z = latents(4, 3, seed=0, dtype=torch.float32)
+    assert smallest_stretch(manifold, z) == pytest.approx(least, rel=1e-5, abs=1e-6)
+
+
+def test_fewer_numbers_than_latents_stretch_some_direction_by_nothing() -> None:
+    assert smallest_stretch(LatentManifold(lambda z: z[:, :2]), latents(2, 3, seed=0)) == 0.0
+
+
+@pytest.mark.parametrize("given", [(math.nan, 0.1), (-1.0, 0.1), (1.0, math.inf)])
+def test_noise_of_no_number_is_refused(given: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="pass a finite number of data units"):
+        choose_noise(*given)
 
 
 def test_the_smallest_stretch_is_that_of_the_worst_latent() -> None:

@@ -77,7 +77,7 @@ def test_two_builds_at_once_leave_one_and_the_other_says_so(tmp_path: Path) -> N
         time.sleep(0.05)
     code, output = call(project, *BUILD, SMALL)
     assert code == 1
-    assert re.search(r"Process \d+ runs a build already; wait until it is done, or stop it\.", output)
+    assert re.search(r"Process \d+ on \S+ runs a build already; wait until it is done, or stop it\.", output)
     held.unlink()
     first.communicate(timeout=120)
     assert first.returncode == 0

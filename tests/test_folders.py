@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -11,6 +13,7 @@ import sysconfig
 import tempfile
 import time
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +21,7 @@ import pytest
 
 from geodreg.book.execution import run_page
 from geodreg.workspace import sockets
-from geodreg.workspace.files import FileError, date_now
+from geodreg.workspace.files import FileError, date_now, write_whole
 from geodreg.workspace.locks import alone
 from geodreg.workspace.sockets import LONGEST, NAME, short_folder
 from tests.projects import BARE, BUILD, SMALL, SWEEP, call, make_project
@@ -272,3 +275,22 @@ def test_a_sweep_on_a_cluster_wants_a_path_that_scripts_can_name(name: str, tmp_
     assert "cannot name" in output
     assert "Traceback" not in output
     assert not list(project.glob("runs/**/parameters.json"))
+
+
+def test_several_writers_of_one_file_leave_one_of_their_contents_and_nothing_else(tmp_path: Path) -> None:
+    contents = [bytes([65 + number]) * 300_000 for number in range(4)]
+    with ThreadPoolExecutor(len(contents)) as writers:
+        for _ in range(40):
+            list(writers.map(lambda content: write_whole(tmp_path / "table.csv", content), contents))
+            assert (tmp_path / "table.csv").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_file_system_without_locks_is_named_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    sentence = r"is on a file system without locks \(Function not implemented\), which the sweep needs; work in a clone"
+    with pytest.raises(FileError, match=sentence), alone(tmp_path, "the sweep"):
+        pass

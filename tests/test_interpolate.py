@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrizations, spectral_norm
 
 from geodreg import Algorithm1, GraphStart, LatentManifold, Newton, interpolate
 from tests.generators import latents, random_decoder
@@ -401,6 +402,55 @@ assert geodreg.invert(lambda z: 2 * z, z, latent_dim=2).converged.all()
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
 
 
+def with_norm(norm: Callable[[torch.nn.Module], torch.nn.Module]) -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), norm(torch.nn.Linear(8, 9))).double()
+
+
+def test_what_is_computed_later_is_refused_in_training_mode_and_changes_no_statistics() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 9)).double().eval()
+    paths = interpolate(net, latents(2, 3, 0), latents(2, 3, 1), "geodesic")
+    profile, before = paths.resample(5), {name: value.clone() for name, value in net.state_dict().items()}
+    net.train()
+    for later in (lambda: paths.nll, lambda: profile.nll, lambda: profile.tangent):
+        with pytest.raises(ValueError, match="in training mode, where its BatchNorm1d"):
+            later()
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    net.eval()
+    assert paths.nll.isfinite().all()
+    assert profile.nll.isfinite().all()
+
+
+@pytest.mark.parametrize("setting", [{"n_samples": 1}, {"n_neighbours": 0}, {"n_sub": 0}, {"seed": -1}, {"n_sub": 2.5}])
+def test_a_graph_of_nothing_is_refused_in_a_sentence(setting: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(setting))} is .*; pass a whole number"):
+        GraphStart(**setting)
+
+
+def test_the_smallest_graph_joins_its_endpoints() -> None:
+    start, end = latents(2, 3, 0), latents(2, 3, 1)
+    graph = GraphStart(n_samples=2, n_neighbours=1, n_sub=1)
+    assert interpolate(decoder(), start, end, mu=0.1, n_points=9, init=graph).converged.all()
+
+
+def test_an_index_may_count_backwards() -> None:
+    paths = interpolate(decoder(), latents(3, 3, 0), latents(3, 3, 1), "geodesic")
+    assert torch.equal(paths[::-1].length, paths.length.flip(0))
+    assert list(paths[::-2].status) == list(paths.status[::-2])
+
+
+@pytest.mark.parametrize("solver", ["newton", "matrix-free"])
+def test_a_generator_with_a_sparse_matrix_is_taken(solver: str) -> None:
+    inner, spread = decoder().generator, torch.zeros(60, 20).double()
+    spread[::3] = torch.eye(20).double()
+    sparse = spread.to_sparse()
+    start, end = latents(2, 3, 0), latents(2, 3, 1)
+    found, expected = (
+        interpolate(LatentManifold(generator, noise=0.1), start, end, mu=0.1, n_points=9, solver=solver)
+        for generator in (lambda z: torch.sparse.mm(sparse, inner(z).mT).mT, lambda z: inner(z) @ spread.mT)
+    )
+    assert torch.allclose(found.z, expected.z, atol=1e-6)
+
+
 def test_a_generator_that_mixes_rows_draws_or_hides_its_derivative_is_refused() -> None:
     net = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 9)).double()
     before = net[1].running_mean.clone()  # type: ignore[operator]
@@ -414,6 +464,9 @@ def test_a_generator_that_mixes_rows_draws_or_hides_its_derivative_is_refused() 
     refused: list[tuple[Callable[[Tensor], Tensor], str]] = [
         (net, "in training mode, where its BatchNorm1d"),
         (drops, "in training mode, where its Dropout"),
+        (with_norm(parametrizations.spectral_norm), "in training mode, where its spectral norm changes the weights"),
+        (with_norm(spectral_norm), "in training mode, where its spectral norm changes the weights"),
+        (lambda z: inner(z).to("meta"), "returns data on meta for latents on cpu; pass latents on the device"),
         (lambda z: z - z.mean(0), "another result for a latent alone than among others"),
         (lambda z: inner(z.detach()), "derivatives are not what small steps show"),
         (lambda z: inner(z) + inner(z.detach()), "derivatives are not what small steps show"),

@@ -1,7 +1,10 @@
 """Fewer coordinates of data space change nothing that a path is made of."""
 
+from collections.abc import Callable
+
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from geodreg import LatentManifold, Newton, interpolate
 from geodreg.geometry.isometric import has_wide_end
@@ -63,3 +66,40 @@ def test_what_only_arranges_at_the_end_is_looked_through() -> None:
     hooked = nn.Sequential(*flat)
     hooked.register_forward_hook(lambda *arguments: 2.0 * arguments[-1])
     assert LatentManifold(hooked).isometric().data_size(z) == 20
+
+
+def with_hook(net: nn.Sequential) -> nn.Sequential:
+    net[-1].register_forward_pre_hook(lambda _, given: (given[0] ** 3,))
+    return net
+
+
+def with_forward_of_its_own(net: nn.Sequential) -> nn.Sequential:
+    usual = net[-1].forward
+    net[-1].forward = lambda h: usual(h) ** 2
+    return net
+
+
+def with_hook_at_the_end(net: nn.Sequential) -> nn.Sequential:
+    net.append(nn.Flatten())
+    net[-1].register_forward_hook(lambda *each: each[-1] ** 2)
+    return net
+
+
+@pytest.mark.parametrize("alter", [with_hook, with_forward_of_its_own, with_hook_at_the_end])
+def test_what_is_attached_to_the_last_layers_is_not_left_out(alter: Callable[[nn.Sequential], nn.Sequential]) -> None:
+    net = alter(random_decoder([2, 8, 20], gain=1.0))
+    start, end = latents(3, 2, seed=1), latents(3, 2, seed=2)
+
+    def whole(z: Tensor) -> Tensor:
+        return net(z)
+
+    assert not has_wide_end(net)
+    assert torch.equal(interpolate(net, start, end, "geodesic").z, interpolate(whole, start, end, "geodesic").z)
+
+
+def test_a_wide_end_made_in_inference_mode_is_copied_like_any_other() -> None:
+    with torch.inference_mode():
+        made = random_decoder([2, 8, 20], gain=1.0)
+    start, end = latents(3, 2, seed=1), latents(3, 2, seed=2)
+    expected = interpolate(random_decoder([2, 8, 20], gain=1.0), start, end, "geodesic")
+    assert torch.allclose(interpolate(made, start, end, "geodesic").z, expected.z, atol=1e-6)

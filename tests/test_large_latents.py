@@ -253,6 +253,16 @@ def test_every_pair_is_solved_by_itself() -> None:
     assert together.converged.all()
 
 
+@pytest.mark.parametrize("least", [1e-5, 1e-4, 1e-2])
+def test_the_exact_volume_is_finite_as_far_as_the_dense_one(least: float) -> None:
+    stretches = torch.tensor([3.0, 1.0, least])
+    turned = torch.linalg.qr(torch.randn(9, 3, generator=torch.Generator().manual_seed(0)))[0]
+    manifold = LatentManifold(lambda z: (z * stretches) @ turned.mT)  # in single precision, without noise
+    z = latents(2, 3, seed=1, dtype=torch.float32)
+    assert manifold.log_volume(z).isfinite().all()
+    assert torch.allclose(log_volume_estimate(manifold, z).value, manifold.log_volume(z), atol=1e-2)
+
+
 def test_iteration_limit_is_reported() -> None:
     start, end = latents(2, D, seed=1)
     paths = interpolate(model(), start, end, "geodesic", n_points=7, solver=MatrixFree(max_iterations=1))

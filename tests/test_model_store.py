@@ -1,5 +1,6 @@
 """A model on disk is the earlier one or the new one, whenever the process that writes it is killed."""
 
+import errno
 import json
 import os
 import sys
@@ -89,13 +90,23 @@ def test_a_model_is_the_earlier_or_the_new_one_at_whatever_step_its_writer_is_ki
     assert len(outcomes) - turn > 3
 
 
-def test_a_model_that_cannot_be_written_leaves_the_earlier_one_and_nothing_else(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_written_leaves_the_earlier_one_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, EARLIER)
     before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
-    (tmp_path / "m" / "card.json.part").mkdir()  # the last of the files cannot be written
-    with pytest.raises(FileError, match=r"card\.json could not be written: Is a directory\. What was there before"):
+    usual = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.name.startswith("card.json"):  # the last of the files
+            usual(path, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return usual(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(FileError, match=r"card\.json could not be written: No space left.*\. What was there before"):
         write(tmp_path, NEW)
-    (tmp_path / "m" / "card.json.part").rmdir()
+    monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()} == before
     assert found(tmp_path) == EARLIER
 

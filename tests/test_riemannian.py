@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Uniform
 
 from geodreg import (
@@ -21,7 +21,7 @@ from geodreg import (
     logarithm_map,
     parallel_transport,
 )
-from tests.generators import latents, random_decoder, sphere
+from tests.generators import SineBackward, latents, random_decoder, sphere
 
 SPHERE = LatentManifold(sphere)
 TIGHT = Newton(tolerance=1e-14)
@@ -395,3 +395,27 @@ def test_a_fold_ends_a_geodesic_in_one_sentence() -> None:
 def test_bad_input_is_refused(call: Callable[[], Any], sentence: str) -> None:
     with pytest.raises((TypeError, ValueError), match=sentence):
         call()
+
+
+def with_norm() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.LayerNorm(8), nn.Linear(8, 6)).double().requires_grad_(False)
+
+
+def without_forward_mode(z: Tensor) -> Tensor:
+    return SineBackward.apply(z @ MATRIX)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("generator", [with_norm(), without_forward_mode], ids=["norm", "reverse"])
+def test_exponential_takes_its_derivatives_from_the_ladder(generator: Callable[[Tensor], Tensor]) -> None:
+    start, end = 0.3 * latents(2, 3, seed=1), 0.3 * latents(2, 3, seed=2)
+    velocity = logarithm_map(generator, start, end)
+    assert torch.allclose(exponential_map(generator, start, velocity), end, atol=1e-5)
+    assert frechet_mean(generator, torch.cat([start, end])).converged
+
+
+def test_logarithm_takes_latents_of_another_shape() -> None:
+    shaped = LatentManifold(lambda z: flat(z.flatten(1)), latent_shape=(3, 1))
+    start, end = latents(2, 3, seed=1), latents(2, 3, seed=2)
+    velocity = logarithm_map(shaped, start.unsqueeze(-1), end.unsqueeze(-1))
+    assert torch.allclose(velocity, logarithm_map(flat, start, end))

@@ -243,7 +243,7 @@ def test_two_sweeps_of_one_name_at_once_leave_one(tmp_path: Path, sweep_in: Comm
         time.sleep(0.05)
     code, output = sweep_in(project)
     assert code == 1
-    assert re.search(r"Process \d+ runs the sweep small already; wait until it is done, or stop it\.", output)
+    assert re.search(r"Process \d+ on \S+ runs the sweep small already; wait until it is done, or stop it\.", output)
     held.unlink()
     first.communicate(timeout=120)
     assert first.returncode == 0

@@ -209,7 +209,7 @@ def test_all_parts_must_count_for_a_claim() -> None:
     table["seen_sharp"], table["seen_neighbours"] = table["seen_judge"], table["seen_judge"]
     test = difference(value="seen_{judge}_one - seen_{judge}_straight", over=("judge",))
     agreed = effect_of(DEFINITIONS, test, GAN, {"paths": table})
-    assert [part.name for part in agreed.parts] == list(SETTINGS.judges)
+    assert [part.name for part in agreed.parts] == [JUDGES[judge] for judge in SETTINGS.judges]
     assert agreed.outcome is Outcome.FOR
     table["seen_sharp"] *= -1.0
     split = effect_of(DEFINITIONS, test, GAN, {"paths": table})

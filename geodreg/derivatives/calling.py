@@ -14,7 +14,7 @@ from torch.backends import cuda, mha
 
 from geodreg.derivatives.modes import Held, full_precision
 
-__all__ = ["DifferentiableCall", "differentiable", "is_half"]
+__all__ = ["DifferentiableCall", "differentiable", "is_half", "lifted", "needs_copy"]
 
 HALF = (torch.float16, torch.bfloat16)
 Switch = tuple[Callable[[], bool], Callable[[bool], object]]
@@ -58,6 +58,16 @@ def is_half(dtype: torch.dtype) -> bool:
     return dtype in HALF
 
 
+def lifted(z: Tensor) -> Tensor:
+    """Latents as they are computed with: those of half precision in single."""
+    return z.float() if is_half(z.dtype) else z
+
+
+def needs_copy(module: nn.Module) -> bool:
+    """Whether a module cannot be differentiated as it is: in half precision, or made in inference mode."""
+    return any(is_half(value.dtype) or value.is_inference() for value in _state(module))
+
+
 class DifferentiableCall:
     """A generator that is always called so that it can be differentiated.
 
@@ -73,7 +83,7 @@ class DifferentiableCall:
     def __init__(self, generator: Callable[[Tensor], Tensor]) -> None:
         self.generator = generator
         self._is_copied: bool | None = None  # whether parameters are such that a copy is needed, known at the first use
-        self._copy: tuple[nn.Module, list[tuple[int, int]]] | None = None  # the copy, and of what
+        self._copy: tuple[nn.Module, list[tuple[int, int]], list[bool]] | None = None  # the copy, and of what
 
     def __call__(self, z: Tensor) -> Tensor:
         """Data of latents, both in the precision of the latents; whatever else the generator returns is returned."""
@@ -96,22 +106,36 @@ class DifferentiableCall:
 
     def _usable(self) -> Callable[[Tensor], Tensor]:
         if self._is_copied is None:
-            self._is_copied = isinstance(self.generator, nn.Module) and any(
-                is_half(value.dtype) or value.is_inference() for value in _state(self.generator)
-            )
+            self._is_copied = isinstance(self.generator, nn.Module) and needs_copy(self.generator)
         if not self._is_copied or not isinstance(self.generator, nn.Module):
             return self.generator
         now = [(id(value), 0 if value.is_inference() else value._version) for value in _state(self.generator)]
-        if self._copy is None or self._copy[1] != now:
-            self._copy = _copied(self.generator), now
+        modes = [part.training for part in self.generator.modules()]
+        if self._copy is None or self._copy[1:] != (now, modes):
+            self._copy = _copied(self.generator), now, modes
         return self._copy[0]
 
 
 @torch.inference_mode(False)
 def _copied(module: nn.Module) -> nn.Module:
-    """A copy that can be differentiated, in single precision where it was in half."""
+    """A copy that can be differentiated, in single precision where it was in half.
+
+    A parameter that asks for a gradient still gets it: its place in the copy is taken by a conversion of it.
+    """
     copied = copy.deepcopy(module)
-    return copied.float() if any(is_half(value.dtype) for value in _state(copied)) else copied
+    if not any(is_half(value.dtype) for value in _state(copied)):
+        return copied
+    copied = copied.float()
+    converted: dict[int, Tensor] = {}  # once each, where several layers share one
+    for ours, theirs in zip(copied.modules(), module.modules(), strict=True):
+        for name, parameter in list(theirs._parameters.items()):
+            if parameter is None or not (parameter.requires_grad and is_half(parameter.dtype)):
+                continue
+            with torch.enable_grad():
+                value = converted.setdefault(id(parameter), parameter.float())
+            delattr(ours, name)
+            setattr(ours, name, value)
+    return copied
 
 
 def _state(module: nn.Module) -> list[Tensor]:

@@ -11,9 +11,19 @@ from torch.utils._pytree import tree_leaves
 
 from geodreg.derivatives.modes import own_modes
 
-__all__ = ["GIB", "Allocated", "JacobianProducts", "Linearization", "bytes_of_row", "check_memory", "rows_within"]
+__all__ = [
+    "GIB",
+    "Allocated",
+    "JacobianProducts",
+    "Linearization",
+    "bytes_of",
+    "bytes_of_row",
+    "check_memory",
+    "rows_within",
+]
 
 GIB = 2**30
+INDEX = 8  # bytes of a place of a sparse tensor, at most
 LEAST_ROWS, CACHE = 16, 2**26  # on a processor more rows, or more bytes, at once are no faster
 
 
@@ -96,6 +106,18 @@ class JacobianProducts:
         return Linearization(self._function, self._parts[i]) if self._kept is None else self._kept[i]
 
 
+def bytes_of(tensor: Tensor) -> int:
+    """Bytes that the numbers of a tensor take; of a sparse one, those that are not zero and their places."""
+    if tensor.layout == torch.strided:
+        return tensor.numel() * tensor.element_size()
+    return tensor._nnz() * (tensor.element_size() + INDEX * tensor.ndim)
+
+
+def _place_of(tensor: Tensor) -> int:
+    """Where its numbers are in memory; a sparse one has no single place, and stands for itself."""
+    return tensor.untyped_storage().data_ptr() if tensor.layout == torch.strided else id(tensor)
+
+
 class Allocated(TorchDispatchMode):
     """Counts the bytes of all that operations return, but for views of what they were given."""
 
@@ -112,10 +134,10 @@ class Allocated(TorchDispatchMode):
     ) -> object:
         with torch._C.DisableTorchFunctionSubclass():  # what a rule keeps for its reverse pass is dual rows
             result = func(*args, **(kwargs or {}))
-            given = {t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
+            given = {_place_of(t) for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
             for tensor in tree_leaves(result):
-                if isinstance(tensor, Tensor) and tensor.untyped_storage().data_ptr() not in given:
-                    self.n_bytes += tensor.numel() * tensor.element_size()
+                if isinstance(tensor, Tensor) and _place_of(tensor) not in given:
+                    self.n_bytes += bytes_of(tensor)
         return result
 
 

@@ -192,8 +192,9 @@ class Ladder:
             self._follows_steps = True
         if twice and self.rung is not None and not self.rung.twice:
             raise DerivativeError(
-                "The generator can be differentiated once, but not twice, as the density along a path needs it; pass "
-                "method='geodesic', or write the generator with torch operations that have second derivatives."
+                "The generator can be differentiated once, but not twice, as the density along a path and the "
+                "exponential map need it; pass method='geodesic', or write the generator with torch operations that "
+                "have second derivatives."
             )
 
     @own_modes()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -117,8 +118,7 @@ class LatentDensity:
             )
         d, shape = like.shape[-1], _shape_of_draws(self.source)
         of_coordinates = shape is not None and not (shape.numel() == d and len(shape) > 0)
-        with DRAWING, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            torch.manual_seed(seed)
+        with DRAWING, _seeded(seed, like.device):
             z = self.source.sample((n, d) if of_coordinates else (n,))
         if z.numel() != n * d:
             raise ValueError(f"{n} draws from a {name} have shape {tuple(z.shape)}; latents here are ({n}, {d}).")
@@ -135,6 +135,22 @@ class LatentDensity:
         else:
             log_density = self._log_prob(z)
         return log_density.sum(-1) if log_density.ndim == z.ndim else log_density
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's random state set, and then as it was; cards that nobody has used are left alone.
+
+    To ask for their state would start them, which a process must not do before it forks; nor can one that was forked.
+    """
+    cards = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=cards):
+        if device.type not in ("cpu", "cuda"):
+            torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
+        if cards:
+            torch.cuda.manual_seed_all(seed)
+        yield
 
 
 def _said(source: object, name: str) -> Any:  # noqa: ANN401 - whatever a distribution has

@@ -8,7 +8,7 @@ from typing import TypeGuard, cast
 import torch
 from torch import Tensor, nn
 
-from geodreg.derivatives.calling import is_half
+from geodreg.derivatives.calling import needs_copy
 
 __all__ = ["NarrowGenerator", "has_wide_end"]
 
@@ -49,19 +49,26 @@ class NarrowGenerator:
 def has_wide_end(generator: Callable[[Tensor], Tensor]) -> TypeGuard[nn.Sequential]:
     """Whether a generator is a sequence of layers in single precision or more, the last linear and wider out than in.
 
+    What is left out must do nothing else: a hook on it, or a method ``forward`` of its own, may.
+
     Example:
         >>> has_wide_end(nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 8), nn.Unflatten(1, (2, 4))))
         True
         >>> has_wide_end(nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 8), nn.Sigmoid()))
         False
     """
-    if type(generator) is not nn.Sequential or generator._forward_hooks or generator._forward_pre_hooks:
-        return False
-    if any(is_half(parameter.dtype) for parameter in generator.parameters()):  # it is copied to single precision whole
+    if type(generator) is not nn.Sequential or needs_copy(generator):
         return False
     layers = _without_arranging(generator)
     last = layers[-1] if layers else None
-    return type(last) is nn.Linear and last.out_features > last.in_features and not last._forward_hooks
+    if not (type(last) is nn.Linear and last.out_features > last.in_features):
+        return False
+    return not any(map(_is_altered, [generator, last, *list(generator)[len(layers) :]]))
+
+
+def _is_altered(module: nn.Module) -> bool:
+    """Whether a call of a module may do more than its class says."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
 
 
 def _without_arranging(layers: nn.Sequential) -> list[nn.Module]:

@@ -24,6 +24,7 @@ __all__ = ["LatentManifold", "log_volume_of"]
 
 LEAST_PART, PART = 16, 2**17  # rows, and numbers in their images, that are computed together on a processor
 LEAST_DUAL_PART, DUAL_PART = 64, 2**20  # the same for rows of values and tangents
+CARD_PART = 2**27  # numbers that are computed together on another device, where only memory is a limit
 
 
 class LatentManifold:
@@ -179,9 +180,9 @@ class LatentManifold:
 
     def _of_rows(self, function: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
         rows = z.reshape(-1, z.shape[-1])
-        in_parts = z.device.type == "cpu" and not torch._C._are_functorch_transforms_active()
-        if in_parts and len(rows) > LEAST_PART:  # each of which stays in the cache
-            parts = rows.split(max(LEAST_PART, PART // self.data_size(rows)))
+        if len(rows) > LEAST_PART and not torch._C._are_functorch_transforms_active():
+            part = PART if z.device.type == "cpu" else CARD_PART  # the former stays in the cache
+            parts = rows.split(max(LEAST_PART, part // self.data_size(rows)))
             x = torch.cat([function(part) for part in parts]) if len(parts) > 1 else function(rows)
         else:
             x = function(rows)
@@ -240,12 +241,11 @@ class LatentManifold:
         return is_kinked(self.measured, z, self.ladder.push)
 
     def parts(self, z: Tensor, n_tangents: int | None = None) -> tuple[Tensor, ...]:
-        """Latents ``(n, d)`` in parts small enough that values and tangents, ``d`` or so many, stay in the cache."""
-        if z.device.type != "cpu" or len(z) == 0 or torch._C._are_functorch_transforms_active():
+        """Latents ``(n, d)`` in parts whose values and tangents, ``d`` or so many, stay in the cache, or fit a card."""
+        if len(z) == 0 or torch._C._are_functorch_transforms_active():
             return (z,)
-        return z.split(
-            max(1, max(LEAST_DUAL_PART, DUAL_PART // self.data_size(z)) // (1 + (n_tangents or z.shape[-1])))
-        )
+        part = DUAL_PART if z.device.type == "cpu" else CARD_PART
+        return z.split(max(1, max(LEAST_DUAL_PART, part // self.data_size(z)) // (1 + (n_tangents or z.shape[-1]))))
 
     def jacobian(self, z: Tensor) -> Tensor:
         """Jacobian of the generator, data flattened: ``(..., d)`` to ``(..., D, d)``."""

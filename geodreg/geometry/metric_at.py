@@ -15,8 +15,11 @@ MEASURED = 16  # tangents by which it is told what one takes
 CACHE = 2**29  # bytes up to which a processor gains by more tangents at once; they share a point, and convolutions gain
 
 
-def metric_at(manifold: LatentManifold, latent: Tensor, at_once: int, memory: float) -> Tensor:
+def metric_at(manifold: LatentManifold, latent: Tensor, at_once: int, memory: float) -> tuple[Tensor, float]:
     """The metric at a point ``(1, d)``, ``(d, d)``, in double precision: of all tangents if they fit, else by products.
+
+    The other number is what of the largest eigenvalue is rounding: of products that of the numbers in them, of tangents
+    its square, since the metric itself is put together in double precision.
 
     Args:
         manifold: the model.
@@ -25,17 +28,18 @@ def metric_at(manifold: LatentManifold, latent: Tensor, at_once: int, memory: fl
         memory: the budget, in GiB.
     """
     identity = torch.eye(latent.shape[-1], dtype=latent.dtype, device=latent.device)
-    if len(identity) * manifold.data_size(latent) * latent.element_size() < TANGENTS * memory * GIB:
+    size, eps = manifold.data_size(latent), torch.finfo(latent.dtype).eps
+    if len(identity) * size * latent.element_size() < TANGENTS * memory * GIB:
         with torch.no_grad():
             tangents = [pushed_at(manifold, latent, part) for part in identity.split(at_once)]
-        return _gram(torch.cat(tangents).double())
+        return _gram(torch.cat(tangents).double()), max(eps**2 * size, torch.finfo(torch.float64).eps * len(identity))
     parts = []
     n_rows = rows_within(memory, bytes_of_row(manifold.generate_flat, latent), latent.device)
     for part in identity.split(min(n_rows, at_once)):
         at = Linearization(manifold.generate_flat, latent.expand(len(part), -1))
         parts.append(at.pull(at.push(part)).double())
     metric = torch.cat(parts)
-    return 0.5 * (metric + metric.mT)
+    return 0.5 * (metric + metric.mT), eps
 
 
 def pushed_at(manifold: LatentManifold, latent: Tensor, directions: Tensor) -> Tensor:

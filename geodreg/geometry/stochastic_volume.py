@@ -208,11 +208,12 @@ class StochasticVolume:
         identity = torch.eye(d, dtype=z.dtype, device=z.device)
         found, at_once = [], tangents_at_once(manifold, z[:1], self.memory)
         for latent in z.split(1):
-            metric = metric_at(manifold, latent, at_once, self.memory)
+            metric, rounding = metric_at(manifold, latent, at_once, self.memory)
             finite = metric.isfinite().all()
             eigenvalues, vectors = torch.linalg.eigh(torch.where(finite, metric, identity.double()))
-            least = torch.finfo(z.dtype).eps * eigenvalues[-1] if manifold.noise == 0.0 else 0.0
-            regular = eigenvalues[0] > least if manifold.noise == 0.0 else torch.ones_like(finite)
+            regular = torch.ones_like(finite)
+            if manifold.noise == 0.0:
+                regular = eigenvalues[0] > rounding * eigenvalues[-1]
             theta = eigenvalues.clamp_min(0.0) + manifold.noise**2
             theta = theta.clamp_min(torch.finfo(theta.dtype).tiny)
             value = torch.where(finite, torch.where(regular, 0.5 * theta.log().sum(), -torch.inf), torch.nan)

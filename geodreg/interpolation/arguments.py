@@ -10,13 +10,12 @@ from numbers import Integral, Real
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
-from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.dropout import _DropoutNd
 
 from geodreg.derivatives.calling import is_half
 from geodreg.derivatives.ladder import DerivativeError, check_products
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
+from geodreg.geometry.training_mode import refuse_training_mode
 from geodreg.interpolation.density_checks import check_ambient, check_density
 from geodreg.interpolation.latent_shapes import refuse_other_shape
 from geodreg.interpolation.paths import Paths
@@ -179,7 +178,7 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
             does not return one finite data point for each, mixes them, or cannot be differentiated; if the prior has
             another size, or the latents are outside of its support.
     """
-    _check_mode(manifold)
+    refuse_training_mode(manifold.generator, manifold.ambient)
     try:
         with torch.no_grad():
             x = manifold.function(z)
@@ -195,6 +194,11 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
         ) from error
     if not (isinstance(x, Tensor) and x.is_floating_point() and x.ndim >= 2 and len(x) == len(z)):
         raise ValueError(_wrong_data(x, z))
+    if x.device != z.device:
+        raise ValueError(
+            f"The generator returns data on {x.device} for latents on {z.device}; pass latents on the device that it "
+            "computes on."
+        )
     if not x.isfinite().all():
         raise ValueError("The generator returns NaN or infinity at start or end; no path can be measured there.")
     rounding = max(SAME, torch.finfo(x.dtype).eps ** 0.5) * x.abs().max()
@@ -207,16 +211,6 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
     _check_derivatives(manifold, z, twice)
     check_density(manifold, z)
     return x
-
-
-def _check_mode(manifold: LatentManifold) -> None:
-    modules = [each for each in (manifold.generator, manifold.ambient) if isinstance(each, nn.Module)]
-    for part in (part for module in modules for part in module.modules()):
-        if getattr(part, "training", False) and isinstance(part, _DropoutNd | _NormBase):  # what is frozen has no mode
-            raise ValueError(
-                f"The generator is in training mode, where its {type(part).__name__} draws at random or mixes "
-                "the batch; call .eval() on it first."
-            )
 
 
 def _wrong_data(x: object, z: Tensor) -> str:

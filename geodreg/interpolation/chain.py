@@ -9,6 +9,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.calling import lifted
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import Settings, interpolate
 from geodreg.interpolation.latent_shapes import as_given, flat_latents
@@ -77,12 +78,13 @@ class Chain:
         """
         if n < 2:
             raise ValueError(f"n is {n}; a path is sampled at 2 points or more.")
-        whole = self._joined(self.segments.flat_latents)
+        whole = lifted(self._joined(self.segments.flat_latents))
         if self.is_closed:
             whole = torch.cat([whole, whole[:1]])
         norms = self.segments.eighths.flatten()
         profile = sampled(self.segments.manifold, whole, n, is_loop=self.is_closed, norms=norms)
-        return replace(profile, z=profile.z.reshape(n, *self.segments.z.shape[2:]))
+        z = profile.z.reshape(n, *self.segments.z.shape[2:])
+        return replace(profile, z=z.to(self.segments.z.dtype), x=profile.x.to(self.segments.x.dtype))
 
     def _joined(self, values: Tensor) -> Tensor:
         whole = values[:, :-1].flatten(0, 1)  # each segment without its last point, which is the next one's first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from geodreg.geometry.stochastic_volume import EXACT
 __all__ = ["check_ambient", "check_density", "warn_of_dear_density", "warn_of_kinks"]
 
 SAME = 1e-3  # relative; a density may compute in less precision than it returns
+AT_ONCE = 16  # points whose graph through an ambient map is held together
 
 
 def check_density(manifold: LatentManifold, z: Tensor) -> None:
@@ -100,19 +102,24 @@ def check_ambient(manifold: LatentManifold, x: Tensor, z: Tensor) -> None:
         raise ValueError(
             f"The ambient map returns {kind} for data {tuple(x.shape)}; it must return floating-point points (n, ...)."
         )
-    cotangent = torch.ones_like(y)
-    with torch.enable_grad():
-        data = x.detach().clone().requires_grad_()
-        image = manifold.ambient(data)
-        slope = torch.zeros_like(x)
-        if image.requires_grad:
-            (slope,) = torch.autograd.grad(image, data, cotangent, allow_unused=True, materialize_grads=True)
-    if not (y.isfinite().all() and slope.isfinite().all()):
+    slopes = (_slope(manifold.ambient, part) for part in x.split(AT_ONCE))
+    if not (y.isfinite().all() and all(slope.isfinite().all() for slope in slopes)):
         raise ValueError(
             "The ambient map or its derivative is not finite at start or end, as that of 2 asin(sqrt(p)) is at the 0 "
             "and 1 that a sigmoid reaches; cut the decoder before its sigmoid and pass "
             "ambient=geodreg.fisher_rao_logits, or a map that is smooth where the data are."
         )
+
+
+def _slope(ambient: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Gradient of the sum of what a map makes of data, ``(n, *data_shape)``."""
+    with torch.enable_grad():
+        data = x.detach().clone().requires_grad_()
+        image = ambient(data)
+        if not image.requires_grad:
+            return torch.zeros_like(x)
+        (slope,) = torch.autograd.grad(image.sum(), data, allow_unused=True, materialize_grads=True)
+    return slope
 
 
 def warn_of_kinks(manifold: LatentManifold, z: Tensor, memory: float | None) -> None:

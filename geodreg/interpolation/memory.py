@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.jacobian_products import bytes_of
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.limits import GIB, memory_of
 from geodreg.interpolation.paths import SUB_POINTS
@@ -63,6 +64,9 @@ def _bytes_saved(manifold: LatentManifold, mu: float, line: Tensor) -> tuple[int
     saved: dict[int, int] = {}
 
     def count(tensor: Tensor) -> Tensor:
+        if tensor.layout != torch.strided:
+            saved[id(tensor)] = bytes_of(tensor)
+            return tensor
         storage = tensor.untyped_storage()
         try:
             saved[storage.data_ptr()] = storage.nbytes()

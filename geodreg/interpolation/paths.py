@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from geodreg.derivatives.calling import is_half
+from geodreg.derivatives.calling import is_half, lifted
 from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.curve import along, chord_norms, equal_length_positions, refine
 from geodreg.geometry.manifold import LatentManifold
+from geodreg.geometry.training_mode import refuse_training_mode
 from geodreg.interpolation.report import Report
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class Paths:
 
     A path is piecewise linear in latent space between its ``K`` points. ``z``, ``x``, ``nll`` and the chords are those
     of the points; ``length`` and :meth:`resample` are of the path between them. Where the density played no part in the
-    solve, ``nll`` is computed when it is first asked for, since it takes a Jacobian at every point.
+    solve, ``nll`` is computed when it is first asked for, since it takes a Jacobian at every point; it is then that of
+    the generator as it is at that time.
 
     Attributes:
         manifold: the model.
@@ -154,9 +156,10 @@ class Paths:
         """Negative log-density at the points, ``(..., K)``, in nats."""
         if self.known_nll is not None:
             return self.known_nll
-        z = self.flat_latents.float() if is_half(self.z.dtype) else self.flat_latents
+        z = lifted(self.flat_latents)
         if z.numel() == 0:
             return z.new_zeros(z.shape[:-1])
+        refuse_training_mode(self.manifold.generator, self.manifold.ambient)
         with torch.no_grad():
             return self.manifold.nll(z)
 
@@ -169,7 +172,7 @@ class Paths:
         each = index if isinstance(index, tuple) else (index,)
         chosen = tuple(part.cpu().numpy() if isinstance(part, Tensor) else part for part in each)
         rows = np.arange(self.status.size).reshape(self.status.shape)[chosen]
-        on_device = torch.from_numpy(np.asarray(rows)).to(self.z.device)
+        on_device = torch.from_numpy(np.array(rows)).to(self.z.device)
         return self.flatten()._each(
             lambda values: values[on_device] if isinstance(values, Tensor) else np.asarray(values[rows], dtype=object)
         )
@@ -190,11 +193,14 @@ class Paths:
 
     @property
     def measured(self) -> Tensor:
-        """Points as vectors where lengths are measured, ``(..., K, D)``: data, or their images by the ambient map."""
-        if self.manifold.ambient is None:
+        """Points as vectors where lengths are measured, ``(..., K, D)``: data, or their images by the ambient map.
+
+        Those of half precision are computed in single, since chords are small differences of them.
+        """
+        if self.manifold.ambient is None and not is_half(self.x.dtype):
             return self.x.flatten(self.status.ndim + 1)
         with torch.no_grad():
-            return self.manifold.generate_flat(self.flat_latents)
+            return self.manifold.generate_flat(lifted(self.flat_latents))
 
     @property
     def swings(self) -> Tensor:
@@ -246,8 +252,9 @@ class Paths:
             raise ValueError(f"n is {n}; a path is sampled at 2 points or more.")
         if self.status.size == 0:  # as of those that did not converge, where all did
             return self._profile_of_none(n)
-        profile = sampled(self.manifold, self.flat_latents, n, norms=self.eighths)
-        return replace(profile, z=profile.z.reshape(*profile.z.shape[:-1], *self.z.shape[self.status.ndim + 1 :]))
+        profile = sampled(self.manifold, lifted(self.flat_latents), n, norms=self.eighths)
+        z = profile.z.reshape(*profile.z.shape[:-1], *self.z.shape[self.status.ndim + 1 :])
+        return replace(profile, z=z.to(self.z.dtype), x=profile.x.to(self.x.dtype))
 
     def _profile_of_none(self, n: int) -> Profile:
         """What ``n`` points of no path at all are."""
@@ -273,7 +280,7 @@ class Paths:
             columns["arc_length"] = profile.arc_length.flatten().cpu().numpy()
         n_points, d = z.shape[-2:]
         n_pairs = z.shape[:-2].numel()
-        latents = z.reshape(-1, d).cpu().numpy()
+        latents = lifted(z).reshape(-1, d).cpu().numpy()
         return pd.DataFrame(
             {
                 "method": self.method,
@@ -310,11 +317,13 @@ def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False, 
     @own_modes()
     @torch.no_grad()
     def nll() -> Tensor:
+        refuse_training_mode(manifold.generator, manifold.ambient)
         return manifold.nll(z)
 
     @own_modes()
     @torch.no_grad()
     def tangent() -> Tensor:
+        refuse_training_mode(manifold.generator, manifold.ambient)
         return normalize(manifold.pushed(z, direction), dim=-1)
 
     with torch.no_grad():

@@ -8,6 +8,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.calling import lifted
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.arguments import check_generator
 
@@ -78,10 +79,15 @@ def check_whole(name: str, value: object, least: int) -> None:
         raise ValueError(f"{name} is {value!r}; pass a whole number, at least {least}.")
 
 
-def check_geometry(manifold: LatentManifold, z: Tensor) -> None:
+def check_geometry(manifold: LatentManifold, z: Tensor, twice: bool = False) -> None:
     """Refuse a generator that does not take latents ``(..., d)``; where the prior is positive plays no part.
+
+    Args:
+        manifold: the model.
+        z: latents to try it on.
+        twice: whether tangents will be differentiated too.
 
     Raises:
         ValueError: as :func:`geodreg.interpolation.arguments.check_generator`.
     """
-    check_generator(manifold.without_density(), z.reshape(-1, z.shape[-1]), twice=False)
+    check_generator(manifold.without_density(), lifted(z).reshape(-1, z.shape[-1]), twice=twice)

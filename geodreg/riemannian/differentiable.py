@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from geodreg.derivatives.calling import lifted
 from geodreg.geometry.curve import chord_energy
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import interpolate
@@ -77,7 +78,8 @@ def geodesic_distance(
     """
     manifold = as_manifold(manifold)
     if geodesic is None:
-        geodesic = interpolate(manifold, start, end, "geodesic", n_points=n_points, init=init, solver=solver)
+        first, last = (lifted(each) if isinstance(each, Tensor) else each for each in (start, end))
+        geodesic = interpolate(manifold, first, last, "geodesic", n_points=n_points, init=init, solver=solver)
     elif geodesic.method != "geodesic":
         raise ValueError(
             f"geodesic holds paths by {geodesic.method!r}; pass what method='geodesic' gave, since only a least energy "
@@ -85,14 +87,15 @@ def geodesic_distance(
         )
     check_converged(geodesic)
     a, b, _ = flat_endpoints(manifold, start, end)
-    z = geodesic.flat_latents.detach()
+    given, a, b = a.dtype, lifted(a), lifted(b)
+    z = lifted(geodesic.flat_latents.detach())
     if not (z.shape[:-2] == a.shape[:-1] and torch.equal(z[..., 0, :], a) and torch.equal(z[..., -1, :], b)):
         raise ValueError("geodesic is between other latents; pass what method='geodesic' gave for these.")
-    first, last = (_FirstOrder.apply(endpoint).unsqueeze(-2) for endpoint in (a, b))
-    x = manifold.generate_flat(torch.cat([first, z[..., 1:-1, :], last], dim=-2))
+    ends = [_FirstOrder.apply(endpoint).unsqueeze(-2) for endpoint in (a, b)]
+    x = manifold.generate_flat(torch.cat([ends[0], z[..., 1:-1, :], ends[1]], dim=-2))
     square = 2.0 * chord_energy(x, 1.0)
     apart = square > 0.0  # the root has no derivative at zero
-    return torch.where(apart, torch.where(apart, square, 1.0).sqrt(), 0.0).to(a.dtype)
+    return torch.where(apart, torch.where(apart, square, 1.0).sqrt(), 0.0).to(given)
 
 
 class _FirstOrder(torch.autograd.Function):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import floyd_warshall
 from torch import Tensor
 
+from geodreg.derivatives.calling import lifted
 from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import interpolate
@@ -102,6 +103,7 @@ def geodesic_distances(
             f"points are {tuple(points.shape)}, {points.dtype}, on {points.device}, others {tuple(targets.shape)}, "
             f"{targets.dtype}, on {targets.device}; pass latents of one size, dtype and device."
         )
+    points, targets = lifted(points), lifted(targets)
     check_whole("pairs_at_once", pairs_at_once, least=1)
     if isinstance(init, Tensor):
         raise TypeError("init is a tensor; the pairs are made here, so choose 'straight', 'graph' or a GraphStart.")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from geodreg.derivatives.calling import lifted
 from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.riemannian.arguments import as_manifold, check_geometry, check_latents, check_tangent, check_whole
@@ -82,9 +83,10 @@ def exponential_map(
     for name, value in (("rtol", relative), ("atol", absolute)):
         if not 0.0 < value < 1.0:
             raise ValueError(f"{name} is {value!r}; pass a tolerance between 0 and 1.")
-    check_geometry(manifold, z)
+    check_geometry(manifold, z, twice=True)
 
-    z, velocity = torch.broadcast_tensors(z, velocity)
+    given = z.dtype
+    z, velocity = torch.broadcast_tensors(lifted(z), lifted(velocity))
     batch, d = z.shape[:-1], z.shape[-1]
     rows = z.reshape(-1, d).contiguous()  # forward mode takes no tensor that repeats its memory
     flow = _Flow(manifold, rows, max_evaluations)
@@ -105,7 +107,7 @@ def exponential_map(
     if not solution.success:
         raise flow.failure()
     curves = torch.from_numpy(solution.y).view(2, len(rows), d, -1)[0].movedim(-1, 1).to(z)  # n x K x d
-    curves = curves.reshape(*batch, -1, d)
+    curves = curves.reshape(*batch, -1, d).to(given)
     return curves if n_points is not None else curves[..., -1, :].clone()
 
 
@@ -136,16 +138,14 @@ class _Flow:
         return rates
 
     def _force(self, z: Tensor, velocity: Tensor) -> Tensor:
-        """Gradient of the kinetic energy at a fixed velocity, ``(n, d)``, by reverse over forward mode.
-
-        Forward over forward mode would do for the acceleration, but not all of torch's activations have it.
-        """
-
-        def energy(point: Tensor) -> Tensor:
-            _, pushed, *_ = torch.func.jvp(self.manifold.generate_flat, (point,), (velocity,))
-            return 0.5 * pushed.square().sum()
-
-        return torch.func.grad(energy)(z).detach()
+        """Gradient of the kinetic energy at a fixed velocity, ``(n, d)``, in reverse over the rung of the ladder."""
+        point = z.detach().requires_grad_()
+        with torch.enable_grad():
+            energy = 0.5 * self.manifold.pushed(point, velocity).square().sum()
+            if not energy.requires_grad:  # of a linear generator
+                return torch.zeros_like(z)
+        (force,) = torch.autograd.grad(energy, point, allow_unused=True, materialize_grads=True)
+        return force
 
     def failure(self) -> GeodesicError:
         return GeodesicError(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.calling import lifted
 from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.curve import refine
 from geodreg.geometry.manifold import LatentManifold
@@ -64,15 +65,16 @@ def logarithm_map(
         >>> logarithm_map(polar, start, end).round(decimals=3).abs()  # from (1, 0) to (1, 1): straight up
         tensor([0., 1.], dtype=torch.float64)
     """
+    given = start
     if isinstance(start, Tensor) and isinstance(end, Tensor):
-        start, end = _broadcast(start, end)
+        start, end = _broadcast(lifted(start), lifted(end)) if start.dtype == end.dtype else (start, end)
     manifold = as_manifold(manifold)
     coarse = interpolate(manifold, start, end, "geodesic", n_points=n_points, init=init, solver=solver)
     check_converged(coarse)
-    halved = refine(coarse.z, 2)
+    halved = refine(coarse.flat_latents, 2)
     fine = interpolate(manifold, start, end, "geodesic", n_points=2 * n_points - 1, init=halved, solver=solver)
     check_converged(fine)
-    return (4.0 * initial_velocity(fine) - initial_velocity(coarse)) / 3.0
+    return ((4.0 * initial_velocity(fine) - initial_velocity(coarse)) / 3.0).to(given.dtype)
 
 
 @own_modes()

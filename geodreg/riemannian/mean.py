@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.calling import lifted
 from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.arguments import check_endpoints
 from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.paths import Paths
-from geodreg.riemannian.arguments import as_manifold, check_latents, check_whole
+from geodreg.riemannian.arguments import as_manifold, check_geometry, check_latents, check_whole
 from geodreg.riemannian.exponential import exponential_map
 from geodreg.riemannian.failure import GeodesicError, check_converged
 from geodreg.riemannian.logarithm import TIGHT, initial_velocity
@@ -111,6 +112,7 @@ def frechet_mean(
     """
     manifold = as_manifold(manifold)
     points = check_latents("points", points, "(n, d)")
+    given, points = points.dtype, lifted(points)
     shares = _shares(weights, points)
     tolerance = TOLERANCES.get(points.dtype, COARSE) if tolerance is None else tolerance
     for name, value in (("step", step), ("tolerance", tolerance)):
@@ -120,7 +122,8 @@ def frechet_mean(
     if isinstance(init, Tensor):
         raise TypeError("init is a tensor; the geodesics' start moves, so choose 'straight', 'graph' or a GraphStart.")
     check_endpoints(manifold, points, points, needs_density=False)
-    first = _medoid(manifold, points, shares) if start is None else _first_guess(start, points)
+    check_geometry(manifold, points, twice=True)  # of the exponential map
+    first = _medoid(manifold, points, shares) if start is None else lifted(_first_guess(start, points.to(given)))
 
     def look(z: Tensor, curves: str | Start | Tensor) -> _State:
         paths = interpolate(
@@ -163,7 +166,7 @@ def frechet_mean(
             best = trial
         else:
             step /= 2.0
-    return FrechetMean(best.z, best.variance.to(points.dtype), iterations, converged, status, best.paths)
+    return FrechetMean(best.z.to(given), best.variance.to(points.dtype), iterations, converged, status, best.paths)
 
 
 def _moved(curves: Tensor, start: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.calling import lifted
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.riemannian.failure import GeodesicError
 
@@ -29,7 +30,7 @@ def tangent_basis(manifold: LatentManifold, z: Tensor) -> tuple[Tensor, Tensor]:
         GeodesicError: if the metric is singular at one of the latents.
     """
     with torch.no_grad():
-        columns = manifold.jacobian(z)
+        columns = manifold.jacobian(lifted(z))
     jacobian = columns.double()  # ... x D x d
     if jacobian.shape[-2] < jacobian.shape[-1]:
         raise GeodesicError(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from geodreg.derivatives.calling import lifted
 from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.riemannian.arguments import as_manifold, check_geometry, check_latents, check_tangent, check_whole
@@ -64,6 +65,7 @@ def parallel_transport(
     vector = check_tangent("vector", vector, "curve", curve[..., 0, :])
     check_whole("n_sub", n_sub, least=1)
     check_geometry(manifold, curve)
+    given, curve, vector = curve.dtype, lifted(curve), lifted(vector)
 
     fractions = torch.arange(1, n_sub + 1, dtype=curve.dtype, device=curve.device).unsqueeze(-1) / n_sub
     basis, factor = tangent_basis(manifold, curve[..., :1, :])  # the basis at the end of a chord begins the next one
@@ -83,4 +85,4 @@ def parallel_transport(
             coordinates = (rotation @ coordinates.unsqueeze(-1)).squeeze(-1)
         basis = bases
         transported.append(from_basis(factor[..., -1, :, :], coordinates).to(curve.dtype))
-    return torch.stack(transported, dim=-2)
+    return torch.stack(transported, dim=-2).to(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,12 +40,21 @@ class GraphStart:
         n_neighbours: neighbours of each node, nearest in latent space.
         n_sub: sub-points of an edge.
         seed: of the samples; the same seed gives the same curves.
+
+    Raises:
+        ValueError: if a setting is no whole number or too small.
     """
 
     n_samples: int = 1000
     n_neighbours: int = 10
     n_sub: int = 6
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_samples", 2), ("n_neighbours", 1), ("n_sub", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not (isinstance(value, Integral) and int(value) >= least):
+                raise ValueError(f"{name} is {value!r}; pass a whole number, {least} or more.")
 
     def curves(
         self, manifold: LatentManifold, mu: float, start: Tensor, end: Tensor, n_points: int, nll_reference: Tensor

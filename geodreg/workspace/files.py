@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
+import socket
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,8 +33,12 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         FileError: if it cannot be written, such as on a full disk; nothing half-written is left.
     """
-    part = path.with_name(f"{path.name}.part")
+    ours = f"{path.name}.{socket.gethostname()}-"  # two processes may write the same file
+    part = path.with_name(f"{ours}{os.getpid()}-{threading.get_ident()}.part")
     try:
+        for left in path.parent.glob(f"{glob.escape(ours)}*.part"):
+            if not _is_running(left.name.removeprefix(ours).split("-")[0]):
+                left.unlink(missing_ok=True)
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
@@ -41,6 +48,19 @@ def write_whole(path: Path, content: bytes) -> None:
             f"{path} could not be written: {error.strerror}. What was there before is as it was; mend that, and call "
             "the same command again."
         ) from None
+
+
+def _is_running(process: str) -> bool:
+    """Whether there is a process of that number on this machine, as far as one can tell."""
+    if os.name != "posix" or not process.isdecimal():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def sha256_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,8 +53,13 @@ def alone(folder: Path, what: str) -> Iterator[None]:
             raise BusyError(
                 f"Process {file.read().strip() or '(unknown)'} runs {what} already; wait until it is done, or stop it."
             ) from None
+        except OSError as error:
+            raise FileError(
+                f"{folder.absolute()} is on a file system without locks ({error.strerror}), which {what} needs; work "
+                "in a clone on one that has them (Lustre: mounted with -o flock)."
+            ) from None
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
 

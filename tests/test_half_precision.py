@@ -1,0 +1,105 @@
+"""Generators and latents in half precision: solved in single, given back in half, and trained through."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from geodreg import (
+    chain,
+    exponential_map,
+    frechet_mean,
+    geodesic_distance,
+    geodesic_distances,
+    interpolate,
+    logarithm_map,
+    parallel_transport,
+)
+from tests.generators import latents, random_decoder
+
+HALF = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+
+
+def both(dtype: torch.dtype) -> tuple[nn.Module, nn.Module, Tensor, Tensor]:
+    """A decoder in half precision and its copy in single, and endpoints in half."""
+    half = random_decoder([3, 16, 784], gain=1.5, dtype=torch.float32).to(dtype)
+    start, end = (
+        latents(2, 3, seed=1, dtype=torch.float32).to(dtype),
+        latents(2, 3, seed=2, dtype=torch.float32).to(dtype),
+    )
+    return half, copy.deepcopy(half).float(), start, end
+
+
+@HALF
+def test_what_is_read_off_a_path_is_computed_in_single_precision(dtype: torch.dtype) -> None:
+    half, single, start, end = both(dtype)
+    paths = interpolate(half, start, end, "geodesic", n_points=9)
+    expected = interpolate(single, start.float(), end.float(), "geodesic", n_points=9)
+    assert paths.z.dtype == paths.x.dtype == dtype
+    profile, other = paths.resample(7), expected.resample(7)
+    assert profile.z.dtype == profile.x.dtype == dtype
+    assert torch.allclose(profile.nll, other.nll, atol=0.3)  # of rounded points, and finite
+    assert torch.allclose(profile.tangent, other.tangent, atol=0.1)
+    assert paths.to_frame().notna().all(axis=None)
+    assert paths.to_frame(5).notna().all(axis=None)
+    assert "converged" in str(paths.report())
+    assert chain(half, torch.stack([start[0], end[0], start[1]]), "straight").resample(9).nll.isfinite().all()
+
+
+@HALF
+def test_geometry_is_that_of_single_precision_rounded(dtype: torch.dtype) -> None:
+    half, single, start, end = both(dtype)
+    rounding = 4 * torch.finfo(dtype).eps
+    a, b = start.float(), end.float()
+    velocity = logarithm_map(half, start, end)
+    assert velocity.dtype == dtype
+    assert torch.allclose(velocity.float(), logarithm_map(single, a, b), rtol=rounding, atol=rounding)
+    reached = exponential_map(half, start, velocity)
+    assert reached.dtype == dtype
+    assert torch.allclose(reached.float(), exponential_map(single, a, velocity.float()), rtol=rounding, atol=rounding)
+    assert torch.allclose(geodesic_distances(half, start, end).matrix, geodesic_distances(single, a, b).matrix)
+    curve = torch.lerp(a[0], b[0], torch.linspace(0, 1, 5)[:, None]).to(dtype)
+    carried = parallel_transport(half, curve, velocity[0], n_sub=8)
+    expected = parallel_transport(single, curve.float(), velocity[0].float(), n_sub=8)
+    assert carried.dtype == dtype
+    assert torch.allclose(carried.float(), expected, rtol=rounding, atol=rounding)
+    mean = frechet_mean(half, torch.lerp(start, end, 0.1))
+    assert mean.point.dtype == dtype
+    assert mean.converged
+
+
+@HALF
+def test_parameters_in_half_precision_get_their_gradient(dtype: torch.dtype) -> None:
+    half, single, start, end = both(dtype)
+    for module in (half, single):
+        module.requires_grad_()
+    for _ in range(2):
+        distance = geodesic_distance(half, start, end)
+        distance.sum().backward()
+        expected = geodesic_distance(single, start.float(), end.float())
+        expected.sum().backward()
+        assert distance.dtype == dtype
+        assert torch.allclose(distance.float(), expected, rtol=4 * torch.finfo(dtype).eps)
+        for ours, theirs in zip(half.parameters(), single.parameters(), strict=True):
+            assert ours.grad is not None
+            assert theirs.grad is not None
+            assert (ours.grad.float() - theirs.grad).norm() <= 0.03 * theirs.grad.norm() + 1e-6
+            ours.grad, theirs.grad = None, None
+        with torch.no_grad():  # as an optimiser does; what was copied is copied again
+            for ours, theirs in zip(half.parameters(), single.parameters(), strict=True):
+                theirs.copy_(ours.mul_(1.25))
+
+
+def test_layers_that_share_a_parameter_share_its_gradient() -> None:
+    net = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 9)).bfloat16()
+    net[2].weight = net[0].weight
+    start, end = latents(2, 4, seed=1, dtype=torch.float32).bfloat16()
+    geodesic_distance(net, start, end).backward()
+    weight = net[0].weight.grad
+    assert weight is not None
+    single = copy.deepcopy(net).float()
+    single.zero_grad()
+    geodesic_distance(single, start.float(), end.float()).backward()
+    assert single[0].weight.grad is not None
+    assert (weight.float() - single[0].weight.grad).norm() < 0.03 * weight.float().norm()
