@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 from torch.nn.functional import binary_cross_entropy
@@ -31,7 +32,8 @@ from geodreg.paper.endpoints import choose_digit_endpoints
 from geodreg.paper.labels import JUDGES
 from geodreg.paper.likelihood import bound_of_nll, pixel_entropy
 from geodreg.paper.shelf import ShelfError
-from geodreg.paper.trial.definitions import METHODS, TRIAL, ClaimTest, Settings, read_definitions
+from geodreg.paper.trial import spelled_out
+from geodreg.paper.trial.definitions import METHODS, TRIAL, ClaimTest, Definitions, Settings, read_definitions
 from geodreg.paper.trial.effects import Effect, Outcome, Verdict, decide, effect_of, holm, verdict_of, verdicts, wide
 from geodreg.paper.trial.equal import curves, equal
 from geodreg.paper.trial.kept import keep_half
@@ -597,3 +599,15 @@ def test_acceptance_by_nll_of_a_density_that_knows() -> None:
     rejected = np.arange(100) >= 70
     samples = pd.DataFrame({"model": GAN, "seed": "0", "nll": np.arange(100.0), "rejected_judge": rejected})
     assert acceptance_by_nll(samples)["accepted"].tolist() == [1.0] * 7 + [0.0] * 3
+
+
+def test_words_are_spelled_out_and_nothing_else_of_the_definitions_changes() -> None:
+    written = Definitions.model_validate(yaml.safe_load(TRIAL.path(TRIAL.definitions).read_bytes()))
+    for shown, claim in zip(DEFINITIONS.claims, written.claims, strict=True):
+        words = {"counts_for": claim.counts_for, "tests": claim.tests}
+        assert shown.model_copy(update=words) == claim
+        for test, other in zip(shown.tests, claim.tests, strict=True):
+            assert test.model_copy(update={"what": other.what}) == other
+            assert not test.what.startswith(("the same", "of the"))
+    for number, place in spelled_out.TESTS:
+        assert DEFINITIONS.claim(number).tests[place].what != written.claim(number).tests[place].what

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from geodreg.paper.labels import JUDGES
 from geodreg.paper.shelf import Shelf, ShelfError
-from geodreg.paper.trial.spelled_out import spelled_out
+from geodreg.paper.trial import spelled_out
 
 __all__ = [
     "METHODS",
@@ -284,7 +284,17 @@ def printed_name(mu: float, budget: int, grey: int) -> str:
 @lru_cache(maxsize=1)
 def _parsed(content: bytes) -> Definitions:
     found = Definitions.model_validate(yaml.safe_load(content))
-    return found.model_copy(update={"claims": tuple(spelled_out(claim) for claim in found.claims)})
+    return found.model_copy(update={"claims": tuple(map(_spelled_out, found.claims))})
+
+
+def _spelled_out(claim: Claim) -> Claim:
+    """A claim in words that can be read alone; nothing else of it changes."""
+    tests = tuple(
+        test.model_copy(update={"what": spelled_out.TESTS.get((claim.number, place), test.what)})
+        for place, test in enumerate(claim.tests)
+    )
+    counts_for = spelled_out.COUNTS_FOR.get(claim.number, claim.counts_for)
+    return claim.model_copy(update={"tests": tests, "counts_for": counts_for})
 
 
 def read_definitions() -> tuple[Definitions, str]:

@@ -5,12 +5,7 @@ The definitions are older than the results and stay as they were written; what i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from geodreg.paper.trial.definitions import Claim, ClaimTest
-
-__all__ = ["COUNTS_FOR", "TESTS", "spelled_out"]
+__all__ = ["COUNTS_FOR", "TESTS"]
 
 BOTH = "denser than StraightZ and no longer than twice its length"
 CURVE = "area under the ROC curve of"
@@ -49,15 +44,3 @@ COUNTS_FOR: dict[int, str] = {
     ),
 }
 """Of what counts for a claim, by its number."""
-
-
-def spelled_out(claim: Claim) -> Claim:
-    """A claim in words that can be read alone; nothing else of it changes."""
-
-    def told(place: int, test: ClaimTest) -> ClaimTest:
-        return test.model_copy(update={"what": TESTS.get((claim.number, place), test.what)})
-
-    tests = tuple(told(place, test) for place, test in enumerate(claim.tests))
-    return claim.model_copy(
-        update={"tests": tests, "counts_for": COUNTS_FOR.get(claim.number, claim.counts_for)},
-    )
