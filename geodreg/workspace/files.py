@@ -33,8 +33,9 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         FileError: if it cannot be written, such as on a full disk; nothing half-written is left.
     """
-    ours = f"{path.name}.{socket.gethostname()}-"  # two processes may write the same file
-    part = path.with_name(f"{ours}{os.getpid()}-{threading.get_ident()}.part")
+    machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
+    ours = f"{path.name}.{machine}-"  # two processes may write the same file
+    part = path.with_name(f"{ours}{os.getpid()}-{threading.get_native_id()}.part")
     try:
         for left in path.parent.glob(f"{glob.escape(ours)}*.part"):
             if not _is_running(left.name.removeprefix(ours).split("-")[0]):
