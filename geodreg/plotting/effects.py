@@ -19,23 +19,26 @@ __all__ = ["plot_effects"]
 
 FRACTION, MARGIN = "fraction", 0.04
 HEIGHT, WIDTH, TEXT = 0.75, 7.4, 44  # inches a strip and altogether, characters in a line of the label
+NARROW_HEIGHT, NARROW_WIDTH = 1.15, 3.5  # for telephones, where the label stands above its strip
 
 
-def plot_effects(effects: Sequence[Effect]) -> Figure:
+def plot_effects(effects: Sequence[Effect], *, narrow: bool = False) -> Figure:
     """A strip for each effect: every seed, mean, plain 95 % interval, bound (dashed), of the part on which it hangs.
 
     Strips of one quantity have one scale; that of fractions goes from none to all.
 
     Args:
         effects: those of one claim; such without data are left out, and if all are, a line of text says so.
+        narrow: for telephones, the labels above the strips.
     """
     shown = [effect for effect in effects if effect.parts]
+    height, width = (NARROW_HEIGHT, NARROW_WIDTH) if narrow else (HEIGHT, WIDTH)
     if not shown:
-        figure, ax = plt.subplots(figsize=(WIDTH, HEIGHT))
+        figure, ax = plt.subplots(figsize=(width, height))
         ax.axis("off")
         ax.text(0.5, 0.5, "not measured yet", ha="center", va="center", color="dimgrey", transform=ax.transAxes)
         return figure
-    figure, axes = plt.subplots(len(shown), 1, figsize=(WIDTH, HEIGHT * len(shown) + 0.3), squeeze=False)
+    figure, axes = plt.subplots(len(shown), 1, figsize=(width, height * len(shown) + 0.3), squeeze=False)
     scales: dict[str, tuple[float, float]] = {}
     for effect in shown:
         low, high = _extent(effect)
@@ -50,7 +53,10 @@ def plot_effects(effects: Sequence[Effect]) -> Figure:
         ax.axvline(effect.test.bound, color="black", linestyle="dashed", linewidth=1.0)
         named = ", ".join(filter(None, [effect.title, METHODS.get(effect.test.method or ""), part.name]))
         label = textwrap.fill(f"{effect.test.what}: {named}", TEXT)
-        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8.5)
+        if narrow:
+            ax.set_title(label, loc="left", fontsize=8.5)
+        else:
+            ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8.5)
         ax.set_yticks([])
         ax.set_ylim(-1, 1)
         low, high = (0.0, 1.0) if _quantity(effect) == FRACTION else scales[_quantity(effect)]
