@@ -354,7 +354,7 @@ def test_the_advice_names_the_one_method_that_is_the_densest(monkeypatch: pytest
     half = {"loss": Verdict.MIXED, "algorithm1": Verdict.HOLDS}
     monkeypatch.setattr("geodreg.book.landing.verdicts", lambda *_: half)
     advice = advice_in_short(DEFINITIONS, decided)
-    assert "count on Algorithm 1's path alone to be denser than the straight line and the geodesic" in advice
+    assert "only Algorithm 1's path was denser than the straight line and the geodesic on every model" in advice
     assert advice.endswith("that images along the regularised path are more realistic was not shown here.")
 
 
