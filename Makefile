@@ -33,6 +33,9 @@ MEMORY_MB ?= $(shell { awk '/^MemTotal/ {printf "%.0f\n", $$2 * 1024}' /proc/mem
   | awk '/^[0-9]/ && (!least || $$1 < least) {least = $$1} END {print int(least / 1048576)}')
 VENV   := .venv
 READY  := $(VENV)/.ready
+# Where the environment was made, which its scripts name; after a move or a copy, with the checkout, they are mended.
+MADE_IN := $(VENV)/.made-in
+MOVED  := $(shell if [ -f $(READY) ] && [ "$$(cat $(MADE_IN) 2>/dev/null)" != "$$(cd ./$(VENV) && pwd -P)" ]; then echo moved; fi)
 BENCH  := .venv-bench
 BENCH_READY := $(BENCH)/.ready
 
@@ -64,7 +67,7 @@ PYTEST = OMP_NUM_THREADS=1 python -m pytest -n $(call fitting,$(1))
 fitting = $(shell most=$$(($(MEMORY_MB) / 2500)); wanted=$$(($(1))); if [ $$wanted -gt $$most ]; then wanted=$$most; fi; \
   if [ $$wanted -lt 1 ]; then wanted=1; fi; echo $$wanted)
 
-.PHONY: book pdf export test quick bench claims train densities sweep audit notebooks lab serve lock clean
+.PHONY: book pdf export test quick bench claims train densities sweep audit notebooks lab serve lock clean moved
 
 book: $(READY)
 	$(SNAKEMAKE) site $(if $(SWEEPS),--config 'sweeps=$(patsubst %,sweeps/%.yaml,$(SWEEPS))')
@@ -154,13 +157,24 @@ lock:
 	uv pip compile pyproject.toml requirements-bench.in --extra models --extra plots --universal \
 	  --python-version 3.11 --no-annotate --quiet -o requirements-bench.txt
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml | $(MOVED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is too old: geodreg needs Python 3.11 or newer; name one with make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing the environment into $(VENV): 5 to 6 GB, some minutes"
 	python -m pip install -qq --disable-pip-version-check -r requirements.txt
 	python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@cd ./$(VENV) && pwd -P >.made-in
 	@$(call finished,$(READY),$^)
+
+# In seconds and without a network: what the shell reads, then the scripts, then where the module is.
+moved:
+	@$(VENV)/bin/python -c 'import pip' 2>/dev/null || \
+	  { echo '$(VENV) was made elsewhere, and has no Python here that could mend it: call rm -rf $(VENV), and make again.' >&2; exit 1; }
+	@echo 'Mending $(VENV), whose scripts may name the folder that it was in before'
+	$(VENV)/bin/python -m venv --without-pip $(VENV)
+	$(VENV)/bin/python -m geodreg.workspace.environment $(VENV)
+	$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@cd ./$(VENV) && pwd -P >.made-in
 
 $(BENCH_READY): requirements-bench.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is too old: geodreg needs Python 3.11 or newer; name one with make PYTHON=python3.11")'
@@ -170,4 +184,5 @@ $(BENCH_READY): requirements-bench.txt pyproject.toml
 	@$(call finished,$(BENCH_READY),$^)
 
 clean:
-	rm -rf _build book/figures book/_generated book/sweeps notebooks/*.ipynb
+	rm -rf _build book/figures book/_generated book/sweeps
+	find notebooks -maxdepth 1 -name '*.ipynb' ! -name '*.changed*.ipynb' -exec rm -f {} +

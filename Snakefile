@@ -142,8 +142,8 @@ ruleorder: longest_page > long_page > page
 rule paired:
     input:
         "notebooks/{page}.md",
-    output:
-        "notebooks/{page}.ipynb",
+    output:  # without the mark Snakemake would remove what somebody has worked in, before it could be put aside
+        update("notebooks/{page}.ipynb"),
     message:
         "Writing {output}"
     shell:

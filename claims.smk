@@ -1,12 +1,20 @@
 # `make claims` and `make train`: every training and every table of every model that a claim needs, each made once; a run that was
 # stopped goes on where it was. Config: claim (a number; default all), pairs and seeds (fewer of them than the definitions have).
+import sys
+from functools import partial
+
 from geodreg.paper.trial.definitions import read_definitions
+from geodreg.paper.trial.parts import outdated, put_outdated_aside
 from geodreg.paper.trial.plan import KEPT_MODELS, TRAINED_MODELS, Job, jobs, models_to_train, parts_folder
 
 definitions, _ = read_definitions()
 claim, pairs, seeds = (int(config[name]) if name in config else None for name in ("claim", "pairs", "seeds"))
 PARTS = parts_folder(pairs)
 JOBS = jobs(definitions, None if claim is None else definitions.claim(claim), seeds)
+
+# Dates decide nothing here, since those of weights and definitions are those of a checkout; what a part was measured from does.
+if aside := outdated((PARTS / job.file, partial(job.origin, definitions, pairs)) for job in JOBS):
+    print(put_outdated_aside(aside, "make claims"), file=sys.stderr)
 
 
 def weights(wildcards):

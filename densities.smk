@@ -1,10 +1,19 @@
 # `make densities`: every part of the comparisons of densities and metrics, each made once; a run that was stopped goes on where it was.
 # Latents of real data and more decoders need the data sets, all else only the weights that are kept.
+import sys
+from functools import partial
+
+from geodreg.paper.trial.parts import outdated, put_outdated_aside
 from geodreg.paper.which_density.definitions import SHELVES, read_study
 from geodreg.paper.which_density.plan import KEPT_DECODERS, TRAINED_DECODERS, Job, jobs, parts_folder
 
 studies = {name: read_study(shelf) for name, shelf in SHELVES.items()}
 study_of = {parts_folder(shelf).name: name for name, shelf in SHELVES.items()}
+JOBS = [(job, study) for name, study in studies.items() for job in jobs(study, SHELVES[name])]
+
+# Dates decide nothing here, since those of weights are those of a checkout; what a part was measured from does.
+if aside := outdated((job.file, partial(job.origin, study)) for job, study in JOBS):
+    print(put_outdated_aside(aside, "make densities"), file=sys.stderr)
 
 
 def needed(wildcards):
@@ -17,7 +26,7 @@ def needed(wildcards):
 
 rule parts:
     input:
-        [job.file for name, study in studies.items() for job in jobs(study, SHELVES[name])],
+        [job.file for job, _ in JOBS],
 
 
 rule measure:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from geodreg.book.paired import write_paired
+from geodreg.book.parameters import pair
 from geodreg.workspace.files import write_sum
 from tests.conftest import Once
+from tests.projects import BARE, BUILD, call, make_project
 
 ROOT = Path(__file__).parent.parent
 DATA = [
@@ -100,3 +103,71 @@ def todo(plan: str) -> set[str]:
 @pytest.mark.parametrize("case", range(len(CHANGES)), ids=lambda case: " ".join(CHANGES[case][0]) or "nothing")
 def test_a_change_reruns_what_depends_on_it_and_only_that(plans: list[str], case: int) -> None:
     assert todo(plans[case]) == CHANGES[case][1]
+
+
+def work_in(notebook: Path, **changes: object) -> bytes:
+    """Change the last cell of a notebook, as Jupyter saves it; gives what is saved."""
+    content = json.loads(notebook.read_text())
+    content["cells"][-1].update(changes)
+    notebook.write_text(json.dumps(content))
+    return notebook.read_bytes()
+
+
+PRINTED = [{"output_type": "stream", "name": "stdout", "text": ["4\n"]}]
+
+
+@pytest.mark.parametrize("change", [{"source": ["x = 4"]}, {"outputs": PRINTED}, {"metadata": {"tags": ["hide-cell"]}}])
+def test_a_paired_notebook_is_put_aside_whenever_somebody_has_worked_in_it(
+    change: dict[str, object], tmp_path: Path
+) -> None:
+    source, notebook = tmp_path / "small.md", tmp_path / "small.ipynb"
+    source.write_text(BARE)
+    assert write_paired(source, notebook) is None
+    work_in(notebook)  # only saved
+    source.write_text(BARE.replace("A small page", "Another page"))
+    assert write_paired(source, notebook) is None
+    assert "Another page" in notebook.read_text()
+    kept = []
+    for name in ("changed", "changed-2", "changed-3"):
+        aside = tmp_path / f"small.{name}.ipynb"
+        kept.append((aside, work_in(notebook, **change)))
+        assert write_paired(source, notebook) == (
+            f"{notebook} was edited or executed; it is made again from {source}, and yours is now {aside}."
+        )
+    assert all(aside.read_bytes() == content for aside, content in kept)
+    assert write_paired(source, notebook) is None
+
+
+def test_a_paired_notebook_that_was_damaged_is_put_aside(tmp_path: Path) -> None:
+    source, notebook = tmp_path / "small.md", tmp_path / "small.ipynb"
+    source.write_text(BARE)
+    notebook.write_text('{"cells": [')
+    assert "small.changed.ipynb" in str(write_paired(source, notebook))
+    assert (tmp_path / "small.changed.ipynb").read_text() == '{"cells": ['
+
+
+def test_a_notebook_paired_by_an_earlier_release_is_kept_unless_it_is_what_would_be_written(tmp_path: Path) -> None:
+    source, notebook = tmp_path / "small.md", tmp_path / "small.ipynb"
+    source.write_text(BARE)
+    pair(source, notebook)
+    assert write_paired(source, notebook) is None
+    pair(source, notebook)
+    source.write_text(BARE.replace("A small page", "Another page"))
+    assert "small.changed.ipynb" in str(write_paired(source, notebook))  # nobody knows who has worked in it
+
+
+@pytest.mark.slow
+def test_notebooks_are_written_again_for_changed_sources_alone_and_those_worked_in_are_kept(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", page=BARE)
+    notebook = project / "notebooks" / "small.ipynb"
+    target = notebook.relative_to(project).as_posix()
+    assert call(project, *BUILD, target)[0] == 0
+    mine = work_in(notebook, source=["x = 4"])
+    assert call(project, *BUILD, target)[0] == 0
+    assert notebook.read_bytes() == mine
+    (project / "notebooks" / "small.md").write_text(BARE.replace("A small page", "Another page"))
+    code, output = call(project, *BUILD, target)
+    assert code == 0, output
+    assert f"{target} was edited or executed; it is made again from notebooks/small.md" in output
+    assert notebook.with_suffix(".changed.ipynb").read_bytes() == mine
+    assert "Another page" in notebook.read_text()

@@ -72,10 +72,15 @@ def test_a_rule_that_no_weight_meets_is_said_not_to_be_met() -> None:
     weights = pd.DataFrame({"mu": [0.01, 0.03, 0.1], "denser": [0.5, 0.9, 1.0]})
     both = told_choice({"one": weights, "other": weights.assign(denser=[0.1, 0.2, 0.4])}, share=0.9)
     assert "met on the one at 0.03." in both
-    assert "**not met** on the other, where at most 40 % of the pairs are denser: there we take 0.1" in both
+    assert (
+        "**not met** on the other, where at most 40 % of the pairs converge to a denser path: there we take 0.1" in both
+    )
     assert "not met" not in told_choice({"one": weights}, share=0.9)
     two = told_choice({"this": weights.assign(denser=0.1), "that": weights.assign(denser=0.2)}, share=0.9)
-    assert "on the this, where at most 10 % of the pairs are denser, and on the that, where at most 20 %" in two
+    assert (
+        "on the this, where at most 10 % of the pairs converge to a denser path, and on the that, where at most 20 %"
+        in two
+    )
     assert told_choice({"other": weights.assign(denser=0.0)}, share=0.9).startswith("It is **not met**")
 
 

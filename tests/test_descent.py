@@ -38,7 +38,7 @@ def tried(mu: float, kind: str = "dense", noise: float = 0.2) -> Trial:
         metric = MeanMetric.exact(manifold, LINES[:, [0, -1]])
         return FixedMetricObjective.of(objective, LINES, metric, n_rows=8, keep=True).trial(LINES)
     solver = MatrixFree(n_probes=3)
-    return MatrixFreeObjective.of(objective, solver.view(manifold), LINES)[0].trial(LINES)
+    return MatrixFreeObjective.of(objective, solver.view(manifold), LINES, solver.history_size)[0].trial(LINES)
 
 
 def begun(first: Trial, history_size: int = 4) -> DescentState:

@@ -10,6 +10,7 @@ from tests.generators import latents, random_decoder, sphere
 
 @pytest.mark.parametrize("n_points", [3, 9])
 @pytest.mark.parametrize("ambient", [False, True])
+@pytest.mark.filterwarnings("ignore:.* geodesics are more than a hundredth longer")  # as three points leave them
 @pytest.mark.slow
 def test_the_gradient_is_that_of_solves_made_anew(ambient: bool, n_points: int) -> None:
     bend = random_decoder([9, 12, 10], gain=1.0, seed=2) if ambient else None
@@ -90,6 +91,21 @@ def test_there_is_no_second_derivative() -> None:
     (gradient,) = torch.autograd.grad(distance.sum(), start, create_graph=True)
     with pytest.raises(RuntimeError):
         gradient.square().sum().backward()
+
+
+@pytest.mark.parametrize("first", ["start", "0.weight", "2.weight"])
+@pytest.mark.parametrize("second", ["start", "0.weight", "2.weight", "all"])
+def test_every_second_pass_is_refused(first: str, second: str) -> None:
+    net = nn.Sequential(nn.Linear(2, 6), nn.Tanh(), nn.Linear(6, 4)).double()
+    start, end = latents(1, 2, 0)[0].requires_grad_(), latents(1, 2, 1)[0]
+    leaves: dict[str, Tensor] = {"start": start, **dict(net.named_parameters())}
+    distance = geodesic_distance(net, start, end, n_points=9)
+    (expected,) = torch.autograd.grad(distance, leaves[first], retain_graph=True)
+    (gradient,) = torch.autograd.grad(distance, leaves[first], create_graph=True)
+    assert torch.allclose(gradient, expected)
+    inputs = None if second == "all" else [leaves[second]]
+    with pytest.raises(RuntimeError, match=r"geodesic_distance has no second derivative, .* take finite differences"):
+        gradient.square().sum().backward(inputs=inputs)
 
 
 def test_regularised_paths_other_latents_and_failed_solves_are_refused() -> None:

@@ -114,6 +114,14 @@ def test_bad_start_curves_are_refused_in_one_sentence(change: Any, sentence: str
         (lambda s: replace(s, z=s.z.numpy()), "Changed.solve returns a ndarray; it must return a tensor of shape"),
         (lambda s: replace(s, z=s.z.float()), "Changed.solve returns .* torch.float32"),
         (
+            lambda s: replace(s, evaluations=s.evaluations.numpy()),
+            "Changed.solve returns evaluations as a ndarray; it must be a Tensor",
+        ),
+        (
+            lambda s: replace(s, status=list(s.status)),
+            "Changed.solve returns status as a list; it must be a ndarray",
+        ),
+        (
             lambda s: replace(s, z=s.z + 1e-9),
             "Changed.solve moves the endpoints of paths; their first and last",
         ),
@@ -138,6 +146,25 @@ def test_bad_solutions_are_refused_in_one_sentence(change: Any, sentence: str) -
     with pytest.raises((TypeError, ValueError), match=sentence) as caught:
         interpolate(manifold(), START, END, "geodesic", n_points=N_POINTS, solver=Changed())
     assert "\n" not in str(caught.value)
+
+
+def test_a_solver_of_ones_own_may_return_what_it_still_differentiates() -> None:
+    class Differentiated(AsDrawn):
+        returned: Solution | None = None
+
+        def solve(self, *arguments: Any) -> Solution:
+            solution = super().solve(*arguments)
+            kept = {name: getattr(solution, name).clone() for name in ("z", "evaluations", "gradient_norm", "history")}
+            self.returned = replace(solution, **{name: tensor.requires_grad_() for name, tensor in kept.items()})
+            return self.returned
+
+    own, end = Differentiated(), torch.cat([START[:1], END[1:]])  # the first path is put to rest afterwards
+    paths = interpolate(manifold(), START, end, "geodesic", n_points=N_POINTS, solver=own)
+    assert paths.status.tolist() == ["endpoints coincide", "iteration limit", "iteration limit"]
+    assert not any(value.requires_grad for value in vars(paths).values() if isinstance(value, Tensor))
+    assert "geodesic" in str(paths.report())
+    assert own.returned is not None
+    assert own.returned.status.tolist() == ["iteration limit"] * 3  # what is the solver's is left alone
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from geodreg.models import face_dcgan
 from geodreg.models.face_dcgan import FaceDCGAN, fetch_face_dcgan, load_face_dcgan, read_wheel
 from geodreg.models.store import ModelError
+from geodreg.workspace.files import has_its_sum, sum_file
 from tests.needs import needs_faces
 
 
@@ -150,6 +151,52 @@ def test_weights_that_were_changed_are_refused(tmp_path: Path, monkeypatch: pyte
     path.write_bytes(content)
     with pytest.raises(ModelError, match="is not what was written there; remove it"):
         load_face_dcgan(tmp_path)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("earlier", [None, b"half of it"])
+@pytest.mark.parametrize("moved", [0, 1])
+def test_weights_whose_writer_is_killed_between_its_files_are_fetched_again(
+    moved: int, earlier: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = wheel_of(saved({"netG_state_dict": state()}), tmp_path)
+    monkeypatch.setattr(face_dcgan, "SHA256", sum_of(wheel))
+    if earlier is not None:
+        (tmp_path / face_dcgan.WEIGHTS).write_bytes(earlier)
+    usual = Path.replace
+    done: list[Path] = []
+
+    def dies(path: Path, target: Path) -> Path:
+        if len(done) == moved:
+            raise Killed
+        done.append(target)
+        return usual(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", dies)
+        with pytest.raises(Killed):
+            fetch_face_dcgan(tmp_path)
+    generator = load_face_dcgan(tmp_path)  # as another process would that comes by at that moment
+    assert sum(parameter.numel() for parameter in generator.parameters()) == 3_576_704
+
+
+def test_weights_without_their_sum_are_fetched_again_whatever_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = wheel_of(saved({"netG_state_dict": state()}), tmp_path)
+    monkeypatch.setattr(face_dcgan, "SHA256", sum_of(wheel))
+    path = fetch_face_dcgan(tmp_path)
+    whole = path.read_bytes()
+    assert has_its_sum(path)
+    for left in (whole, b"half of it"):
+        path.write_bytes(left)
+        sum_file(path).unlink()
+        load_face_dcgan(tmp_path)
+        assert path.read_bytes() == whole
+        assert has_its_sum(path)
 
 
 def test_without_a_network_the_sentence_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

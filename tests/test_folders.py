@@ -21,9 +21,11 @@ import pytest
 
 from geodreg.book.execution import run_page
 from geodreg.workspace import sockets
+from geodreg.workspace.environment import mend_scripts
 from geodreg.workspace.files import FileError, date_now, write_whole
 from geodreg.workspace.locks import alone
 from geodreg.workspace.sockets import LONGEST, NAME, short_folder
+from geodreg.workspace.unfinished import unfinished
 from tests.projects import BARE, BUILD, SMALL, SWEEP, call, make_project
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +65,7 @@ def checkout(folder: Path) -> Path:
     venv.create(project / ".venv", symlinks=True)
     lib = next((project / ".venv" / "lib").glob("python*")) / "site-packages"
     (lib / "installed.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+    (project / ".venv" / ".made-in").write_text(f"{(project / '.venv').resolve()}\n", encoding="utf-8")
     (project / ".venv" / ".ready").touch()
     return project
 
@@ -124,6 +127,83 @@ def test_the_commands_of_make_name_no_path_of_the_folder(tmp_path: Path) -> None
             assert not line.startswith(("pip ", "geodreg ", "jupyter", "mypy", "ruff", "pytest", "snakemake")), line
 
 
+NAMED = [
+    "#!{python}\n",
+    "#!{python}3.11\n",
+    "#!{python} -sE\n",
+    "#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n",
+]
+"""How a script may name the Python of its environment."""
+
+
+@pytest.mark.parametrize("named", NAMED)
+def test_a_script_of_a_moved_environment_is_run_by_the_python_beside_it(named: str, tmp_path: Path) -> None:
+    folder = tmp_path / 'it\'s a "folder" of $HOME, `id`, ж' / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "python").symlink_to(sys.executable)
+    tool = folder / "tool"
+    code = "import sys\nprint(sys.executable, *sys.argv[1:])\n"
+    tool.write_text(named.format(python="/some where/else/.venv/bin/python") + code, encoding="utf-8")
+    tool.chmod(0o755)
+    assert mend_scripts(folder.parent) == [tool]
+    assert mend_scripts(folder.parent) == []
+    for command in ([str(tool)], [str(folder / "python"), str(tool)]):  # read by a shell, and by Python
+        run = subprocess.run([*command, "one", "two three"], capture_output=True, encoding="utf-8", check=True)
+        assert run.stdout.strip() == f"{folder / 'python'} one two three"
+
+
+@pytest.mark.parametrize(
+    "content", [b"#!/bin/bash\n", b"#!/usr/bin/python3\n", b"#!/a/.venv-bench/bin/python\n", b"\x7fELF\0", b""]
+)
+def test_other_programs_of_a_moved_environment_stay_as_they_are(content: bytes, tmp_path: Path) -> None:
+    program = tmp_path / ".venv" / "bin" / "program"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(content)
+    program.with_name("link").symlink_to(program)
+    assert mend_scripts(tmp_path / ".venv") == []
+    assert program.read_bytes() == content
+    assert program.with_name("link").is_symlink()
+
+
+@pytest.mark.slow
+@needs_make
+def test_a_checkout_that_was_copied_with_its_environment_uses_its_own_after_the_next_make(tmp_path: Path) -> None:
+    first, second = checkout(tmp_path / "first"), tmp_path / "it's näher" / "second"
+    for name in ("README.md", "LICENSE"):  # which an installation of the module asks for
+        (first / name).symlink_to(ROOT / name)
+    tool = first / ".venv" / "bin" / "tool"
+    tool.write_text(f"#!{first}/.venv/bin/python\nimport sys\nprint(sys.prefix)\n", encoding="utf-8")
+    tool.chmod(0o755)
+    assert "Mending" not in make(first, ".venv/.ready").stdout
+    shutil.copytree(first, second, symlinks=True)
+    run = make(second, ".venv/.ready", PIP_NO_INDEX="1")
+    assert run.returncode == 0, run.stdout
+    assert "Mending .venv" in run.stdout
+    assert "Mending" not in make(second, ".venv/.ready").stdout
+    words = ". .venv/bin/activate && cd / && tool && python -c 'import geodreg; print(geodreg.__file__)'"
+    environment = {"PATH": os.environ["PATH"], "PYTHONUTF8": "1"}
+    shell = subprocess.run(
+        ["bash", "-c", words], cwd=second, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
+    assert shell.stdout.splitlines() == [f"{second}/.venv", f"{second}/geodreg/__init__.py"], shell.stderr
+    assert (second / ".venv" / "bin" / "geodreg").is_file()
+
+
+@needs_make
+def test_an_environment_that_cannot_be_mended_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to("/no/such/python")  # as of another machine
+    (tmp_path / ".venv" / ".ready").touch()
+    run = make(tmp_path, "book")
+    assert run.returncode == 2
+    sentence, *others = run.stdout.splitlines()
+    assert sentence.startswith(".venv was made elsewhere, and has no Python here")
+    assert sentence.endswith("call rm -rf .venv, and make again.")
+    assert all(line.startswith("make") for line in others)
+
+
 def test_sockets_lie_in_a_short_folder_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     long = tmp_path / ("x" * 120)
     long.mkdir()
@@ -179,6 +259,26 @@ print(os.environ["HOME"])"""
     found = Path(run.stdout.strip())
     assert (found == place) == (home == "mine")
     assert found.exists() == (home == "mine")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs users")
+def test_a_home_that_one_may_not_look_into_is_like_one_that_is_missing(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    (closed / "home").mkdir(parents=True)
+    code = f"""import os, runpy
+ensure_home = runpy.run_path({str(HOME)!r})["ensure_home"]
+if os.getuid() == 0:  # who may look everywhere
+    os.setgroups([]); os.setgid(54321); os.setuid(54321)
+ensure_home()
+print(os.environ["HOME"], os.access(os.environ["HOME"], os.W_OK))"""
+    closed.chmod(0)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(closed / "home")}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    closed.chmod(0o700)
+    assert run.returncode == 0, run.stderr
+    found, is_writable = run.stdout.split()
+    assert found != str(closed / "home")
+    assert is_writable == "True"
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="needs to be another user, which only root may")
@@ -284,6 +384,41 @@ def test_several_writers_of_one_file_leave_one_of_their_contents_and_nothing_els
             list(writers.map(lambda content: write_whole(tmp_path / "table.csv", content), contents))
             assert (tmp_path / "table.csv").read_bytes() in contents
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_what_belongs_together_is_put_in_place_together_and_not_after_an_error(tmp_path: Path) -> None:
+    out, table = tmp_path / "out", tmp_path / "out" / "table.csv"
+    (out / "data").mkdir(parents=True)
+    (out / "data" / "input").touch()
+    table.write_text("earlier", encoding="utf-8")
+
+    def stopped() -> None:
+        with unfinished(out / "page.ipynb") as page:
+            assert page.with_name("data").joinpath("input").is_file()
+            assert page.with_name("table.csv").read_text(encoding="utf-8") == "earlier"
+            write_whole(page.with_name("table.csv"), b"half of it")
+            page.with_name("models").mkdir()
+            page.with_name("models").joinpath("checkpoint").touch()
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        stopped()
+    assert {path.name for path in out.iterdir()} == {"data", "page.unfinished", "table.csv"}
+    assert {path.name for path in (out / "page.unfinished").iterdir()} == {"models", "table.csv"}  # for a look
+    assert table.read_text(encoding="utf-8") == "earlier"
+    with unfinished(out / "page.ipynb") as page:
+        assert page.with_name("models").joinpath("checkpoint").is_file()  # a training goes on from there
+        assert page.with_name("table.csv").read_text(encoding="utf-8") == "earlier"
+        write_whole(page.with_name("table.csv"), b"whole")
+        write_whole(page, b"whole")
+        assert not (out / "page.ipynb").exists()
+    assert {path.name for path in out.iterdir()} == {"data", "models", "page.ipynb", "table.csv"}
+    assert table.read_text(encoding="utf-8") == "whole"
+    assert (out / "data" / "input").is_file()
+    with unfinished(out / "page.ipynb") as page:  # what is in a folder that is there comes to it at once
+        page.with_name("models").joinpath("model").touch()
+        assert (out / "models" / "model").is_file()
+    assert {path.name for path in (out / "models").iterdir()} == {"checkpoint", "model"}
 
 
 def test_a_file_system_without_locks_is_named_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

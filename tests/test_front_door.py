@@ -28,6 +28,7 @@ REFUSALS = [  # each needs no model
     ["sweep", "mu", "--profile", "nothing"], ["sweep", "odd"], ["train", "nothing"],
     ["train", "mnist-vae", "--set", "nothing"], ["train", "mnist-vae", "--set", "nothing=1"],
     ["train", "mnist-vae", "--set", "epochs=many"], ["train", "mnist-vae", "--set", "activation=No"],
+    ["train", "yale-dcgan", "--set", "channels=[64"],
     ["train", "circle-gan", "--epochs", "3"], ["train", "mnist-gan", "--data-root", "nothing"],
     ["train", "mnist-judge", "--data-root", "."], ["train", "yale-dcgan", "--data-root", "."],
     ["train", "yale-dcgan", "--subject", "nobody"], [*PICTURE, "nothing", "--pair", "1"], [*PICTURE, "mnist-gan"],

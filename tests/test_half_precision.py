@@ -1,12 +1,15 @@
 """Generators and latents in half precision: solved in single, given back in half, and trained through."""
 
 import copy
+import pickle
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from geodreg import (
+    LatentManifold,
     chain,
     exponential_map,
     frechet_mean,
@@ -104,3 +107,76 @@ def test_layers_that_share_a_parameter_share_its_gradient() -> None:
     assert ours is not None
     assert theirs is not None
     assert (ours.float() - theirs).norm() < 0.03 * theirs.norm()
+
+
+class Truncated(nn.Module):
+    """A decoder with a setting of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.truncation = random_decoder([3, 8, 6], gain=1.0, dtype=torch.float32), 1.0
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.inner(self.truncation * z)
+
+
+def _by_its_data(net: Truncated) -> None:
+    next(net.parameters()).data.mul_(2.0)
+
+
+def _in_inference_mode(net: Truncated) -> None:
+    with torch.inference_mode():
+        next(net.parameters()).mul_(2.0)
+
+
+def _by_a_setting(net: Truncated) -> None:
+    net.truncation = 0.5
+
+
+def _by_another_layer(net: Truncated) -> None:
+    net.inner[1] = nn.Sigmoid()
+
+
+def _by_a_hook(net: Truncated) -> None:
+    net.inner[0].register_forward_hook(lambda _, __, x: 2.0 * x)
+
+
+def _by_its_precision(net: Truncated) -> None:
+    net.float()
+
+
+@HALF
+@pytest.mark.parametrize(
+    "change", [_by_its_data, _in_inference_mode, _by_a_setting, _by_another_layer, _by_a_hook, _by_its_precision]
+)
+def test_a_generator_in_half_precision_is_what_it_is_now(
+    dtype: torch.dtype, change: Callable[[Truncated], None]
+) -> None:
+    net, z = Truncated().to(dtype), latents(2, 3, seed=0, dtype=torch.float32)
+    manifold = LatentManifold(net)
+    before = manifold.generate(z)
+    change(net)
+    after = manifold.generate(z)
+    assert torch.equal(after, LatentManifold(net).generate(z))
+    assert torch.equal(after, before) == (change is _by_its_precision)
+
+
+@HALF
+def test_a_generator_that_was_frozen_gets_its_gradient_later(dtype: torch.dtype) -> None:
+    net, z = random_decoder([3, 8, 6], gain=1.0, dtype=torch.float32).to(dtype), latents(2, 3, 0, torch.float32)
+    manifold = LatentManifold(net)
+    manifold.generate(z)
+    net.requires_grad_(True)
+    manifold.generate(z).sum().backward()
+    gradient = next(net.parameters()).grad
+    assert gradient is not None
+    assert gradient.any()
+
+
+@HALF
+def test_a_generator_that_was_used_is_copied_and_pickled(dtype: torch.dtype) -> None:
+    net, z = random_decoder([3, 8, 6], gain=1.0, dtype=torch.float32).to(dtype), latents(2, 3, 0, torch.float32)
+    manifold = LatentManifold(net.requires_grad_(True))
+    x = manifold.generate(z)
+    assert torch.equal(copy.deepcopy(manifold).generate(z), x)
+    assert torch.equal(pickle.loads(pickle.dumps(manifold)).generate(z), x)  # noqa: S301 - our own

@@ -15,6 +15,12 @@ from torch import Tensor
 from torch.nn.utils import parametrizations, spectral_norm
 
 from geodreg import Algorithm1, GraphStart, LatentManifold, Newton, interpolate
+from geodreg.geometry.curve import chord_energy, chord_length, equal_length_positions, straight
+from geodreg.interpolation.arguments import check_endpoints
+from geodreg.interpolation.memory import bytes_per_pair
+from geodreg.interpolation.paths import eighths
+from geodreg.objectives.dense import PathObjective
+from geodreg.solvers import Solution
 from tests.generators import latents, random_decoder
 
 METHODS = ["straight", "geodesic", "geodreg"]
@@ -548,6 +554,96 @@ def test_nan_between_the_points_is_no_success() -> None:
             path = interpolate(band, start, end, method, interval=interval)
             assert not path.converged, (method, interval)
             assert path.status == "not finite"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_path_without_a_finite_length_is_sampled_by_the_index_of_its_points(value: float) -> None:
+    def band(z: Tensor) -> Tensor:  # between two of the points of the first path, at none of them
+        return torch.where((z[:, :1] - 0.5 / 34).abs() < 1e-3, value, z)
+
+    start = torch.tensor([[-1.0, 0.3], [1.0, 0.3]]).double()
+    end = torch.tensor([[1.0, 0.3], [2.0, 0.3]]).double()
+    paths = interpolate(band, start, end, "straight")
+    assert paths.converged.tolist() == [False, True]
+    profile = paths.resample(5)
+    assert torch.allclose(profile.z, straight(start, end, 5))
+    assert profile.arc_length.isnan().all(-1).tolist() == [True, False]
+    assert paths.to_frame(5)["z0"].notna().all()
+
+
+def test_sampling_keeps_the_endpoints_where_the_path_stands_still() -> None:
+    def first(z: Tensor) -> Tensor:  # knows nothing of the second coordinate
+        return z[:, :1]
+
+    start, end = torch.tensor([0.0, 0.0]), torch.tensor([0.0, 1.0])
+    assert torch.allclose(interpolate(first, start, end, "straight").resample(3).z[:, 1], torch.tensor([0.0, 0.5, 1.0]))
+    positions = equal_length_positions(torch.tensor([0.0, 1.0, 1.0, 0.0]).double(), 3)
+    assert torch.allclose(positions, torch.tensor([0.0, 2.0, 4.0]).double())
+
+
+def test_groups_are_of_one_size() -> None:
+    sizes: list[int] = []
+
+    class Recording(Newton):
+        def solve(self, objective: PathObjective, start: Tensor, *args: Any, **settings: Any) -> Solution:
+            sizes.append(len(start))
+            return super().solve(objective, start, *args, **settings)
+
+    start, end = latents(4, 3, 1), latents(4, 3, 2)
+    line = straight(start[:1], end[:1], 9)
+    memory = 3.5 * bytes_per_pair(decoder(), 0.0, line) / 2**30
+    interpolate(decoder(), start, end, "geodesic", n_points=9, solver=Recording(), memory=memory)
+    assert sizes == [2, 2]
+
+
+def test_endpoints_are_looked_at_in_parts() -> None:
+    rows: list[int] = []
+
+    def wide(z: Tensor) -> Tensor:
+        rows.append(len(z))
+        return z.repeat(1, 2**15)
+
+    check_endpoints(LatentManifold(wide), latents(100, 2, 0), latents(100, 2, 1), needs_density=False)
+    assert max(rows) <= 64
+    assert sum(rows) >= 200
+
+
+def test_a_generator_that_drops_the_dimension_of_one_row_is_refused_in_a_sentence() -> None:
+    with pytest.raises(ValueError, match=r"shape \(20,\) for one latent alone.*squeeze\(1\)"):
+        interpolate(lambda z: decoder().generator(z).squeeze(), latents(2, 3, 1), latents(2, 3, 2), "geodesic")
+
+
+def test_gradient_norm_is_that_of_the_reported_objective() -> None:
+    start, end = latents(2, 3, 1, torch.float32), latents(2, 3, 2, torch.float32)
+    model = decoder(torch.float32)
+    paths = interpolate(model, start, end, "geodesic", n_points=9, solver=Newton(max_iterations=2))
+    z = paths.z.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(chord_energy(model.generate(z), paths.interval).sum(), z)
+    assert torch.allclose(paths.gradient_norm.float(), gradient[:, 1:-1].flatten(1).norm(dim=1), rtol=1e-2)
+
+
+def test_a_graph_keeps_away_from_what_is_not_defined() -> None:
+    def holed(z: Tensor) -> Tensor:
+        return torch.cat([z, (z.square().sum(-1, keepdim=True) - 0.25).sqrt()], dim=-1)
+
+    start, end = torch.tensor([[-1.0, 0.05]]).double(), torch.tensor([[1.0, 0.05]]).double()
+    model, nothing = LatentManifold(holed), torch.zeros(1).double()
+    curves = GraphStart(n_samples=400).curves(model, 0.0, start, end, 35, nothing)
+    assert eighths(model, curves).isfinite().all()
+
+
+def test_edges_of_a_graph_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def watched(x: Tensor) -> Tensor:
+        sizes.append(x.numel())
+        return chord_length(x)
+
+    monkeypatch.setattr("geodreg.solvers.start.chord_length", watched)
+    monkeypatch.setattr("geodreg.solvers.start.PART", 7 * 20 * 10)
+    start, end = latents(2, 3, 1)
+    GraphStart(n_samples=50).curves(decoder(), 0.0, start[None], end[None], 9, torch.zeros(1).double())
+    assert max(sizes) == 7 * 20 * 10
 
 
 def test_a_kink_on_the_path_is_reported_for_its_pair_alone() -> None:

@@ -57,6 +57,15 @@ def test_weights_that_change_are_noticed() -> None:
     assert torch.allclose(manifold.isometric().metric(z), 4.0 * first.metric(z))
 
 
+@pytest.mark.parametrize("place", [0, 2])
+def test_layers_that_are_replaced_are_noticed(place: int) -> None:
+    decoder = random_decoder([2, 8, 20], gain=1.0)
+    manifold, z = LatentManifold(decoder), latents(3, 2, seed=0)
+    manifold.isometric()
+    decoder[place] = random_decoder([2, 8, 20], gain=1.0, seed=1)[place]
+    assert torch.allclose(manifold.isometric().metric(z), manifold.metric(z))
+
+
 def test_what_only_arranges_at_the_end_is_looked_through() -> None:
     flat = random_decoder([2, 8, 20], gain=1.0)
     images = nn.Sequential(*flat, nn.Unflatten(1, (4, 5)))

@@ -65,6 +65,98 @@ def test_fakes_are_images_unlike_what_they_were_made_of_and_the_same_for_a_seed(
     assert ((first - images).flatten(1).norm(dim=1) > 0.1).float().mean() > 0.9
 
 
+def bands(labels: torch.Tensor) -> torch.Tensor:
+    """Images that are equal for labels that are equal, and without common ink for others."""
+    images = torch.zeros(len(labels), 28, 28)
+    for image, label in zip(images, labels.tolist(), strict=True):
+        image[2 * label : 2 * label + 2] = 1.0
+    return images
+
+
+def is_changed(made: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    return (made - images).flatten(1).norm(dim=1) > 1.0
+
+
+@pytest.mark.parametrize("kind", ["mean of two", "maximum of two", "mean of three"])
+@pytest.mark.parametrize("labels", [[3, 4], [0, 0, 7], [0] * 11 + [1]], ids=len)
+def test_a_fake_of_several_digits_has_other_classes_in_it_however_rare_they_are(kind: str, labels: list[int]) -> None:
+    images = bands(torch.tensor(labels))
+    for seed in range(30):
+        made = FAKES[kind](images, torch.tensor(labels), torch.Generator().manual_seed(seed))
+        assert is_changed(made, images).all()
+
+
+@pytest.mark.parametrize("kind", ["mean of two", "maximum of two", "patched", "swirled", "halves", "mean of three"])
+@pytest.mark.parametrize("n", [1, 3])
+def test_fakes_of_several_digits_are_not_made_of_one_class(kind: str, n: int) -> None:
+    labels = torch.full((n,), 7)
+    with pytest.raises(ValueError, match=rf"needs two classes, and all digits given \({n}\) are of class 7; give"):
+        FAKES[kind](bands(labels), labels, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_no_digit_as_it_is_passes_for_a_fake_in_training_however_few_are_made(
+    n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: list[bool] = []
+
+    def watched(fake: Fake) -> Fake:
+        def made(images: torch.Tensor, labels: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
+            found = fake(images, labels, chance)
+            changed.extend(is_changed(found, images).tolist())
+            return found
+
+        return made
+
+    mixed = {kind: watched(SEEN_FAKES[kind]) for kind in ("mean of two", "maximum of two")}
+    monkeypatch.setattr("geodreg.datasets.fakes.SEEN_FAKES", mixed)
+    labels = torch.arange(300) % 10
+    settings = JudgeSettings(steps=40, width=2, batch_size=8, fakes_per_kind=n, held_out=100)
+    train_judge(settings, bands(labels), labels)
+    assert len(changed) == 2 * 40 * max(n, 2) + 2 * 50  # in training, and to calibrate
+    assert all(changed)
+
+
+def test_as_many_fakes_of_a_kind_are_shown_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[int] = []
+    embed = Judge.embed
+
+    def watched(judge: Judge, images: torch.Tensor) -> torch.Tensor:
+        shown.append(len(images))
+        return embed(judge, images)
+
+    monkeypatch.setattr(Judge, "embed", watched)
+    images, labels = strokes(300)
+    for n in (1, 2, 5):
+        train_judge(JudgeSettings(steps=1, width=2, batch_size=8, fakes_per_kind=n, held_out=100), images, labels)
+        assert shown[0] == 8 + n * len(SEEN_FAKES)
+        shown.clear()
+
+
+def test_the_digits_of_fakes_are_drawn_as_they_were_for_the_committed_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[torch.Tensor] = []
+
+    def as_they_are(images: torch.Tensor, labels: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
+        drawn.append(images)
+        return images
+
+    monkeypatch.setattr("geodreg.datasets.fakes.SEEN_FAKES", {"one": as_they_are, "other": as_they_are})
+    images, labels = torch.rand(300, 28, 28), torch.arange(300) % 10
+    settings = JudgeSettings(steps=1, width=2, held_out=100)
+    train_judge(settings, images, labels)
+    chance = torch.Generator().manual_seed(settings.seed)
+    torch.randint(200, (settings.batch_size,), generator=chance)
+    for found in drawn[:2]:
+        assert torch.equal(found, images[torch.randint(200, (settings.fakes_per_kind,), generator=chance)])
+
+
+def test_a_judge_is_not_trained_on_one_class(tmp_path: Path) -> None:
+    labels = torch.full((300,), 7)
+    settings = JudgeSettings(steps=2, width=2, batch_size=8, fakes_per_kind=2, held_out=100)
+    with pytest.raises(ValueError, match=r"needs two classes, and all digits given .2. are of class 7"):
+        train_judge(settings, bands(labels), labels, tmp_path / "judge.checkpoint")
+
+
 def test_no_kind_of_fake_is_both_seen_and_unseen() -> None:
     assert not set(SEEN_FAKES) & set(UNSEEN_FAKES)
     assert len(UNSEEN_FAKES) >= 4
@@ -327,6 +419,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("mnist-judge-sharp", {"held_out": 70_000}, r"held_out is 70000: .* less than or equal to 30000"),
     ("mnist-judge", {"width": 0}, r"width is 0: .* greater than or equal to 1"),
     ("mnist-judge", {"accepted": 1.0}, r"accepted is 1.0: .* less than 1"),
+    ("mnist-judge", {"accepted": float("nan")}, r"accepted is nan: .* finite"),
     ("mnist-judge", {"learning_rate": float("nan")}, r"learning_rate is nan: .* finite"),
     ("mnist-neighbours", {"objective": "labels"}, r"objective is 'labels': .* 'contrastive' or 'denoising'"),
     ("mnist-neighbours", {"neighbours": 101}, r"neighbours is 101: .* less than or equal to 100"),

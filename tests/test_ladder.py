@@ -136,6 +136,49 @@ def test_second_derivatives_that_torch_gets_wrong_are_not_taken() -> None:
             LatentManifold(net, derivatives="vmap").ladder.check(z, twice=True)
 
 
+def test_a_way_that_differentiates_another_function_follows_no_steps() -> None:
+    def of_another(
+        function: Callable[[Tensor], Tensor], z: Tensor, along: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        return tangents_by_vmap(torch.tanh, z, along)
+
+    z = latents(2, 3, 1)
+    assert follows_steps(torch.sin, tangents_by_vmap, z, twice=True)
+    assert not follows_steps(torch.sin, of_another, z, twice=True)
+
+
+@pytest.mark.parametrize(
+    ("generator", "sentence"),
+    [
+        (lambda z: z.sin() - 0.5 * z.mean(0, keepdim=True), "another result for a latent alone than among others"),
+        (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).double().train(), "in training mode, where its BatchNorm1d"),
+        (nn.Sequential(nn.Linear(3, 4), nn.Dropout()).double().train(), "in training mode, where its Dropout"),
+    ],
+)
+@pytest.mark.parametrize("name", ["jacobian", "metric", "log_volume", "nll"])
+def test_what_mixes_rows_is_refused_without_a_solve_too(
+    generator: Callable[[Tensor], Tensor], sentence: str, name: str
+) -> None:
+    manifold = LatentManifold(generator, noise=0.1)
+    with pytest.raises(ValueError, match=sentence):
+        getattr(manifold, name)(latents(3, 3, 0))
+
+
+@pytest.mark.parametrize("name", ["jacobian", "metric", "log_volume", "nll"])
+def test_training_mode_is_refused_after_a_use_without_it(name: str) -> None:
+    net, z = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).double().eval(), latents(3, 3, 0)
+    manifold = LatentManifold(net, noise=0.1)
+    getattr(manifold, name)(z)
+    net.train()
+    with pytest.raises(ValueError, match="in training mode, where its BatchNorm1d"):
+        getattr(manifold, name)(z)
+
+
+def test_data_that_lose_the_dimension_of_one_row_are_refused_in_a_sentence() -> None:
+    with pytest.raises(ValueError, match=r"shape \(3,\) for one latent alone.*squeeze\(1\)"):
+        LatentManifold(lambda z: z.sin().squeeze()).jacobian(latents(3, 3, 0))
+
+
 def test_a_solution_is_checked_again() -> None:
     class Turns(nn.Module):
         """Takes another way under the rules than for a plain tensor, once it is told to."""

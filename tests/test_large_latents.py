@@ -24,6 +24,7 @@ from geodreg.geometry.stochastic_volume import EXACT, MatrixFreeManifold, Stocha
 from geodreg.linear_algebra.conjugate_gradients import conjugate_gradients
 from geodreg.linear_algebra.lanczos import lanczos, log_quadrature
 from geodreg.objectives.dense import PathObjective
+from geodreg.objectives.matrix_free import Batches
 from tests.generators import latents, random_convolutional, random_decoder, sphere
 
 D = 6
@@ -348,6 +349,47 @@ def test_budget_below_one_latent_is_refused() -> None:
     start, end = latents(2, D, seed=1)
     with pytest.raises(ValueError, match="too little for the 9 points of one path"):
         interpolate(model(), start, end, "geodesic", n_points=9, solver=MatrixFree(memory=1e-6))
+
+
+@pytest.mark.parametrize("n_probes", [None, 2])
+def test_a_value_alone_keeps_no_vectors_of_the_derivative(n_probes: int | None) -> None:
+    volume, z = StochasticVolume(n_probes), latents(3, D, seed=0)
+    whole, alone = volume.quadrature(model(), z), volume.quadrature(model(), z, with_factors=False)
+    assert torch.allclose(whole.volumes, alone.volumes)
+    assert whole.factors[0].numel() <= volume.factors_per_point(D)
+    assert alone.factors.numel() == 0
+
+
+def test_what_is_remembered_and_kept_counts_in_a_budget() -> None:
+    manifold, n_points = MatrixFreeManifold(model(), StochasticVolume()), 35
+    start = latents(1000 * n_points, D, seed=0).view(1000, n_points, D)
+
+    def n_pairs(**kept: int) -> int:
+        return Batches.of(manifold, 0.02, start, **{"history": 0, **kept}).n_pairs
+
+    assert n_pairs(history=100) < 0.2 * n_pairs()
+    assert n_pairs(factors=D**2) < 0.9 * n_pairs()
+    assert n_pairs(history=10**9) == 1
+
+
+@pytest.mark.parametrize("n_latents", [2, 12])
+def test_an_endpoint_without_a_derivative_is_no_metric(n_latents: int) -> None:
+    def cone(z: Tensor) -> Tensor:
+        return torch.cat([z, z.square().sum(-1, keepdim=True).sqrt()], dim=1)
+
+    start, end = torch.zeros(n_latents).double(), torch.ones(n_latents).double()
+    for solver in (MatrixFree(), Newton(curvature="mean")):
+        path = interpolate(cone, start, end, "geodesic", n_points=9, solver=solver)
+        assert path.converged
+        assert path.length == pytest.approx((2.0 * n_latents) ** 0.5)
+
+
+def test_a_geodesic_is_as_precise_as_newtons_by_default() -> None:
+    start, end = latents(4, D, seed=1), latents(4, D, seed=2)
+    exact = interpolate(model(), start, end, "geodesic", n_points=9, solver=Newton(tolerance=1e-14))
+    paths = interpolate(model(), start, end, "geodesic", n_points=9, solver="matrix-free")
+    distance = (paths.x - exact.x).norm(dim=-1).amax(-1)
+    assert (distance < 1e-4 * exact.length).all()
 
 
 def test_probes_are_signs_that_the_seed_fixes() -> None:

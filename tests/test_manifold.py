@@ -5,9 +5,10 @@ import math
 
 import pytest
 import torch
-from torch.distributions import MultivariateNormal, Normal
+from torch import Tensor
+from torch.distributions import Independent, MultivariateNormal, Normal
 
-from geodreg import LatentManifold
+from geodreg import LatentManifold, interpolate
 from tests.generators import latents, random_decoder
 
 
@@ -70,6 +71,36 @@ def test_a_singular_generator_has_log_volume_minus_infinity_without_noise() -> N
 def test_noise_is_a_standard_deviation(noise: float) -> None:
     with pytest.raises(ValueError, match=r"noise is .*; pass a standard deviation"):
         LatentManifold(lambda z: z, noise=noise)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_where_there_is_no_derivative_there_is_no_density(noise: float) -> None:
+    manifold = LatentManifold(lambda z: torch.cat([z, (z[:, :1].square() - 0.25).relu().sqrt()], dim=1), noise=noise)
+    assert manifold.nll(torch.tensor([[0.0, 0.0], [1.0, 0.0]])).isfinite().tolist() == [False, True]
+    assert manifold.nll(torch.zeros(1, 2)).isnan().all()
+
+
+def test_data_space_is_drawn_from_like_what_is_measured() -> None:
+    manifold = LatentManifold(lambda z: z, density=Normal(5.0, 0.1), ambient=lambda x: 2.0 * x)
+    like = torch.zeros(2)
+    assert torch.equal(manifold.of_data().sample_prior(4, like, 0), manifold.sample_prior(4, like, 0))
+
+
+@pytest.mark.parametrize("solver", ["newton", "matrix-free"])
+@pytest.mark.parametrize("method", ["geodesic", "geodreg"])
+def test_a_prior_that_is_learned_is_a_constant_to_the_solver(method: str, solver: str) -> None:
+    def manifold(scale: Tensor) -> LatentManifold:
+        prior = Independent(Normal(torch.zeros(2, dtype=torch.float64), scale), 1)
+        return LatentManifold(random_decoder([2, 8, 5], gain=1.0), prior, noise=0.1)
+
+    scale, (start, end) = torch.full((2,), 1.5, dtype=torch.float64), latents(2, 2, seed=0)
+    learned, fixed = (
+        interpolate(manifold(each), start, end, method, mu=0.1, n_points=9, solver=solver)
+        for each in (scale.clone().requires_grad_(), scale)
+    )
+    assert not learned.z.requires_grad
+    assert torch.equal(learned.z, fixed.z)
+    assert learned.to_frame().notna().all(axis=None)
 
 
 def test_generator_is_callable() -> None:

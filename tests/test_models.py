@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from geodreg import LatentManifold
 from geodreg.commands.cli import app
 from geodreg.datasets import read_mnist, read_yale
-from geodreg.models import JUDGES, VAE, ModelError, load_judge, load_model, model_folder, read_card
+from geodreg.models import JUDGES, VAE, Denoiser, ModelError, load_judge, load_model, model_folder, read_card
 from geodreg.models.convolutional import DigitDiscriminator
 from geodreg.models.store import model_path, write_model
 from geodreg.paper.endpoints import choose_endpoints, codes_of
@@ -67,6 +68,34 @@ def test_a_missing_model_and_a_missing_file_are_named(tmp_path: Path, monkeypatc
     (tmp_path / "circle-gan" / "weights.safetensors").unlink()
     with pytest.raises(ModelError, match=r"weights.safetensors is missing; restore it, or retrain"):
         load_model("circle-gan")
+
+
+SIZES: list[Any] = [
+    None, [], {}, {"latent_dim": "8"}, {"latent_dim": -8}, {"latent_dim": 8, "depth": 3},
+    {"latent_dim": 8, "hidden": 5}, {"latent_dim": 8, "activation": "Step"},
+]  # fmt: skip
+ARCHITECTURES: list[tuple[dict[str, Any], str]] = [
+    ({"kind": "Flow"}, r"card\.json is damaged: its architecture is of the kind 'Flow', which is none of Circle"),
+    *(
+        ({"kind": "VAE", "sizes": sizes}, r"card\.json is damaged: no VAE has the sizes of its architecture \(.+\);")
+        for sizes in SIZES
+    ),
+    ({"kind": "ConvolutionalDigitGenerator", "sizes": {"latent_dim": 8, "channels": [4]}}, r"no Convolutional.* has"),
+    ({"kind": "VAE", "sizes": {"latent_dim": 9}}, r"weights\.safetensors holds no weights of this architecture"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("architecture", "sentence"), ARCHITECTURES)
+def test_a_card_of_an_unknown_kind_or_of_sizes_that_there_are_not_is_refused_in_a_sentence(
+    architecture: dict[str, Any], sentence: str, tmp_path: Path
+) -> None:
+    shutil.copytree(model_folder("mnist-vae"), tmp_path / "mnist-vae")
+    card = tmp_path / "mnist-vae" / "card.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "architecture": architecture}))
+    with pytest.raises(ModelError, match=sentence) as refused:
+        load_model("mnist-vae", tmp_path)
+    assert str(refused.value).endswith("; restore it, or retrain with `geodreg train mnist-vae`.")
+    assert "\n" not in str(refused.value)
 
 
 def test_a_model_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -226,3 +255,32 @@ def test_training_with_a_truncated_data_file_is_refused_in_a_sentence(tmp_path: 
         run.output.strip(),
     )
     assert not out.exists()
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "null"])
+def test_the_command_line_names_a_card_that_is_none(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(model_folder("mnist-gan").parent, models)
+    monkeypatch.setenv("GEODREG_MODELS", str(models))
+    card = models / "mnist-gan" / "card.json"
+    card.write_text(content)
+    listed = CliRunner().invoke(app, ["models"])
+    assert listed.exit_code == 1
+    assert f"mnist-gan: {card} is no card of a model: " in listed.output
+    assert len(listed.output.splitlines()) == len(MODELS)
+    words = ["interpolate", "--model", "mnist-gan", "--pair", "1", "--out", str(tmp_path / "strip.png")]
+    drawn = CliRunner().invoke(app, words)
+    assert drawn.exit_code == 1
+    assert drawn.output.startswith(f"{card} is no card of a model: ")
+    assert len(drawn.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("sigma", [0.0, -0.1, float("inf"), float("nan")])
+def test_features_are_refused_at_a_noise_level_without_a_logarithm_and_are_numbers_at_all_others(sigma: float) -> None:
+    denoiser, images = Denoiser(2), torch.rand(3, 28, 28)
+    with pytest.raises(ValueError, match=rf"The noise level sigma is {sigma}, .* give a finite one above zero"):
+        denoiser.features(images, sigma)
+    for level in (1e-6, 0.05, 2.0):
+        assert denoiser.features(images, level).isfinite().all()

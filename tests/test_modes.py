@@ -12,6 +12,7 @@ from torch import Tensor, backends, nn
 
 from geodreg import GraphStart, LatentManifold, interpolate
 from geodreg.derivatives.modes import PLACES, full_precision
+from geodreg.derivatives.rungs import RUNGS
 from tests.all_doors import DOORS, Given
 from tests.generators import latents, random_decoder
 
@@ -60,6 +61,15 @@ def test_a_mode_of_the_caller_changes_no_result(door: str, mode: str) -> None:
     with MODES[mode]():
         found = DOORS[door](Given() if mode in INSIDE else given)
     assert all(torch.equal(one, other) for one, other in zip(expected, found, strict=True))
+
+
+@pytest.mark.parametrize("name", RUNGS)
+def test_no_way_to_differentiate_gives_zeros_in_inference_mode(name: str) -> None:
+    model, z = LatentManifold(random_decoder([3, 8, 6], gain=1.0), noise=0.2, derivatives=name), latents(2, 3, 0)
+    expected = model.metric(z), model.nll(z)
+    with torch.inference_mode():
+        found = model.metric(z), model.nll(z)
+    assert all(torch.allclose(one, other) for one, other in zip(expected, found, strict=True))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])

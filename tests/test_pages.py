@@ -12,6 +12,7 @@ from contextlib import chdir
 from pathlib import Path
 
 import jupytext
+import nbformat
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -23,6 +24,7 @@ from geodreg.book.notebook import ParameterError, check_parameters
 from geodreg.book.parameters import PageError, checked, pair
 from geodreg.paper.weight import choose_weight
 from tests.needs import needs_yale
+from tests.projects import PAGE
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "book" / "figures"
@@ -163,6 +165,66 @@ def test_the_notebook_downloaded_from_the_site_reruns_in_another_folder(
     )
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "fig3-mnist-vae-pairs.csv").read_text().count("\n") == 1 + 5 * 2
+
+
+def notes_in(notebook: Path) -> list[str]:
+    """What a notebook says of the parameters of its run, in its text and its outputs."""
+    return re.findall(r"\*\*A rerun with [^\"]*", notebook.read_text())
+
+
+OTHER = "**A rerun with other parameters:** {}. Everything else is as on the page."
+OWN = "**A rerun with the page's own parameters.**"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "notes"),
+    [
+        ({}, []),
+        ({"x": 1.0, "seed": 0}, [OWN]),
+        ({"x": 3.0, "seed": 0}, [OTHER.format("`x` = 3.0 (default 1.0)")]),
+        ({"seed": 2, "x": 3.0}, [OTHER.format("`x` = 3.0 (default 1.0), `seed` = 2 (default 0)")]),
+    ],
+)
+@pytest.mark.usefixtures("forked_kernels")
+def test_a_rerun_says_which_of_its_parameters_are_not_the_pages(
+    given: dict[str, float], notes: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "small.md").write_text(PAGE)
+    run_page(tmp_path / "small.md", tmp_path / "out.ipynb", given)
+    assert notes_in(tmp_path / "out.ipynb") == notes
+
+
+@pytest.mark.slow
+def test_a_rerun_of_an_executed_notebook_says_what_it_ran_with_and_not_what_that_did(
+    tmp_path: Path, papermill_here: Papermill
+) -> None:
+    (tmp_path / "small.md").write_text(PAGE)
+    run_page(tmp_path / "small.md", tmp_path / "first.ipynb", {"x": 3.0})
+    run = papermill_here("first.ipynb", "second.ipynb", "-p", "seed", "1", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert notes_in(tmp_path / "second.ipynb") == [OTHER.format("`seed` = 1 (default 0)")]
+    assert pd.read_csv(tmp_path / "small.csv")["y"].tolist() == [1.0]  # from the page's defaults
+    run = papermill_here("first.ipynb", "third.ipynb", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert notes_in(tmp_path / "third.ipynb") == [OTHER.format("`x` = 3.0 (default 1.0)")]
+    assert pd.read_csv(tmp_path / "small.csv")["y"].tolist() == [9.0]  # the cell of its values is still there
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("forked_kernels")
+def test_what_an_earlier_release_wrote_of_a_rerun_is_not_in_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / "small.md").write_text(PAGE)
+    notebook = jupytext.read(tmp_path / "small.md")
+    for note in (OTHER.format("`x` = 3.0 (default 1.0)"), OWN):
+        notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note))
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell("**A rerun with care.** This stays."))
+    jupytext.write(notebook, tmp_path / "earlier.ipynb")
+    run_page(tmp_path / "earlier.ipynb", tmp_path / "out.ipynb", {"seed": 2})
+    assert notes_in(tmp_path / "out.ipynb") == [
+        "**A rerun with care.** This stays.",
+        OTHER.format("`seed` = 2 (default 0)"),
+    ]
 
 
 WEIGHTS = [

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import geodreg
 from geodreg import LatentManifold, Newton, interpolate
@@ -97,6 +97,12 @@ def test_weights_do_not_count_for_every_point_and_no_limit_is_a_budget() -> None
     activations = 8 * 35 * 3 * 2000 * 10
     assert bytes_per_pair(wide, 0.1, line) < activations + 2 * weights
     assert pairs_at_once(wide, 0.1, line, 5, math.inf) == 5
+
+
+def test_the_graph_of_a_gradient_counts_where_it_is_kept() -> None:
+    deep, d, n_points = nn.Sequential(*(nn.Tanh() for _ in range(200))), 16, 9
+    line = straight(latents(1, d, 0), latents(1, d, 1), n_points)
+    assert bytes_per_pair(LatentManifold(deep), 0.0, line) > 8 * 200 * d * n_points
 
 
 @pytest.mark.parametrize("memory", [0.0, -1.0, math.nan, 1e-9])

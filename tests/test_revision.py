@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import geodreg
-from geodreg.workspace.revision import revision
+from geodreg.workspace.revision import revision, sum_of_sources
 
 RELEASE = f"release {geodreg.__version__}"
 NAME = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
@@ -73,6 +73,15 @@ def test_an_unpacked_archive_that_their_repository_does_not_track_is_the_release
     theirs = repository(tmp_path / "theirs")
     commit(theirs)
     assert revision(unpacked(theirs)) == RELEASE  # even at the top
+
+
+def test_the_sum_of_sources_changes_with_an_edit_and_not_with_the_mark_of_an_editor(tmp_path: Path) -> None:
+    package = unpacked(tmp_path / "project")
+    before = sum_of_sources(package)
+    (package / ".#__init__.py").symlink_to("somebody@somewhere.4711:1")  # as Emacs marks what it has open
+    assert sum_of_sources(package) == before
+    (package / "__init__.py").write_text("changed = True\n")
+    assert sum_of_sources(package) != before
 
 
 def test_a_worktree_and_a_submodule_have_their_own_commits(tmp_path: Path) -> None:

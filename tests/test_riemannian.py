@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,15 +14,21 @@ from geodreg import (
     GeodesicError,
     LatentManifold,
     Newton,
+    Status,
     exponential_map,
     frechet_mean,
+    geodesic_distance,
     geodesic_distances,
     initial_velocity,
     interpolate,
     logarithm_map,
     parallel_transport,
 )
+from geodreg.geometry.curve import straight
+from geodreg.riemannian import Distances
+from geodreg.riemannian.mean import _moved
 from tests.generators import SineBackward, latents, random_decoder, sphere
+from tests.largest_tensor import LargestTensor
 
 SPHERE = LatentManifold(sphere)
 TIGHT = Newton(tolerance=1e-14)
@@ -251,7 +258,8 @@ def test_distances_that_did_not_converge_are_marked_and_upper_bounds() -> None:
 def test_detours_are_the_pairs_that_went_the_long_way_round() -> None:
     # The chart ends at the poles, and from the straight start the second and the last point are joined the other way.
     points = torch.cat([POINTS[:4], POINTS.new_tensor([[1.4, -1.2]])])
-    found = geodesic_distances(SPHERE, points)
+    with pytest.warns(UserWarning, match=r"1 of 10 geodesics are more than a hundredth longer .*: \(1, 4\);"):
+        found = geodesic_distances(SPHERE, points)  # that way it passes the pole
     assert found.converged.all()
     assert found.matrix[1, 4] > math.pi
     assert found.detours().nonzero().tolist() == [[1, 4], [4, 1]]
@@ -419,3 +427,153 @@ def test_logarithm_takes_latents_of_another_shape() -> None:
     start, end = latents(2, 3, seed=1), latents(2, 3, seed=2)
     velocity = logarithm_map(shaped, start.unsqueeze(-1), end.unsqueeze(-1))
     assert torch.allclose(velocity, logarithm_map(flat, start, end))
+
+
+def test_what_matrix_free_paths_carry_is_followed_as_the_exact_manifold() -> None:
+    path = interpolate(SPHERE, POINTS[0], POINTS[1], "geodesic", solver="matrix-free")
+    velocity = initial_velocity(path)
+    end = exponential_map(path.manifold, POINTS[0], velocity)
+    assert torch.equal(end, exponential_map(SPHERE, POINTS[0], velocity))
+    assert (end - POINTS[1]).abs().max() < 1e-2
+    assert torch.equal(frechet_mean(path.manifold, POINTS[:3]).point, frechet_mean(SPHERE, POINTS[:3]).point)
+
+
+def test_a_generator_that_loses_its_graph_on_the_way_does_not_pass_for_a_linear_one() -> None:
+    def shy(z: Tensor) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and bool((z[:, 0] < 1.3).all())):
+            return sphere(z)  # forward mode goes on without a graph
+
+    manifold = LatentManifold(shy, derivatives="jvp")
+    start = POINTS[0]
+    near = exponential_map(manifold, start, 0.1 * POINTS[0])
+    assert torch.allclose(near, exponential_map(SPHERE, start, 0.1 * POINTS[0]))
+    with pytest.raises(GeodesicError, match=r"values have no gradient beyond 0\.\d+ of .* must not detach its input"):
+        exponential_map(manifold, start, torch.tensor([0.9, 0.3]).double())
+
+
+def test_moved_curves_join_their_endpoints_to_the_last_bit() -> None:
+    start, curves = torch.tensor([2e-8, 0.3]), straight(torch.ones(3, 2), latents(3, 2, 0, torch.float32), 5)
+    moved = _moved(curves, start)
+    assert torch.equal(moved[:, 0], start.expand(3, 2))  # 1 + (2e-8 - 1) is zero
+    assert torch.equal(moved[:, -1], curves[:, -1])
+    assert torch.allclose(moved[:, 2], curves[:, 2] + 0.5 * (start - 1.0))
+
+
+def test_mean_in_single_precision_is_found_from_afar() -> None:
+    def in_hundredths(z: Tensor) -> Tensor:
+        return polar(torch.stack([z[:, 0], 0.01 * z[:, 1]], dim=1))
+
+    # From an angle of 200 to one of nearly zero: the sum of rounded numbers misses the start by more than is allowed.
+    points = torch.tensor([[1.0, 20.0], [1.0, -20.0], [1.1, 0.0]])
+    mean = frechet_mean(in_hundredths, points, start=torch.tensor([1.0, 200.0]))
+    assert (in_hundredths(mean.point.unsqueeze(0)) - in_hundredths(points).mean(0)).norm() < 1e-2
+
+
+def test_logarithm_and_transport_take_shaped_and_flat_latents() -> None:
+    shaped = LatentManifold(lambda z: flat(z.flatten(1)), latent_shape=(3, 1))
+    start, end, vectors = latents(2, 3, seed=1), latents(2, 3, seed=2), latents(2, 3, seed=3)
+    expected = logarithm_map(flat, start[0], end)
+    assert torch.allclose(logarithm_map(shaped, start[0].unsqueeze(-1), end[0]), expected[0])
+    assert torch.allclose(logarithm_map(shaped, start[0], end.unsqueeze(-1)), expected)
+    assert torch.allclose(logarithm_map(shaped, start[0].unsqueeze(-1), end), expected)
+    paths = interpolate(shaped, start.unsqueeze(-1), end.unsqueeze(-1), "geodesic", n_points=5)
+    carried = parallel_transport(shaped, paths.z, vectors)
+    assert carried.shape == (2, 5, 3)
+    assert torch.equal(carried, parallel_transport(shaped, paths.flat_latents, vectors))
+    with pytest.raises(ValueError, match=r"curve has shape \(5, 4\); pass \(..., 3\) or \(..., 3, 1\), by latent_"):
+        parallel_transport(shaped, torch.zeros(5, 4).double(), vectors)
+    with pytest.raises(ValueError, match=r"curve has shape \(3, 1\); pass \(..., K, d\) with at least two points"):
+        parallel_transport(shaped, start[0].unsqueeze(-1), vectors[0])
+
+
+@pytest.mark.parametrize(
+    ("of_curves", "of_vectors"),
+    [((), (3,)), ((2, 1), (3,)), ((1, 2), (3, 1)), ((2,), (3, 1)), ((2,), (2,)), ((3, 2), ())],
+)
+def test_transport_broadcasts_every_batch(of_curves: tuple[int, ...], of_vectors: tuple[int, ...]) -> None:
+    manifold = LatentManifold(random_decoder([2, 12, 6], gain=1.0))
+    curves = 0.3 * latents(4 * math.prod(of_curves), 2, seed=4).view(*of_curves, 4, 2)
+    vectors = latents(math.prod(of_vectors), 2, seed=5).view(*of_vectors, 2)
+    batch = torch.broadcast_shapes(of_curves, of_vectors)
+    every = zip(curves.expand(*batch, 4, 2).reshape(-1, 4, 2), vectors.expand(*batch, 2).reshape(-1, 2), strict=True)
+    carried = parallel_transport(manifold, curves, vectors)
+    assert carried.shape == (*batch, 4, 2)
+    alone = torch.stack([parallel_transport(manifold, curve, vector) for curve, vector in every])
+    assert torch.allclose(carried.reshape(-1, 4, 2), alone, rtol=1e-10)
+
+
+@pytest.mark.slow
+def test_bases_of_many_tangent_spaces_are_not_held_together() -> None:
+    n, d, size = 200, 8, 2000
+    matrix = latents(d, size, seed=0)
+    start, end, vectors = latents(n, d, seed=1), latents(n, d, seed=2), latents(n, d, seed=3)
+    paths = interpolate(lambda z: z @ matrix, start, end, "geodesic", n_points=3)
+    with LargestTensor() as largest:
+        velocity = initial_velocity(paths)
+        carried = parallel_transport(paths.manifold, paths.z, vectors, n_sub=1)
+    assert torch.allclose(velocity, end - start, atol=1e-6)
+    assert torch.allclose(carried, vectors.unsqueeze(1).expand(n, 3, d), atol=1e-6)
+    assert largest.n_bytes < 0.75 * (8 * n * d * size)  # of the bases at one point of every curve
+
+
+def test_the_first_guess_of_a_mean_takes_no_matrix_of_distances() -> None:
+    points, weights = latents(1500, 2, seed=0), torch.rand(1500, dtype=torch.float64)
+    with LargestTensor() as largest:
+        mean = frechet_mean(lambda z: 2.0 * z, points, weights, n_points=3)
+    assert torch.allclose(mean.point, weights @ points / weights.sum(), atol=1e-6)
+    assert largest.n_bytes < 0.25 * (8 * 1500**2)
+
+
+TURN = 24.0  # radians from one to the other: at 35 points a chord is a fiftieth shorter than its arc, at 69 a 200th
+ENDS = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
+
+
+def coil(z: Tensor) -> Tensor:
+    return torch.stack([(TURN * z[:, 0]).cos(), (TURN * z[:, 0]).sin(), z[:, 0]], dim=-1)
+
+
+@pytest.mark.parametrize(
+    ("door", "pairs"),
+    [
+        (lambda n: geodesic_distance(coil, *ENDS, n_points=n), "1 of 1 geodesics .*: pair 0;"),
+        (lambda n: logarithm_map(coil, *ENDS, n_points=n), "1 of 1 geodesics .*: pair 0;"),
+        (lambda n: geodesic_distances(coil, ENDS, n_points=n), r"1 of 1 geodesics .*: \(0, 1\);"),
+        (lambda n: frechet_mean(coil, 2.0 * ENDS, n_points=n), "2 of 2 geodesics .*: pair 0, pair 1;"),
+    ],
+    ids=["distance", "logarithm", "distances", "mean"],
+)
+def test_geodesics_that_swing_out_between_their_points_are_told_where_they_were_asked_for(
+    door: Callable[[int], object], pairs: str
+) -> None:
+    with pytest.warns(UserWarning, match=f"{pairs} .* so pass more points, such as n_points=69") as warned:
+        door(35)
+    assert [warning.filename for warning in warned] == [__file__]
+    door(69)  # a warning would be an error
+
+
+def test_detours_go_through_points_at_distance_zero() -> None:
+    matrix = torch.tensor([[0.0, 0.0, 5.0], [0.0, 0.0, 1.0], [5.0, 1.0, 0.0]])
+    found = Distances(matrix, torch.ones(3, 3, dtype=torch.bool), np.full((3, 3), Status.CONVERGED, dtype=object))
+    assert found.detours().nonzero().tolist() == [[0, 2], [2, 0]]
+    matrix[1, 2] = matrix[2, 1] = torch.nan  # no edge, as of a path that is not finite
+    assert not found.detours().any()
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda z: exponential_map(SPHERE, z, POINTS[1]),
+        lambda z: logarithm_map(SPHERE, z, POINTS[1]),
+        lambda z: parallel_transport(SPHERE, torch.stack([z, POINTS[1]]), POINTS[0]),
+        lambda z: geodesic_distance(SPHERE, z, POINTS[1]),
+        lambda z: geodesic_distances(SPHERE, z.unsqueeze(0)).matrix,
+        lambda z: frechet_mean(SPHERE, z.unsqueeze(0)).point,
+    ],
+    ids=["exponential", "logarithm", "transport", "distance", "distances", "mean"],
+)
+@pytest.mark.parametrize("transform", ["grad", "vmap"])
+def test_transforms_are_refused_in_one_sentence(door: Callable[[Tensor], Tensor], transform: str) -> None:
+    is_map = transform == "vmap"
+    transformed = torch.func.vmap(door) if is_map else torch.func.grad(lambda z: door(z).sum())
+    with pytest.raises(RuntimeError, match=r"^Solves do not run inside torch\.func .* a batch .* instead of vmap\.$"):
+        transformed(POINTS[:2] if is_map else POINTS[0])

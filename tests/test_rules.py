@@ -16,6 +16,31 @@ from tests.generators import latents
 Layer = Callable[[Tensor], Tensor]
 D = 3
 
+
+def changed(change: Callable[[Tensor], object]) -> Layer:
+    """A layer that changes something in place by a statement whose value nobody uses."""
+
+    def layer(h: Tensor) -> Tensor:
+        x = h.sin()
+        change(x)
+        return x
+
+    return layer
+
+
+def view_changed(h: Tensor) -> Tensor:
+    view = h.sin().unflatten(1, (2, 4))
+    view.mul_(2.0).tanh_()
+    return view
+
+
+def view_of_what_is_changed(h: Tensor) -> Tensor:
+    x = h.sin()
+    view = x.view(-1, 2, 4)
+    x.clamp_(-0.3, 0.4)
+    return view
+
+
 ACTIVATIONS: dict[str, nn.Module] = {
     repr(layer): layer
     for layer in [
@@ -40,6 +65,10 @@ POINTWISE: dict[str, Layer] = {
     "clamp": lambda h: h.clamp(-0.3, 0.4) + h.clamp(min=0.1) + torch.clamp(h, max=0.2) + h.clamp_min(-0.2),
     "in place": lambda h: (h + 1.0).mul_(0.3).add_(h).sigmoid_() + h.sin().clamp_(-0.8, 0.9),
     "changed in place, then used": lambda h: F.relu(h, inplace=True) + h.sin(),
+    "changed in place, then returned": changed(lambda x: x.clamp_(-0.3, 0.4)),
+    "changed twice, then returned": changed(lambda x: x.mul_(2.0).clamp_(-0.3, 0.4)),
+    "dropped in place, but not in training": changed(lambda x: F.dropout(x, 0.5, training=False, inplace=True)),
+    "a view changed in place, and used itself": view_changed,
 }
 
 ARITHMETIC: dict[str, Layer] = {
@@ -302,6 +331,9 @@ WITHOUT_A_RULE: dict[str, Layer] = {
     ),
     "a constant with rows": lambda h: torch.cat([h, torch.arange(len(h)).double()[:, None]], dim=1),
     "rounded": lambda h: torch.div(h, 2.0, rounding_mode="floor"),
+    "changed through a view": changed(lambda x: x[:, 1:].clamp_(-0.3, 0.4)),
+    "changed through what dropout returns": changed(lambda x: F.dropout(x, 0.5, training=False).clamp_(-0.3, 0.4)),
+    "a view of what is changed": view_of_what_is_changed,
 }
 
 

@@ -24,7 +24,7 @@ if REASON is None and shlex.quote(sys.executable) != sys.executable:
 
 SWEEP = """what: A sweep on a cluster
 notebook: small
-list: [{x: 2.0}, {word: die with the worker}]
+list: [{x: 2.0}, {word: die with the worker}, {x: 3.0, word: b}]
 results: {table: small.csv, by: method, columns: [y]}
 resources: {minutes: 50, memory_mb: 1500, gpus: 1}
 """
@@ -49,10 +49,10 @@ def test_a_sweep_runs_on_slurm_and_a_worker_killed_there_is_tried_again(tmp_path
     log = (tmp_path / "slurm" / "slurmd.log").read_text()
     print(log)  # shown by pytest -rP
     assert run.returncode == 0, run.stdout + run.stderr + log
-    assert pd.read_csv(project / "runs" / "sweeps" / "small" / "results.csv")["y"].tolist() == [4.0, 1.0]
+    assert pd.read_csv(project / "runs" / "sweeps" / "small" / "results.csv")["y"].tolist() == [4.0, 1.0, 9.0]
     assert (project / "runs" / "sweeps" / "small" / slug_of({"word": "die with the worker"}) / "died").exists()
-    assert len(re.findall(r"Launching batch job \d+", log)) == 3
-    assert jobs.stdout.count("JobState=COMPLETED") == 2
+    assert len(re.findall(r"Launching batch job \d+", log)) == 4
+    assert jobs.stdout.count("JobState=COMPLETED") == 3
     assert jobs.stdout.count("JobState=FAILED") == 1
     for asked in ("TimeLimit=00:50:00", "MinMemoryNode=1500M", "TresPerJob=gres:gpu:1"):  # by the sweep
-        assert jobs.stdout.count(asked) == 3, jobs.stdout
+        assert jobs.stdout.count(asked) == 4, jobs.stdout

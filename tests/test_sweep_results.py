@@ -1,9 +1,11 @@
 """What a sweep keeps of its runs: every value readable back, every run under its own name, columns that are there."""
 
+import errno
 import itertools
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from geodreg.book.sweeps.chapters import add_chapters
 from geodreg.book.sweeps.columns import check_known_columns, check_table, tables_of
 from geodreg.book.sweeps.definition import Sweep, SweepError, file_name, read_sweep, slug_of
-from geodreg.book.sweeps.results import Ending, execute
+from geodreg.book.sweeps.results import Ending, ending_of, execute, prepare, prepared
 from geodreg.book.sweeps.summary import write_summary
 from tests.projects import call, make_project
 
@@ -129,6 +131,16 @@ def test_different_values_have_different_names_of_files(one: Any, other: Any) ->
     for name in names:
         assert re.fullmatch(r"p=[A-Za-z0-9_.+~-]*", name)
         assert len(name) <= 200
+
+
+VALUES_OF_SEVERAL = st.dictionaries(st.sampled_from(["a", "b", "ab"]), st.text("ab1e+-=,.", max_size=6), min_size=1)
+
+
+@settings(max_examples=400, derandomize=True, deadline=None)
+@given(VALUES_OF_SEVERAL, VALUES_OF_SEVERAL)
+def test_a_run_of_several_parameters_has_a_name_of_its_own(one: dict[str, str], other: dict[str, str]) -> None:
+    assert (slug_of(one) == slug_of(other)) == (list(one.items()) == list(other.items()))
+    assert re.fullmatch(r"[A-Za-z0-9_.+=~-]+", slug_of(one))  # nothing that a shell, an address or Snakemake reads
 
 
 @pytest.mark.parametrize(
@@ -254,3 +266,79 @@ def test_all_pairs_of_a_grid_have_folders(folder: Path) -> None:
     words = ["a b", "a-b", "a_b", "a.b"]
     runs = sweep_of(grid={"word": words, "run": [1, 2]}).runs()
     assert len({run.slug.lower() for run in runs}) == len(list(itertools.product(words, [1, 2])))
+
+
+ASKED: dict[str, Any] = {"grid": {"word": ["a", "b"]}, "parameters": {"sizes": [4]}}
+OTHERS: list[dict[str, Any]] = [
+    {"parameters": {"sizes": [9]}},
+    {"results": {"table": "others.csv", "columns": ["area"]}},
+    {"notebook": "others"},
+]
+
+
+@pytest.fixture
+def others(folder: Path) -> Path:
+    """The same working directory, with another page, which writes another table as well."""
+    (folder / "notebooks" / "others.md").write_text(PAGE)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", OTHERS, ids=lambda change: next(iter(change)))
+def test_results_of_what_was_asked_for_before_are_not_shown(change: dict[str, Any], others: Path) -> None:
+    run_all(sweep_of(**ASKED))
+    add_chapters(["one"], Path("book"), Path("toc.yml"))
+    changed = sweep_of(**{**ASKED, **change})
+    assert {ending_of(changed, run) for run in changed.runs()} == {Ending.MISSING}
+    with pytest.raises(SweepError, match=r"index\.md is not of the runs that sweeps/one\.yaml asks for.* `make sweep"):
+        add_chapters(["one"], Path("book"), Path("toc.yml"))
+    prepare(changed)
+    assert not list(changed.folder.glob("*/results.csv.sha256"))  # which makes Snakemake run them
+    assert set(write_summary(changed).values()) == {Ending.MISSING}
+    page = (changed.folder / "index.md").read_text()
+    assert "none yet." in page
+    assert ".ipynb" not in page
+    add_chapters(["one"], Path("book"), Path("toc.yml"))
+    assert [path.name for path in Path("book/sweeps/one").rglob("*")] == ["index.md"]
+
+
+@pytest.mark.slow
+def test_a_summary_is_a_chapter_only_as_long_as_its_runs_are_what_it_shows(folder: Path) -> None:
+    sweep = sweep_of(**ASKED)
+    run_all(sweep)
+    first, second = sweep.runs()
+    add_chapters(["one"], Path("book"), Path("toc.yml"))
+    results = sweep.folder / first.slug / "results.csv"
+    results.write_text(results.read_text().replace("4", "5"))
+    with pytest.raises(SweepError, match=r"index\.md is not of the runs that"):
+        add_chapters(["one"], Path("book"), Path("toc.yml"))
+    assert list(write_summary(sweep).values()) == [Ending.DAMAGED, Ending.DONE]
+    add_chapters(["one"], Path("book"), Path("toc.yml"))
+    copied = [path.stem for path in Path("book/sweeps/one").glob("*/*.ipynb")]
+    assert copied == [second.slug]
+
+
+@pytest.mark.parametrize("change", OTHERS, ids=lambda change: next(iter(change)))
+def test_a_job_runs_what_was_prepared_or_says_that_the_file_has_changed(change: dict[str, Any], others: Path) -> None:
+    sweep = sweep_of(**ASKED)
+    prepare(sweep)
+    assert prepared(read_sweep("one"), "word=a") == sweep.runs()[0]
+    more = sweep_of(**{**ASKED, "grid": {"word": ["a", "c"]}})  # other runs do not matter to this one
+    assert prepared(more, "word=a") == sweep.runs()[0]
+    start = r"sweeps/one\.yaml has changed since this sweep was started, and word=b is not run: it "
+    with pytest.raises(SweepError, match=f"{start}has no such run any more"):
+        prepared(more, "word=b")
+    with pytest.raises(SweepError, match=f"{start}asks that run for something else now"):
+        prepared(sweep_of(**{**ASKED, **change}), "word=b")
+
+
+def test_a_file_system_that_can_only_be_read_stops_no_sweep(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    sweep = sweep_of(**ASKED)
+    tomorrow = time.time() + 86400
+    os.utime(sweep.source, (tomorrow, tomorrow))
+    monkeypatch.setattr(os, "utime", refuse)
+    assert prepare(sweep) == []
+    assert prepared(sweep, "word=a").parameters == {"sizes": [4.0], "word": "a"}

@@ -1,13 +1,16 @@
-"""Training runs that are killed and go on."""
+"""Training: runs that are killed and go on, settings that are refused, losses that are no numbers."""
 
 import math
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from geodreg.datasets import DataError
 from geodreg.models import VAE
 from geodreg.models.convolutional import ConvolutionalDigitGenerator, FaceGenerator
 from geodreg.models.mlp import DigitGenerator
@@ -18,10 +21,11 @@ from geodreg.training.digit_gan import train_convolutional_gan, train_digit_gan
 from geodreg.training.face_gan import train_face_gan
 from geodreg.training.folding import fold_batch_norms
 from geodreg.training.judge import train_judge
-from geodreg.training.loop import Run
+from geodreg.training.loop import DivergedError, Run
 from geodreg.training.neighbours import contrast, train_neighbours
 from geodreg.training.schedule import one_cycle
 from geodreg.training.settings import (
+    SETTINGS,
     CircleGANSettings,
     ConvolutionalGANSettings,
     DenoiserSettings,
@@ -30,6 +34,8 @@ from geodreg.training.settings import (
     JudgeSettings,
     NeighbourSettings,
     VAESettings,
+    changed_settings,
+    check_data,
 )
 from geodreg.training.vae import train_vae
 from geodreg.workspace.files import FileError
@@ -235,3 +241,109 @@ def test_a_training_command_killed_on_the_way_goes_on_and_ends_the_same(tmp_path
     weights = "circle-gan/weights.safetensors"
     assert (out / weights).read_bytes() == (tmp_path / "undisturbed" / weights).read_bytes()
     assert [path.name for path in out.iterdir()] == ["circle-gan"]
+
+
+NAN, INFINITY = float("nan"), float("inf")
+OUT_OF_BOUNDS: list[tuple[str, dict[str, Any], str]] = [
+    ("circle-gan", {"steps": 0}, r"steps is '?0'?: .* greater than or equal to 1"),
+    ("circle-gan", {"batch_size": 0}, r"batch_size is '?0'?: .* greater than or equal to 1"),
+    ("circle-gan", {"learning_rate": NAN}, r"learning_rate is '?nan'?: .* finite"),
+    ("circle-gan", {"spread": -0.1}, r"spread is '?-0.1'?: .* greater than or equal to 0"),
+    ("circle-gan", {"seed": 2**64}, r"seed is '?18446744073709551616'?: .* less than or equal to"),
+    ("mnist-gan", {"batch_size": 1}, r"batch_size is '?1'?: .* greater than or equal to 2"),
+    ("mnist-gan", {"penalty_every": 0}, r"penalty_every is '?0'?: .* greater than or equal to 1"),
+    ("mnist-gan", {"averaging": 1.0}, r"averaging is '?1.0'?: .* less than 1"),
+    ("mnist-gan", {"final_rate": 2.0}, r"final_rate is '?2.0'?: .* less than or equal to 1"),
+    ("mnist-gan", {"hidden": [8, 0]}, r"hidden is \['?8'?, '?0'?\]: .* greater than or equal to 1"),
+    ("mnist-dcgan", {"channels": [4, 4, 4]}, r"channels is \['?4'?, '?4'?, '?4'?\]: .* at most 2 items"),
+    ("mnist-vae", {"batch_size": 70_000}, r"batch_size is '?70000'?: .* less than or equal to 60000"),
+    ("mnist-vae", {"latent_dim": 0}, r"latent_dim is '?0'?: .* greater than or equal to 1"),
+    ("mnist-vae-decoders", {"batch_size": 70_000}, r"batch_size is '?70000'?: .* less than or equal to 60000"),
+    ("yale-dcgan", {"channels": [64, 48, 32]}, r"channels is \['?64'?, '?48'?, '?32'?\]: .* at least 4 items"),
+    ("yale-dcgan", {"batch_size": 1}, r"batch_size is '?1'?: .* greater than or equal to 2"),
+    ("lambert-dcgan", {"cut": 1.5}, r"cut is '?1.5'?: .* less than or equal to 1"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "sentence"), OUT_OF_BOUNDS)
+def test_settings_out_of_bounds_are_refused_in_one_sentence_before_anything_is_trained(
+    name: str, changes: dict[str, Any], sentence: str, tmp_path: Path, geodreg_in: Command
+) -> None:
+    with pytest.raises(ValueError, match=rf"^{name}'s setting {sentence}") as refused:
+        changed_settings(name, changes)
+    assert "\n" not in str(refused.value)
+    options = [f"--set={key}={value}" for key, value in changes.items()]
+    code, output = geodreg_in(tmp_path, "train", name, *options, "--out", "out")
+    assert code == 1
+    assert re.fullmatch(rf"{name}'s setting {sentence}.*", output.strip())
+    assert not list(tmp_path.iterdir())
+
+
+def out_of_bounds(key: str, value: object) -> list[Any]:
+    """Values of the type of a setting that no training can have."""
+    if isinstance(value, bool | str):
+        return []
+    if key == "seed":
+        return [2**63, -(2**63) - 1]
+    if isinstance(value, int):
+        return [0, -1]
+    return [-1.0, NAN, INFINITY] if isinstance(value, float) else [[0], [8, -1]]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_number_among_the_settings_has_bounds_and_the_recipe_is_within(name: str) -> None:
+    settings = SETTINGS[name]
+    assert changed_settings(name, {}) == settings
+    for key, value in asdict(settings).items():
+        for wrong in out_of_bounds(key, value):
+            with pytest.raises(ValueError, match=f"^{name}'s setting {key} is "):
+                changed_settings(name, {key: wrong})
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("circle-gan", {"batch_size": 1, "penalty": 0, "spread": 0, "averaging": 0, "final_rate": 1}),
+        ("mnist-gan", {"batch_size": 2, "hidden": [], "instance_noise": 0}),
+        ("mnist-vae", {"batch_size": 60_000, "weight_decay": 0}),
+        ("mnist-vae-decoders", {"batch_size": 1}),
+        ("yale-dcgan", {"shift": 0, "cut": 1, "channels": ["1"] * 4}),
+    ],
+)
+def test_settings_at_their_bounds_are_taken(name: str, changes: dict[str, Any]) -> None:
+    settings = changed_settings(name, changes)
+    assert all(getattr(settings, key) != getattr(SETTINGS[name], key) for key in changes if key != "averaging")
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_data_are_checked_before_every_training_that_reads_some(name: str, tmp_path: Path) -> None:
+    if name.startswith(("mnist-", "yale-")):
+        with pytest.raises(DataError, match="is missing"):
+            check_data(SETTINGS[name], tmp_path)
+    else:
+        check_data(SETTINGS[name], tmp_path)
+
+
+def test_a_training_that_diverges_stops_in_a_sentence_and_leaves_no_model(tmp_path: Path, geodreg_in: Command) -> None:
+    options = ["--steps", "300", "--set", "learning_rate=1e30", "--out", "out"]
+    code, output = geodreg_in(tmp_path, "train", "circle-gan", *options)
+    assert code == 1
+    assert re.fullmatch(
+        r"The training of the circle GAN has diverged: its loss \((discriminator|generator)\) is (nan|inf) at step \d+"
+        r", and no model is written; train it with a lower learning_rate or another seed\.",
+        output.strip(),
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [NAN, INFINITY, -INFINITY])
+def test_a_loss_that_is_no_number_is_refused_with_what_to_remove(value: float, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "vae.checkpoint"
+    run = Run("VAE, epochs", {}, {}, torch.Generator(), checkpoint)
+    run.record(epoch=0, train=1.0)
+    with pytest.raises(DivergedError, match=rf"of the VAE .* \(train\) is {value} at epoch 1, .* written; train it"):
+        run.record(epoch=1, train=value)
+    checkpoint.touch()
+    with pytest.raises(DivergedError, match=rf"written; remove {re.escape(str(checkpoint))}, and train it with"):
+        run.record(epoch=1, train=value)
+    assert run.curve == {"epoch": [0], "train": [1.0]}

@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -33,21 +34,32 @@ from geodreg.paper.labels import JUDGES
 from geodreg.paper.likelihood import bound_of_nll, pixel_entropy
 from geodreg.paper.shelf import ShelfError
 from geodreg.paper.trial import spelled_out
-from geodreg.paper.trial.definitions import METHODS, TRIAL, ClaimTest, Definitions, Settings, read_definitions
+from geodreg.paper.trial.added import beside_the_geodesic, told_beside_the_geodesic
+from geodreg.paper.trial.definitions import (
+    METHODS,
+    OUR_MODELS,
+    TRIAL,
+    ClaimTest,
+    Definitions,
+    Settings,
+    read_definitions,
+)
 from geodreg.paper.trial.effects import Effect, Outcome, Verdict, decide, effect_of, holm, verdict_of, verdicts, wide
 from geodreg.paper.trial.equal import curves, equal
 from geodreg.paper.trial.kept import keep_half
 from geodreg.paper.trial.live import agreement_shown, check_live, live_subject
-from geodreg.paper.trial.plan import DERIVED, Job, jobs, limited, models_to_train, parts_folder
+from geodreg.paper.trial.parts import outdated, put_outdated_aside, record_file, write_part
+from geodreg.paper.trial.plan import DERIVED, Job, jobs, limited, models_to_train, out_folder, parts_folder
 from geodreg.paper.trial.presentation import MARKS, claim_markdown, claims_markdown, effects_table, told, with_derived
 from geodreg.paper.trial.price import price_list, price_sentence
-from geodreg.paper.trial.reading import STATEMENTS, sentence
+from geodreg.paper.trial.reading import BESIDES, STATEMENTS, sentence
 from geodreg.paper.trial.sensitivity import STATEMENTS as SENSITIVE
 from geodreg.paper.trial.sensitivity import acceptance_by_nll, sensitivity
 from geodreg.paper.trial.shortest import shorten
-from geodreg.paper.trial.summary import PHRASES, said_in_short
-from geodreg.workspace.files import write_sum
+from geodreg.paper.trial.summary import PHRASES, hangs_on_ours, said_in_short
+from geodreg.workspace.files import has_its_sum, sum_file, write_sum
 from tests.generators import sphere
+from tests.projects import call
 
 ROOT = Path(__file__).parent.parent
 DEFINITIONS, _ = read_definitions()
@@ -123,6 +135,8 @@ def test_every_test_can_be_made_and_every_claim_is_decided_by_one() -> None:
             if test.primary:
                 primary.add((claim.number, place))
     assert set(STATEMENTS) == primary
+    assert not set(BESIDES) & primary
+    assert all(DEFINITIONS.claim(number).tests[place].method for number, place in BESIDES)
     assert {job.model for job in jobs(DEFINITIONS)} == set(DEFINITIONS.sizes)
 
 
@@ -332,6 +346,36 @@ def test_first_screen_turns_with_the_outcomes(better: float) -> None:
     ) in advice
     assert ("do not count on the regularised path" in advice) == (better < 0)
     assert "are still to be measured, among them" in fails  # claim 1, for example, has no table here
+
+
+@pytest.mark.slow
+def test_what_hangs_on_a_model_that_the_paper_does_not_have_is_named() -> None:
+    tables, decided = decided_on(1.0)
+    assert hangs_on_ours(DEFINITIONS, decided).endswith("leaving it out changes no verdict.")
+    paths = tables["paths"].copy()
+    theirs = (paths["method"] == "geodesic") & ~paths["model"].isin(OUR_MODELS)
+    paths.loc[theirs, "nll_mean"] += 1.0
+    mixed = {**decided, 4: decide(DEFINITIONS, {"paths": paths})[4]}
+    assert "change the verdict on claim 4 from *mixed* to *holds*, and no other." in hangs_on_ours(DEFINITIONS, mixed)
+
+
+@pytest.mark.parametrize(("better", "said"), [(1.0, "less"), (-1.0, "more")])
+@pytest.mark.slow
+def test_regularised_paths_are_compared_with_the_geodesic_beside_the_claims(better: float, said: str) -> None:
+    effects = beside_the_geodesic(DEFINITIONS, decided_on(better)[0])
+    text = told_beside_the_geodesic(effects)
+    assert text.count(f"reject {said} of") == 2
+    assert not any(effect.test.primary for effect in effects)
+    assert not any(effect.test in claim.tests for effect in effects for claim in DEFINITIONS.claims)
+
+
+@pytest.mark.parametrize(("better", "said"), [(1.0, "does"), (-1.0, "does not")])
+@pytest.mark.slow
+def test_other_weights_of_the_range_stand_beside_a_verdict(better: float, said: str) -> None:
+    claim = DEFINITIONS.claim(9)
+    text = sentence(claim, decided_on(better)[1][9], "algorithm1")
+    assert f"Besides, a weight of 0.02 in Algorithm 1 {said}; a weight of 0.003 in Algorithm 1 {said}." in text
+    assert "Besides" not in sentence(claim, decided_on(better)[1][9], "loss")
 
 
 @pytest.mark.slow
@@ -604,10 +648,143 @@ def test_acceptance_by_nll_of_a_density_that_knows() -> None:
 def test_words_are_spelled_out_and_nothing_else_of_the_definitions_changes() -> None:
     written = Definitions.model_validate(yaml.safe_load(TRIAL.path(TRIAL.definitions).read_bytes()))
     for shown, claim in zip(DEFINITIONS.claims, written.claims, strict=True):
-        words = {"counts_for": claim.counts_for, "tests": claim.tests}
+        words = {"sentence": claim.sentence, "counts_for": claim.counts_for, "tests": claim.tests}
         assert shown.model_copy(update=words) == claim
         for test, other in zip(shown.tests, claim.tests, strict=True):
             assert test.model_copy(update={"what": other.what}) == other
             assert not test.what.startswith(("the same", "of the"))
     for number, place in spelled_out.TESTS:
         assert DEFINITIONS.claim(number).tests[place].what != written.claim(number).tests[place].what
+
+
+SIGNED = {"date": "2026-01-02", "commit": "earlier", "sources": "0" * 64, "versions": {"torch": "2.0"}}
+FEW = {"CLAIM": 5, "PAIRS": 8, "SEEDS": 1}
+OPTIONS = [word for name, value in FEW.items() for word in (f"--{name.lower()}", str(value))]
+
+
+def job_of(part: Path) -> Job:
+    model, _, label = part.stem.rpartition("-")
+    return Job(part.parent.name, model, label)
+
+
+@pytest.fixture
+def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Parts of claim 5 without rows, which another commit has measured from the definitions and the weights of now."""
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
+    found = [parts_folder(8) / job.file for job in jobs(DEFINITIONS, DEFINITIONS.claim(5), seeds=1)]
+    for part in found:
+        write_part(part, b"seed\n", job_of(part).origin(DEFINITIONS, 8), SIGNED)
+    return found
+
+
+def outdated_of(parts: list[Path]) -> list[Path]:
+    return outdated((part, partial(job_of(part).origin, DEFINITIONS, 8)) for part in parts)
+
+
+def measure_from_something_else(part: Path, what: str) -> None:
+    """A part as another state of the definitions, of its weights or of a judge has made it, or one without a record."""
+    origin = job_of(part).origin(DEFINITIONS, 8)
+    changed = {
+        "definitions": replace(origin, definitions="0" * 64),
+        "weights": replace(origin, models={**origin.models, job_of(part).model: {"weights.safetensors": "0" * 64}}),
+        "a judge": replace(origin, models={**origin.models, "mnist-judge": {"weights.safetensors": "0" * 64}}),
+    }
+    write_part(part, b"seed\n1\n", changed.get(what, origin), SIGNED)
+    if what == "no record":
+        record_file(part).unlink()
+
+
+@pytest.mark.parametrize("what", ["definitions", "weights", "a judge", "no record"])
+def test_a_part_of_other_definitions_or_weights_is_not_signed_but_measured_again(what: str, parts: list[Path]) -> None:
+    assert outdated_of(parts) == []
+    measure_from_something_else(parts[0], what)
+    result = CliRunner().invoke(app, ["collect", *OPTIONS])
+    assert result.exit_code == 1
+    assert result.output == (
+        f"{parts[0]} was measured from other definitions or weights than those of now; call `make claims` again, which "
+        "measures it again.\n"
+    )
+    assert outdated_of(parts) == parts[:1]
+    assert f": 1, such as {parts[0]}. `make claims` measures them again" in put_outdated_aside(parts[:1], "make claims")
+    assert [part.is_file() for part in parts] == [False, *[True] * (len(parts) - 1)]  # Snakemake makes what is missing
+    aside = parts[0].with_suffix(".earlier.csv")
+    assert aside.read_bytes() == b"seed\n1\n"
+    assert has_its_sum(aside)
+    assert not sum_file(parts[0]).exists()
+    assert record_file(aside).is_file() == (what != "no record")
+
+
+def test_a_part_that_was_changed_is_measured_again(parts: list[Path]) -> None:
+    parts[1].write_text("seed\n1\n")
+    assert outdated_of(parts) == parts[1:2]
+
+
+@pytest.mark.slow
+def test_claims_are_measured_again_where_weights_have_changed(parts: list[Path], tmp_path: Path) -> None:
+    for name in ("geodreg", "claims.smk"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    measure_from_something_else(parts[0], "weights")
+    config = [f"{name.lower()}={value}" for name, value in FEW.items()]
+    workflow = ("snakemake", "--snakefile", "claims.smk", "--rerun-triggers", "input", "--nolock", "--cores", "1")
+    code, output = call(tmp_path, *workflow, "--dry-run", "--config", *config)
+    assert code == 0, output
+    job = job_of(parts[0])
+    assert set(re.findall(r"Measuring (\S+) on (\S+), (\S+)", output)) == {(job.table, job.model, job.label)}
+    assert "weights than those of now: 1, such as" in output
+
+
+def test_what_a_part_is_measured_from_is_what_its_own_model_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    job = Job("paths", GAN, "100")
+    origin = job.origin(DEFINITIONS, None)
+    assert set(origin.models) == {GAN, *SETTINGS.judges.values()}
+    assert set(Job("paths", "circle-gan", "100").origin(DEFINITIONS, None).models) == {"circle-gan"}
+    assert not Job("spectra", "yale-faces", "yaleB23").origin(DEFINITIONS, None).models
+    assert job.origin(DEFINITIONS, 2) != origin
+    one, another = (Job("variations", GAN, f"noise={noise}").origin(DEFINITIONS, None) for noise in (0.03, 0.3))
+    assert one != another
+
+    def changed(**changes: object) -> Definitions:
+        return DEFINITIONS.model_copy(update={"settings": SETTINGS.model_copy(update=changes)})
+
+    def sized(**changes: int) -> Definitions:
+        sizes = {**DEFINITIONS.sizes, GAN: DEFINITIONS.sizes[GAN].model_copy(update=changes)}
+        return DEFINITIONS.model_copy(update={"sizes": sizes})
+
+    weights = SETTINGS.loss_weights
+    for same in (
+        DEFINITIONS.model_copy(update={"claims": ()}),
+        changed(loss_weights={**weights, "mnist-vae": (0.1,)}),
+        changed(noise={**SETTINGS.noise, "mnist-vae": 0.5}),
+        sized(seeds=11),
+    ):
+        assert job.origin(same, None) == origin
+    for other in (changed(loss_weights={**weights, GAN: (0.1,)}), changed(along=65), sized(pairs=5), sized(samples=5)):
+        assert job.origin(other, None) != origin
+
+
+def test_tables_are_signed_with_what_their_parts_were_measured_with(tmp_path: Path) -> None:
+    later = {**SIGNED, "date": "2026-01-03", "commit": "later"}
+    TRIAL.write({}, tmp_path, "make claims", {}, [later, SIGNED, SIGNED])
+    made = json.loads((tmp_path / "provenance.json").read_text())
+    assert (made["date"], made["commit"]) == ("2026-01-02, 2026-01-03", "earlier, later")
+    assert made["versions"] == SIGNED["versions"]
+    assert made["measured"] == [{**SIGNED, "parts": 2}, {**later, "parts": 1}]
+
+
+@pytest.mark.slow
+def test_old_parts_that_are_put_together_again_are_not_signed_as_new(parts: list[Path]) -> None:
+    rows = measured(1.0)["paths"]
+    for part in parts:
+        job = job_of(part)
+        own = rows[(rows["model"] == job.model) & (rows["seed"] == job.label)]
+        write_part(part, own.to_csv(index=False).encode(), job.origin(DEFINITIONS, 8), SIGNED)
+    result = CliRunner().invoke(app, ["collect", *OPTIONS])
+    assert result.exit_code == 0, result.output
+    n = len(parts)
+    assert f"{n} of {n} parts were measured with other sources of the module than those of now" in result.output
+    made = json.loads((out_folder(5, 8, 1) / "provenance.json").read_text())
+    assert (made["date"], made["commit"]) == ("2026-01-02", "earlier")
+    assert made["measured"] == [{**SIGNED, "parts": n}]
+    assert set(made["models"]) == {f"{job_of(part).model} {job_of(part).label}" for part in parts}

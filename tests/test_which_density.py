@@ -20,9 +20,10 @@ from geodreg.commands.densities_job import app
 from geodreg.models.store import read_card
 from geodreg.models.zoo import load_model
 from geodreg.paper.shelf import ShelfError
+from geodreg.paper.trial.parts import outdated, write_part
 from geodreg.paper.which_density.candidates import Contest, flat
 from geodreg.paper.which_density.codes import codes_table, density_of_codes
-from geodreg.paper.which_density.definitions import SHELF, read_study
+from geodreg.paper.which_density.definitions import ENSEMBLES, SHELF, read_study
 from geodreg.paper.which_density.measure import measured
 from geodreg.paper.which_density.outcomes import Outcome, at_length, between, compared, estimate, of_models
 from geodreg.paper.which_density.plan import CODES, Job, jobs
@@ -319,3 +320,48 @@ def test_strips_say_how_many_judges_agree() -> None:
     axes = plot_candidate_strips(images, agreed, 3).axes
     assert [ax.get_xlabel() for ax in axes] == ["0", "1", "2", "3", "3", "3", "3", "3"]
     assert [axes[0].get_ylabel(), axes[4].get_ylabel()] == ["one", "other"]
+
+
+@pytest.mark.parametrize(
+    ("part", "model", "used"),
+    [
+        (CODES, "mnist-gan", set()),
+        ("prior", "mnist-gan", {"judges"}),
+        ("latent-data", "mnist-gan", {"judges", "mnist-denoiser"}),
+        ("features", "mnist-gan", {"judges", "mnist-denoiser"}),
+        ("latent-data", "circle-gan", set()),
+    ],
+)
+def test_a_part_is_measured_from_its_own_models_alone(
+    part: str, model: str, used: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    label = STUDY.sizes[model].labels[0]
+    expected = {model, *(used - {"judges"}), *(STUDY.judges.values() if "judges" in used else [])}
+    assert set(Job(part, model, label).origin(STUDY).models) == expected
+
+
+def test_a_part_of_several_decoders_is_measured_from_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    study = read_study(ENSEMBLES)
+    label = study.sizes["mnist-vae"].labels[0]
+    assert "mnist-vae-decoders" in Job("agreement", "mnist-vae", label, ENSEMBLES).origin(study).models
+    assert "mnist-vae-decoders" not in Job("push-forward", "mnist-vae", label, ENSEMBLES).origin(study).models
+
+
+def test_a_part_of_other_weights_is_not_signed_but_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
+    job = jobs(STUDY)[0]
+    origin = job.origin(STUDY)
+    write_part(job.file, b"seed\n", origin, {})
+    assert outdated([(job.file, lambda: job.origin(STUDY))]) == []
+    other = replace(origin, models={**origin.models, job.model: {"weights.safetensors": "0" * 64}})
+    write_part(job.file, b"seed\n", other, {})
+    result = CliRunner().invoke(app, ["collect"])
+    assert result.exit_code == 1
+    assert f"{job.file} was measured from other definitions or weights than those of now" in result.output
+    assert "call `make densities` again" in result.output
+    assert outdated([(job.file, lambda: job.origin(STUDY))]) == [job.file]

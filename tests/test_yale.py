@@ -1,5 +1,7 @@
 """The Yale faces: names, sums, files missing, damaged or fetched."""
 
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,3 +142,12 @@ def test_a_person_that_does_not_exist_is_not_told_to_train() -> None:
 def test_a_root_without_the_person_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"is missing \(expected sha256 [0-9a-f]{64}\)"):
         read_yale("yaleB19", tmp_path)
+
+
+def test_the_command_that_an_error_names_takes_a_root_with_spaces(tmp_path: Path) -> None:
+    root = tmp_path / "my data"
+    root.mkdir()
+    with pytest.raises(DataError) as refused:
+        read_yale("yaleB19", root)
+    (command,) = re.findall(r"`(.*?)`", str(refused.value))
+    assert shlex.split(command) == ["geodreg", "data", "fetch", "yale", "--subject", "yaleB19", "--root", str(root)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,16 +9,27 @@ from typing import Annotated, Any
 
 import typer
 
-from geodreg.book.parameters import PageError, Parameter, checked, declared, pair
+from geodreg.book.paired import write_paired
+from geodreg.book.parameters import PageError, checked, pair
+from geodreg.book.rerun_note import is_earlier_note
 from geodreg.errors import PlainError
-from geodreg.workspace.files import FileError, has_its_sum, sum_file, write_sum, write_whole
+from geodreg.workspace.files import FileError, has_its_sum, put_aside, sha256_of, sum_file, write_sum, write_whole
 from geodreg.workspace.home import ensure_home
+from geodreg.workspace.revision import sum_of_sources
 from geodreg.workspace.sockets import short_folder
 
 __all__ = ["forget_changed", "run_page"]
 
+START_TIMEOUT = 600  # seconds; hundreds of kernels that start at once from one file system need minutes
 
-def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = None, progress: bool = False) -> None:
+
+def run_page(
+    source: Path,
+    output: Path,
+    parameters: Mapping[str, Any] | None = None,
+    progress: bool = False,
+    refuse_edits: bool = False,
+) -> None:
     """Execute a notebook source and write the executed notebook, complete or not at all.
 
     The page runs in the folder of the output, so that what it writes lies beside it.
@@ -29,11 +39,14 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
         output: the executed notebook.
         parameters: values that replace those of the page's parameters cell.
         progress: show a bar of the cells that are done, on a terminal.
+        refuse_edits: write nothing if the source or the module was edited meanwhile. It is for an output that is newer
+            than these files then, and would pass for made of what they are now.
 
     Raises:
-        PageError: if a parameter is unknown or of the wrong type, or a cell fails; the notebook that failed is kept
-            beside the output, as ``<name>.failed.ipynb``.
+        PageError: if a parameter is unknown or of the wrong type, the page does not start, a cell fails, or there were
+            edits; the notebook that failed is kept beside the output, as ``<name>.failed.ipynb``.
     """
+    before = _sums(source) if refuse_edits else {}
     values = checked(source, parameters or {})
     import nbformat  # these take seconds: what is refused is refused before
     import papermill
@@ -47,8 +60,8 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
     with tempfile.TemporaryDirectory() as scratch, short_folder() as sockets:
         plain, executed = Path(scratch) / f"{source.stem}.ipynb", Path(scratch) / "executed.ipynb"
         pair(source, plain)
-        if values:
-            _announce(plain, differences(declared(source), values))
+        if source.suffix == ".ipynb":
+            _remove_earlier_notes(plain)
         try:
             papermill.execute_notebook(
                 plain,
@@ -56,6 +69,7 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
                 values,
                 cwd=output.parent,
                 progress_bar={"disable": None} if progress else False,
+                start_timeout=START_TIMEOUT,
                 config=Config({"KernelManager": _connection(Path(scratch), sockets)}),
             )
         except PapermillExecutionError as error:
@@ -72,7 +86,22 @@ def run_page(source: Path, output: Path, parameters: Mapping[str, Any] | None = 
                 f"{source}{_with(values)} did not end: its process was killed, most often because the memory was full; "
                 "call it again with less to do, or with more memory."
             ) from None
+        except RuntimeError as error:  # Jupyter has no class of its own for a kernel that does not start
+            if not str(error).startswith("Kernel "):
+                raise
+            raise PageError(
+                f"{source}{_with(values)} did not start: {error}. Call it again; where many pages start at once, as on "
+                "a cluster, let fewer do so at a time."
+            ) from None
+        after = _sums(source) if refuse_edits else {}
+        if edited := [name for name, total in before.items() if after[name] != total]:
+            raise PageError(f"{source}: {' and '.join(edited)} changed while it ran; call the same command again.")
         _write_notebook(nbformat.read(executed, as_version=4), output, source)
+
+
+def _sums(source: Path) -> dict[str, str]:
+    """What an executed page is made of, as far as somebody may edit it meanwhile, with sums."""
+    return {"its source": sha256_of(source), "the module": sum_of_sources()}
 
 
 def _connection(scratch: Path, sockets: Path | None) -> dict[str, str]:
@@ -81,39 +110,12 @@ def _connection(scratch: Path, sockets: Path | None) -> dict[str, str]:
     return file if sockets is None else {**file, "transport": "ipc", "ip": str(sockets / "kernel")}
 
 
-def differences(known: Mapping[str, Parameter], values: Mapping[str, Any]) -> str:
-    """What a rerun says of itself: the parameters that it changes, with their defaults, as Markdown.
-
-    Example:
-        >>> known = {"mu": Parameter("mu", "float", "0.1", "weight"), "seed": Parameter("seed", "int", "0", "")}
-        >>> differences(known, {"mu": 0.5, "seed": 0})
-        '**A rerun with other parameters:** `mu` = 0.5 (default 0.1). Everything else is as on the page.'
-    """
-    changed = [
-        f"`{name}` = {value!r} (default {known[name].default})"
-        for name, value in values.items()
-        if value != _literal(known[name].default)
-    ]
-    if not changed:
-        return "**A rerun with the page's own parameters.**"
-    return f"**A rerun with other parameters:** {', '.join(changed)}. Everything else is as on the page."
-
-
-def _literal(text: str) -> object:
-    """The value that a literal stands for; whatever else a default may be differs from every value."""
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        return object()
-
-
-def _announce(notebook: Path, note: str) -> None:
-    """Put a note below the title of a notebook."""
+def _remove_earlier_notes(notebook: Path) -> None:
+    """Take out what a notebook that was executed before says of the parameters of that run, where it is no output."""
     import nbformat
 
     content = nbformat.read(notebook, as_version=4)
-    first = next(i for i, cell in enumerate(content.cells) if "parameters" in cell["metadata"].get("tags", []))
-    content.cells.insert(first, nbformat.v4.new_markdown_cell(note))
+    content.cells = [c for c in content.cells if not (c["cell_type"] == "markdown" and is_earlier_note(c["source"]))]
     nbformat.write(content, notebook)
 
 
@@ -133,8 +135,7 @@ def forget_changed(output: Path) -> str | None:
     sum_file(output).unlink()
     if not output.is_file():
         return None
-    aside = output.with_suffix(f".changed{output.suffix}")
-    output.replace(aside)
+    aside = put_aside(output)
     return f"{output} is not what its run wrote (its sha256 differs); it is made again, and this one is now {aside}."
 
 
@@ -158,9 +159,10 @@ def main(
     ensure_home()
     try:
         if only_pair:
-            pair(source, output)
+            if said := write_paired(source, output):
+                typer.echo(said, err=True)
         else:
-            run_page(source, output)
+            run_page(source, output, refuse_edits=True)
             write_sum(output)
     except (PlainError, OSError) as error:
         typer.echo(str(error), err=True)

@@ -49,8 +49,8 @@ def landing_markdown(
     return "\n\n".join(
         [
             f"**What holds.** {holds}",
-            f"**What does not, and at what price.** {fails} {price_in_short(tables, definitions.settings)}",
-            f"The claims, each with a mark for either method where it is about the method ({legend}):",
+            f"**What does not hold, and what it costs.** {fails} {price_in_short(tables, definitions.settings)}",
+            f"The claims, each with one mark, or one for each of the two methods where it is about them ({legend}):",
             f"{{.claim-marks}}\n{shown}",
         ]
     )

@@ -18,6 +18,7 @@ import geodreg
 from geodreg.book.drawings import save_animation, save_figure, save_markup, show_drawings
 from geodreg.book.found import FOUND, found_markdown
 from geodreg.book.parameters import Parameter, ParameterError, check_kinds, declarations, shortened
+from geodreg.book.rerun_note import rerun_note
 from geodreg.book.values import ANYTHING, Value, ValueRefusedError
 from geodreg.paper.labels import UNSOLVED, names_of
 from geodreg.workspace.devices import find_device
@@ -140,6 +141,9 @@ def _plain_values(namespace: Mapping[str, Any]) -> list[str]:
 def begin(namespace: dict[str, Any]) -> None:
     """What the first cell of every page does: check the parameters, set the look, record what runs.
 
+    A rerun shows which of its parameters are not the page's. It is an output of that cell, made of the values that were
+    checked: what a cell of text says would stay, and not be true, when the notebook is run once more with others.
+
     Args:
         namespace: the page's globals; parameters that came as text are replaced by what was read of them.
 
@@ -148,6 +152,7 @@ def begin(namespace: dict[str, Any]) -> None:
         geodreg.workspace.devices.DeviceError: if a parameter ``device`` names one that this machine does not have.
     """
     import torch
+    from IPython.display import Markdown, display
     from matplotlib_inline.backend_inline import set_matplotlib_formats
     from myst_nb import glue
 
@@ -173,6 +178,11 @@ def begin(namespace: dict[str, Any]) -> None:
         },
     }
     glue(RECORD, json.dumps(record), display=False)
+    cells = [source for source in namespace.get("In", ()) if source]
+    declared = {name: parameter for cell in cells for name, parameter in _declared_in(cell).items()}
+    given = parameters.keys() & _given(cells)
+    if note := rerun_note(declared, parameters, given):
+        display(Markdown(note))
 
 
 def _show_in_both_themes() -> None:
@@ -285,7 +295,7 @@ def describe_variant(
     weight = ", ".join(f"{value:g} ({model})" if model else f"{value:g}" for model, value in weights.items())
     loss = LOSSES.get(solver, "loss as printed")
     row = {"Minimised": loss, "Weight": weight, "Noise": f"{noise:g}", "Points": n_points, "Start": start}
-    beside, said = _beside(algorithm1)
+    beside, said = _beside(algorithm1, noise)
     row = {**row, "Solver": f"{solver}, {precision} precision", "Beside it": beside}
     glue(VARIANT, json.dumps(row), display=False)
     density = (
@@ -303,14 +313,15 @@ def describe_variant(
     )
 
 
-def _beside(setting: AsPrinted | None) -> tuple[str, str]:
+def _beside(setting: AsPrinted | None, noise: float) -> tuple[str, str]:
     """What the paper's algorithm ran with, as a cell of a table and as a sentence; two empty ones where it did not."""
     if setting is None:
         return "", ""
     step = f"a step of {setting.step_share:g} of the start line's limit of stability"
     grey = "" if setting.grey_range == 1.0 else f", for a grey scale of width {setting.grey_range:g}"
     cell = f"Algorithm 1 at {setting.mu:g}, {setting.budget} iterations"
+    printed = "as printed" if noise == 0.0 else "as printed but for the same noise in its density"
     return cell, (
-        f" Beside it stands Algorithm 1 as printed, with weight {setting.mu:g} in its own sense{grey}, from the "
+        f" Beside it stands Algorithm 1 {printed}, with weight {setting.mu:g} in its own sense{grey}, from the "
         f"straight line, after at most {setting.budget} iterations with {step}."
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from geodreg.book.values import read_yaml
 from geodreg.commands.command_group import ParametersCommand, PlainGroup, starting_with
@@ -115,4 +116,7 @@ def _setting(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ValueError(f"{text!r} is not a setting; write NAME=VALUE, such as latent_dim=16.")
-    return name.strip(), read_yaml(value)
+    try:
+        return name.strip(), read_yaml(value)
+    except yaml.YAMLError:
+        raise ValueError(f"{text!r} is not a setting, its value is no YAML; write a list as [64, 48].") from None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from geodreg.commands.command_group import PlainGroup
-from geodreg.models.store import read_card
-from geodreg.paper.shelf import ShelfError
+from geodreg.models.store import WEIGHTS
+from geodreg.paper.shelf import measured_now
+from geodreg.paper.trial.parts import read_record, said_of_sources, write_part
 from geodreg.paper.which_density.definitions import SHELF, SHELVES, read_study
-from geodreg.paper.which_density.plan import CODES, DECODERS, TRAINED_DECODERS, Job, jobs
-from geodreg.workspace.files import has_its_sum, write_sum, write_whole
+from geodreg.paper.which_density.plan import CODES, DECODERS, TRAINED_DECODERS, Job, jobs, parts_folder
 
 app = typer.Typer(
     cls=PlainGroup, no_args_is_help=True, add_completion=False, help="The commands behind `make densities`."
@@ -32,7 +33,7 @@ def keep_decoders_command(label: str, folder: Path) -> None:
 
 @app.command("measure")
 def measure_command(part: str, model: str, label: str, which: Which = SHELF.name) -> None:
-    """Measure one part of one model, and write it with its sum beside it."""
+    """Measure one part of one model, and write it with its record and its sum beside it."""
     import pandas as pd
 
     from geodreg.models.zoo import load_decoders, load_model
@@ -42,6 +43,7 @@ def measure_command(part: str, model: str, label: str, which: Which = SHELF.name
 
     shelf = SHELVES[which]
     study, job = read_study(shelf), Job(part, model, label, shelf)
+    origin, measured_with = job.origin(study), measured_now()  # before, since measuring takes its time
     trained = load_model(model, job.models)
     if part == CODES:
         rows = codes_table(trained, study.codes)
@@ -54,9 +56,7 @@ def measure_command(part: str, model: str, label: str, which: Which = SHELF.name
         decoders = None if more is None else load_decoders(more)
         contest = Contest(trained, study, study.sizes[model].pairs, codes, decoders)
         rows = measured(contest, label, job.candidate(study))
-    job.file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(job.file, rows.to_csv(index=False, float_format="%.6g").encode())
-    write_sum(job.file)
+    write_part(job.file, rows.to_csv(index=False, float_format="%.6g").encode(), origin, measured_with)
 
 
 @app.command("collect")
@@ -73,23 +73,24 @@ def collect_command(
     missing = sorted({job.model for job in wanted if partly and not job.file.exists()})
     rows: dict[str, list[pd.DataFrame]] = {"paths": [], "codes": []}
     sums = {}
+    measured_with: list[dict[str, Any]] = []
     for job in wanted:
         if job.model in missing:
             continue
-        if not has_its_sum(job.file):
-            raise ShelfError(
-                f"{job.file} is not what its measurement wrote; remove it and call `make densities` again."
-            )
+        record = read_record(job.file, partial(job.origin, study), shelf.command)
+        measured_with.append(record["measured"])
         rows["codes" if job.part == CODES else "paths"].append(pd.read_csv(job.file, dtype={"seed": str}))
-        sums[f"{job.model} {job.label}"] = read_card(job.model, job.models)["files"]["weights.safetensors"]
-        if (more := job.decoders(study)) is not None:
-            sums[f"{DECODERS} {job.label}"] = read_card(DECODERS, more)["files"]["weights.safetensors"]
+        for name in (job.model, DECODERS):
+            if name in record["models"]:
+                sums[f"{name} {job.label}"] = record["models"][name][WEIGHTS]
     tables = {name: pd.concat(found, ignore_index=True) for name, found in rows.items() if found}
     command = "python -m geodreg.commands.densities_job collect --partly" if missing else shelf.command
     out = Path("data", shelf.name)
-    shelf.write(tables, out, command, sums, missing)
+    shelf.write(tables, out, command, sums, measured_with, missing)
     if missing:
         typer.echo("Not measured yet: " + ", ".join(missing))
+    if other := said_of_sources(measured_with, parts_folder(shelf), shelf.command):
+        typer.echo(other)
     typer.echo(f"Written: {out}")
 
 

@@ -14,13 +14,14 @@ from typing import Annotated
 import typer
 
 from geodreg.book.execution import run_page
-from geodreg.book.parameters import PageError, declared
+from geodreg.book.parameters import PageError, checked, declared
 from geodreg.book.sweeps.columns import check_known_columns, check_table
 from geodreg.book.sweeps.definition import NOTEBOOKS, SweepError, page_names, read_sweep, sweep_names
-from geodreg.book.sweeps.results import Ending, prepare
+from geodreg.book.sweeps.results import Ending, prepare, to_be_made_again
 from geodreg.book.sweeps.summary import INDEX, write_summary
 from geodreg.commands.command_group import starting_with
-from geodreg.workspace.locks import alone
+from geodreg.workspace.locks import BusyError, alone, call_alone
+from geodreg.workspace.unfinished import unfinished
 
 __all__ = ["run_command", "sweep_command"]
 
@@ -39,7 +40,7 @@ def run_command(
         list[str] | None, typer.Option("-p", metavar="NAME VALUE", help="A parameter; as often as needed.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The executed notebook; what the page writes lies beside it.")
+        Path | None, typer.Option(help="The executed notebook; what the page writes comes beside it at the end.")
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Only show the page's parameters.")] = False,
 ) -> None:
@@ -57,7 +58,12 @@ def run_command(
     output = out or Path("runs", "pages", source.stem, "page.ipynb")
     if output.suffix != ".ipynb":
         raise PageError(f"--out is {output}, which is not a notebook; give a name that ends with .ipynb.")
-    run_page(source, output, given, progress=True)
+    checked(source, given)  # what is refused is refused before a folder is made
+    try:
+        with alone(output.parent, f"a page in {output.parent}"), unfinished(output) as page:
+            run_page(source, page, given, progress=True)
+    except BusyError as error:
+        raise BusyError(f"{error} To run both at once, give this one another folder with --out.") from None
     typer.echo(f"Written: {output}")
 
 
@@ -77,15 +83,18 @@ def sweep_command(
     check_known_columns(sweep, runs)
     if profile is not None:
         _check_paths_of_jobs()
-    command = [sys.executable, "-m", "snakemake", "--snakefile", "sweep.smk", "--config", f"sweep={sweep.file}"]
+    config = [f"sweep={sweep.file}", *(["dry_run=1"] if dry_run else [])]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "sweep.smk", "--config", *config]
     command += ["--profile", str(profile)] if profile else ["--cores", str(cores)]
     command += ["--keep-going", "--retries", "1", "--rerun-incomplete", "--nolock", "--quiet", "host", "reason"]
-    with alone(sweep.folder, f"the sweep {name}"):
+    if dry_run:  # changes nothing: no lock and no parameters are written, and no damaged results put aside
+        again = [str(path) for path in to_be_made_again(sweep)]
+        command += ["--dry-run", *(["--forcerun", *again] if again else [])]
+        raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own command
+    with alone(sweep.folder, f"the sweep {name}") as lock:
         for sentence in prepare(sweep):
             typer.echo(sentence, err=True)
-        if dry_run:
-            raise typer.Exit(subprocess.run([*command, "--dry-run"], check=False).returncode)  # noqa: S603
-        code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own command
+        code = call_alone(command, lock)
         endings = write_summary(sweep)
     counts = Counter(endings.values())
     typer.echo(f"{len(runs)} runs: {', '.join(f'{number} {ending}' for ending, number in counts.items())}.")

@@ -9,7 +9,7 @@ import typer
 
 from geodreg.book.sweeps.chapters import add_chapters
 from geodreg.book.sweeps.definition import read_sweep
-from geodreg.book.sweeps.results import execute
+from geodreg.book.sweeps.results import execute, prepared
 from geodreg.commands.command_group import PlainGroup
 from geodreg.workspace.home import ensure_home
 
@@ -18,9 +18,9 @@ app = typer.Typer(cls=PlainGroup, no_args_is_help=True, add_completion=False, he
 
 @app.command("run")
 def run_command(name: str, slug: str) -> None:
-    """Execute one run of a sweep."""
+    """Execute one run of a sweep, as it was prepared when the sweep was started."""
     sweep = read_sweep(name)
-    execute(sweep, next(run for run in sweep.runs() if run.slug == slug))
+    execute(sweep, prepared(sweep, slug))
 
 
 @app.command("chapters")

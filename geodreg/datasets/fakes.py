@@ -18,13 +18,25 @@ Fake = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 
 
 def _partners(labels: Tensor, chance: torch.Generator) -> Tensor:
-    """For each image the index of another one, of a different class."""
+    """For each image the index of another one, of a different class.
+
+    Raises:
+        ValueError: if all images are of one class.
+    """
     order = torch.randperm(len(labels), generator=chance)
     for _ in range(20):
         same = labels[order] == labels
         if not same.any():
-            break
+            return order
         order[same] = torch.randint(len(labels), (int(same.sum()),), generator=chance)
+    for image in (labels[order] == labels).nonzero().flatten().tolist():  # of a class that nearly all images are of
+        others = (labels != labels[image]).nonzero().flatten()
+        if not len(others):
+            raise ValueError(
+                f"A fake made of two digits needs two classes, and all digits given ({len(labels)}) are of class "
+                f"{int(labels[image])}; give digits of another class, too."
+            )
+        order[image] = others[int(torch.randint(len(others), (1,), generator=chance))]
     return order
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ CHECKSUMS = {
 }
 """SHA-256 of the original files."""
 
+FOLDERS = ("mnist", "MNIST/raw")  # ours, and torchvision's
+PREFIXES = {"train": "train", "test": "t10k"}
+
 
 @dataclass(frozen=True)
 class Digits:
@@ -38,14 +42,18 @@ def read_mnist(split: str, root: str | Path | None = None) -> Digits:
 
     Args:
         split: ``"train"`` (60,000) or ``"test"`` (10,000).
-        root: the data root; the files are in its folder ``mnist`` (or torchvision's ``MNIST/raw``).
+        root: the data root; the files are in its folder ``mnist`` or torchvision's ``MNIST/raw``, whichever has more
+            of them.
 
     Raises:
+        ValueError: if there is no such split.
         geodreg.datasets.DataError: if there is no data root, or a file is missing or damaged.
     """
+    if split not in PREFIXES:
+        raise ValueError(f"MNIST has no split {split!r}; choose {' or '.join(map(repr, PREFIXES))}.")
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
-    prefix = {"train": "train", "test": "t10k"}[split]
+    prefix = PREFIXES[split]
     base = data_root(root)
     folder = _folder(base)
     images, labels = f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
@@ -67,7 +75,7 @@ def verify_mnist(root: Path) -> int:
     Raises:
         geodreg.datasets.DataError: for the first file that is missing or damaged.
     """
-    if not _folder(root).is_dir():
+    if not any((root / name).is_dir() for name in FOLDERS):
         return 0
     check_mnist(root)
     return len(CHECKSUMS)
@@ -80,20 +88,26 @@ def check_mnist(root: str | Path | None = None) -> None:
         geodreg.datasets.DataError: if there is no data root, or a file is missing or damaged.
     """
     base = data_root(root)
+    folder = _folder(base)
     for name, sha256 in CHECKSUMS.items():
-        verify_checksum(_folder(base) / name, sha256, _mend(base))
+        verify_checksum(folder / name, sha256, _mend(base))
 
 
 def _folder(root: Path) -> Path:
-    return root / "MNIST" / "raw" if (root / "MNIST" / "raw").is_dir() else root / "mnist"
+    """Where the files are read, and fetched to: of the two folders the one that has more of them, else ours."""
+    folders = [root / name for name in FOLDERS]
+    return max(folders, key=lambda folder: sum((folder / file).is_file() for file in CHECKSUMS))
 
 
 def _mend(root: Path) -> str:
-    return f"`geodreg data fetch mnist --root {root}` downloads it"
+    return f"`geodreg data fetch mnist --root {shlex.quote(str(root))}` downloads it"
 
 
 def fetch_mnist(root: str | Path) -> Path:
-    """Download the four files into ``root/mnist``, unless they are there; check every one.
+    """Download those of the four files that are missing or damaged to where they are read; check every one.
+
+    Returns:
+        their folder below the root: ``mnist``, or ``MNIST/raw`` where more of them lie there already.
 
     Raises:
         geodreg.datasets.DataError: if what arrives is damaged.
@@ -101,6 +115,6 @@ def fetch_mnist(root: str | Path) -> Path:
     """
     from torchvision.datasets import MNIST
 
-    folder = Path(root) / "mnist"
+    folder = _folder(Path(root))
     download(next(url for url in MNIST.mirrors if url.startswith("https://")), CHECKSUMS, folder)
     return folder

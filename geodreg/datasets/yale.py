@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -141,7 +142,7 @@ def _folder(root: Path, subject: str) -> Path | None:
 
 
 def _mend(root: Path, subject: str) -> str:
-    return f"`geodreg data fetch yale --subject {subject} --root {root}` downloads it"
+    return f"`geodreg data fetch yale --subject {subject} --root {shlex.quote(str(root))}` downloads it"
 
 
 def yale_lights(subject: str | None = None) -> tuple[Tensor, Tensor]:

@@ -6,17 +6,21 @@ import copy
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.backends import cuda, mha
 
-from geodreg.derivatives.modes import Held, full_precision
+from geodreg.derivatives.modes import Held, full_precision, times_entered
 
 __all__ = ["DifferentiableCall", "differentiable", "is_half", "lifted", "needs_copy"]
 
 HALF = (torch.float16, torch.bfloat16)
+HOOKS = ("_forward_pre_hooks", "_forward_hooks")
+PLAIN = (bool, int, float, str, torch.Size, type(None))  # attributes of a module that are compared
 Switch = tuple[Callable[[], bool], Callable[[bool], object]]
 # Attention in one kernel, which has no forward mode and no second derivative.
 FUSED: tuple[Switch, ...] = (
@@ -82,8 +86,14 @@ class DifferentiableCall:
 
     def __init__(self, generator: Callable[[Tensor], Tensor]) -> None:
         self.generator = generator
-        self._is_copied: bool | None = None  # whether parameters are such that a copy is needed, known at the first use
-        self._copy: tuple[nn.Module, list[tuple[int, int]], list[bool]] | None = None  # the copy, and of what
+        self._seen: list[tuple[Tensor, torch.dtype]] | None = None  # the parameters, and their precision then
+        self._is_copied = False  # whether parameters are such that a copy is needed
+        self._copy: tuple[nn.Module, _Original] | None = None
+        self._compared = 0  # with the original, when modes had been entered so often: once in a call of the library
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the copy, which is made again; conversions of parameters in it cannot be copied or pickled."""
+        return {**self.__dict__, "_seen": None, "_copy": None}
 
     def __call__(self, z: Tensor) -> Tensor:
         """Data of latents, both in the precision of the latents; whatever else the generator returns is returned."""
@@ -105,15 +115,77 @@ class DifferentiableCall:
             return None
 
     def _usable(self) -> Callable[[Tensor], Tensor]:
-        if self._is_copied is None:
-            self._is_copied = isinstance(self.generator, nn.Module) and needs_copy(self.generator)
-        if not self._is_copied or not isinstance(self.generator, nn.Module):
+        if not isinstance(self.generator, nn.Module):
             return self.generator
-        now = [(id(value), 0 if value.is_inference() else value._version) for value in _state(self.generator)]
-        modes = [part.training for part in self.generator.modules()]
-        if self._copy is None or self._copy[1:] != (now, modes):
-            self._copy = _copied(self.generator), now, modes
+        if self._seen is None or any(value.dtype != dtype for value, dtype in self._seen):
+            self._seen = [(value, value.dtype) for value in self.generator.parameters()]
+            self._is_copied = needs_copy(self.generator)
+        if not self._is_copied:
+            return self.generator
+        times = times_entered()
+        if self._copy is None or (self._compared != times and not self._copy[1].is_current(self.generator)):
+            self._copy = _copied(self.generator), _Original.of(self.generator)
+        self._compared = times
         return self._copy[0]
+
+
+@dataclass(frozen=True)
+class _Original:
+    """What a copy was made of.
+
+    Counters of versions would not tell: they do not count what is done to ``.data``, or in inference mode.
+
+    Attributes:
+        settings: of each module in it, its class, its plain attributes and its hooks.
+        state: parameters and buffers, each with whether it asks for a gradient.
+    """
+
+    settings: list[tuple[object, ...]]
+    state: list[tuple[Tensor, bool]]
+
+    @classmethod
+    def of(cls, module: nn.Module) -> Self:
+        """What a module is now."""
+        with torch.inference_mode(False):
+            return cls(_settings(module), [(value.detach().clone(), value.requires_grad) for value in _state(module)])
+
+    def is_current(self, module: nn.Module) -> bool:
+        """Whether a module still is that."""
+        now = _state(module)
+        return (
+            len(now) == len(self.state)
+            and all(_is_same(value, *before) for value, before in zip(now, self.state, strict=True))
+            and _settings(module) == self.settings
+        )
+
+
+def _is_same(value: Tensor, before: Tensor, asked: bool) -> bool:
+    return (
+        (value.dtype, value.device, value.requires_grad) == (before.dtype, before.device, asked)
+        and value.shape == before.shape
+        and torch.equal(value, before)
+    )
+
+
+def _as_setting(value: object) -> object:
+    """An attribute as it is compared: plain ones by their value, functions by what they are, all others not."""
+    if isinstance(value, tuple | list) and all(isinstance(part, PLAIN) for part in value):
+        return tuple(value)
+    if isinstance(value, PLAIN):
+        return value
+    return id(value) if callable(value) else None
+
+
+def _settings(module: nn.Module) -> list[tuple[object, ...]]:
+    """Of each module in one its class, plain attributes and hooks."""
+    return [
+        (
+            type(part),
+            tuple((name, _as_setting(value)) for name, value in sorted(vars(part).items())),
+            tuple(id(hook) for name in HOOKS for hook in getattr(part, name, {}).values()),
+        )
+        for part in module.modules()
+    ]
 
 
 @torch.inference_mode(False)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import torch
 from torch import Tensor
 
-__all__ = ["DualRows", "NoRuleError", "constant_row", "decomposition", "in_place", "kept", "rule"]
+__all__ = ["DualRows", "NoRuleError", "constant_row", "current", "decomposition", "in_place", "kept", "rule"]
 
 Rule = Callable[..., Any]
 
 
 class NoRuleError(Exception):
     """A generator calls a function that has no rule here."""
+
+
+class _Memory:
+    """What several views share: how often it was changed in place."""
+
+    def __init__(self) -> None:
+        self.n_changes = 0
 
 
 class DualRows(Tensor):
@@ -24,11 +31,15 @@ class DualRows(Tensor):
         n_values: how many of the rows are values; the others are as many for each direction.
         place: the dimension in which the rows are; not the first one between two transpositions.
         latest: what the rows have been changed to in place, if they have.
+        memory: what they share with views of theirs, and with what they are a view of.
+        n_changes: how often that had been changed in place when this view of it was taken.
     """
 
     n_values: int
     place: int
     latest: DualRows | None
+    memory: _Memory
+    n_changes: int
     rules: ClassVar[dict[Any, Rule]] = {}
     moved: ClassVar[set[Any]] = set()  # functions whose rules know rows in another dimension than the first
     decompositions: ClassVar[dict[Any, Rule]] = {}  # in functions that have rules
@@ -39,6 +50,7 @@ class DualRows(Tensor):
         """The same tensor, seen as dual rows of which the first ``n_values`` are values."""
         dual = rows.as_subclass(DualRows)
         dual.n_values, dual.place, dual.latest = n_values, place, None
+        dual.memory, dual.n_changes = _Memory(), 0
         return dual
 
     @property
@@ -60,12 +72,15 @@ class DualRows(Tensor):
                 return func(*args, **kwargs).as_subclass(Tensor)
         changed = args[0] if kwargs.pop("inplace", False) or func in cls.in_place else None
         func = cls.in_place.get(func, func)
-        args = tuple(_current(item) for item in args)
-        result = cls._by_rule(func, args, {name: _current(value) for name, value in kwargs.items()})
+        args = tuple(current(item) for item in args)
+        result = cls._by_rule(func, args, {name: current(value) for name, value in kwargs.items()})
         if changed is not None:
             if not (isinstance(changed, DualRows) and isinstance(result, DualRows) and changed.shape == result.shape):
                 raise NoRuleError("something else than rows is changed in place")
-            _last(changed).latest = result
+            before = _last(changed)
+            if result.memory is not before.memory:  # else nothing was changed, as by a dropout out of training
+                before.memory.n_changes += 1
+                before.latest = result
         return result
 
     @classmethod
@@ -82,12 +97,22 @@ class DualRows(Tensor):
         with torch._C.DisableTorchFunctionSubclass():
             result = found(func, n_values, *args, **kwargs)
         if isinstance(result, Tensor):
-            return result if _is_wrapped(result) else cls.wrap(result, n_values)
-        return type(result)(part if _is_wrapped(part) else cls.wrap(part, n_values) for part in result)
+            return _linked(result if _is_wrapped(result) else cls.wrap(result, n_values), parts)
+        return type(result)(_linked(part if _is_wrapped(part) else cls.wrap(part, n_values), parts) for part in result)
 
 
-def _is_wrapped(result: Tensor) -> bool:
+def _is_wrapped(result: Tensor) -> TypeGuard[DualRows]:
     return isinstance(result, DualRows) and hasattr(result, "latest")
+
+
+def _linked(result: DualRows, parts: Sequence[DualRows]) -> DualRows:
+    """A result that is known to be a view of the first of some rows whose memory it shares."""
+    with torch._C.DisableTorchFunctionSubclass():
+        place = result.untyped_storage().data_ptr()
+        shared = next((part for part in parts if part.untyped_storage().data_ptr() == place), None)
+    if shared is not None and shared is not result:
+        result.memory, result.n_changes = shared.memory, shared.n_changes
+    return result
 
 
 def _last(rows: DualRows) -> DualRows:
@@ -96,12 +121,19 @@ def _last(rows: DualRows) -> DualRows:
     return rows
 
 
-def _current(argument: Any) -> Any:
-    """An argument, and what it has been changed to in place."""
+def current(argument: Any) -> Any:
+    """An argument, and what it has been changed to in place.
+
+    Raises:
+        NoRuleError: if it was changed through another view of its memory, which is not followed.
+    """
     if isinstance(argument, DualRows):
-        return _last(argument)
+        last = _last(argument)
+        if last.n_changes != last.memory.n_changes:
+            raise NoRuleError("rows are changed in place through a view")
+        return last
     if type(argument) in (tuple, list):
-        return type(argument)(_current(part) for part in argument)
+        return type(argument)(current(part) for part in argument)
     return argument
 
 

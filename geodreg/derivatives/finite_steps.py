@@ -16,12 +16,13 @@ USUAL_STEPS = (1e-1, 1e-2, 1e-3, 3e-4, 1e-4, 3e-5)
 TOLERANCE = {torch.float64: 1e-2}  # relative
 USUAL_TOLERANCE = 0.1  # a part of the graph that is cut off shows at once, rounding must not
 MEANINGFUL = 30.0  # roundings
+SAME = 1e-3  # relative, of values; a generator may compute a part in single precision
 N_DIRECTIONS = 3
 PLACES = (0.03, 0.41, 0.93)  # between two latents; at the latents themselves a derivative may vanish by symmetry
 
 
 def follows_steps(function: Callable[[Tensor], Tensor], push: Push, z: Tensor, twice: bool) -> bool:
-    r"""Whether the derivatives of a row-wise function are those of its values.
+    r"""Whether a way to differentiate gives the values of a row-wise function, and the derivatives of these.
 
     At a few points and in a few directions, the slope of :math:`\varphi(t) = f(z + t v)` is compared with central
     differences of several steps, of which one must agree, and so is that of :math:`|\varphi'(t)|^2`. Steps whose
@@ -51,17 +52,28 @@ def _along(function: Callable[[Tensor], Tensor], push: Push, z: Tensor, twice: b
     steps = STEPS.get(z.dtype, USUAL_STEPS)
     sizes = torch.tensor(steps, dtype=z.dtype, device=z.device).unsqueeze(1) * (1.0 + z.abs().amax())
     t = torch.cat([torch.zeros_like(sizes[:1]), sizes, -sizes]).requires_grad_()
+    with torch.no_grad():
+        x = function(t).flatten(1)
     with torch.enable_grad():
-        x, tangents = push(function, t)
+        values, tangents = push(function, t)
+        if not _same(values.detach(), x):
+            return False, False
         squares = tangents.double().square().flatten(1).sum(1)
         bend = torch.zeros_like(squares)
         if twice and squares.requires_grad:
             (found,) = torch.autograd.grad(squares.sum(), t, allow_unused=True, materialize_grads=True)
             bend = found.squeeze(1).double()
-    x, tangents, squares = x.detach().double(), tangents.detach().squeeze(1).double(), squares.detach().unsqueeze(1)
+    x, tangents, squares = x.double(), tangents.detach().squeeze(1).double(), squares.detach().unsqueeze(1)
     first = _follows(x, tangents[:1], sizes.double(), z.dtype, may_jump=False)
     second = not twice or _follows(squares, bend[:1].unsqueeze(1), sizes.double(), z.dtype, may_jump=True)
     return first, second
+
+
+def _same(values: Tensor, x: Tensor) -> bool:
+    """Whether values are those of the function, where either can be compared."""
+    finite = values.isfinite() & x.isfinite()
+    tolerance = max(SAME, torch.finfo(x.dtype).eps ** 0.5)
+    return not finite.any() or bool((values - x)[finite].abs().max() <= tolerance * x[finite].abs().max())
 
 
 def _follows(values: Tensor, slope: Tensor, sizes: Tensor, dtype: torch.dtype, may_jump: bool) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import geodreg.derivatives.rules  # noqa: F401 - registers the rules
-from geodreg.derivatives.dual_rows import DualRows, NoRuleError
+from geodreg.derivatives.dual_rows import DualRows, NoRuleError, current
 
 __all__ = ["NoRuleError", "values_and_tangents"]
 
@@ -43,7 +43,7 @@ def values_and_tangents(
     if directions is None:
         directions = torch.eye(d, dtype=z.dtype, device=z.device).expand(n, d, d)
     rows = torch.cat([z.unsqueeze(0), directions.transpose(0, 1)]).flatten(0, 1)  # (1 + k) n x d, by direction
-    result = function(DualRows.wrap(rows, n))
+    result = current(function(DualRows.wrap(rows, n)))
     if not isinstance(result, DualRows) or result.n_values != n or result.place != 0:
         raise NoRuleError("the result does not depend on the latents by known functions")
     x = result.rows.flatten(1).unflatten(0, (1 + directions.shape[1], n))

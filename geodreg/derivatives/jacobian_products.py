@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -30,8 +31,9 @@ LEAST_ROWS, CACHE = 16, 2**26  # on a processor more rows, or more bytes, at onc
 class Linearization:
     r"""A row-wise function at points, ready for many products with its Jacobian :math:`J` and its transpose.
 
-    The graph of the function and that of its reverse pass are kept, so a product costs one pass and no more. Forward
-    products are the derivative of :math:`u \mapsto J^\top u`, which is linear, so they are exact.
+    The graph of the function and, from the first forward product on, that of its reverse pass are kept, so a product
+    costs one pass and no more. Forward products are the derivative of :math:`u \mapsto J^\top u`, which is linear, so
+    they are exact.
 
     Args:
         function: takes ``(n, d)`` to ``(n, D)``, each row independently of the others; twice differentiable in reverse
@@ -44,13 +46,20 @@ class Linearization:
         with torch.enable_grad():
             self._z = z.detach().clone().requires_grad_()
             self._x = function(self._z)
-            self._cotangent = torch.zeros_like(self._x, requires_grad=True)
-            (self._pulled,) = torch.autograd.grad(self._x, self._z, self._cotangent, create_graph=True)
+
+    @cached_property
+    def _reverse(self) -> tuple[Tensor, Tensor]:
+        """A cotangent, and what it is pulled back to."""
+        with torch.enable_grad():
+            cotangent = torch.zeros_like(self._x, requires_grad=True)
+            (pulled,) = torch.autograd.grad(self._x, self._z, cotangent, create_graph=True)
+        return cotangent, pulled
 
     @own_modes()
     def push(self, tangents: Tensor) -> Tensor:
         """Products :math:`J v`, ``(n, d)`` to ``(n, D)``."""
-        (pushed,) = torch.autograd.grad(self._pulled, self._cotangent, tangents.to(self._pulled), retain_graph=True)
+        cotangent, pulled = self._reverse
+        (pushed,) = torch.autograd.grad(pulled, cotangent, tangents.to(pulled), retain_graph=True)
         return pushed
 
     @own_modes()

@@ -16,7 +16,7 @@ from geodreg.derivatives.forward_mode import NoRuleError
 from geodreg.derivatives.modes import full_precision, own_modes
 from geodreg.derivatives.rungs import FORMULAS, RUNGS, tangents_by_vmap
 
-__all__ = ["DerivativeError", "Ladder", "Rung", "check_products"]
+__all__ = ["MIXES_ROWS", "DerivativeError", "Ladder", "Rung", "check_products", "drops_rows"]
 
 AGREEMENT = {torch.float64: 1e-4}  # relative, between two rungs; a generator may compute a part in single precision
 USUAL_AGREEMENT = 1e-3  # single precision agrees to 1e-5
@@ -27,6 +27,10 @@ MANY_NUMBERS = 4096  # in a data point, for one reverse pass each
 CUT_OFF = (
     "The generator's derivatives are not what small steps show; "
     "it must not detach its input, compute under torch.no_grad() or round."
+)
+MIXES_ROWS = (
+    "The generator gives another result for a latent alone than among others; "
+    "it must compute each row independently of the others, and without randomness (call .eval() on a module)."
 )
 MADE_IN_INFERENCE = (
     "The generator's weights were made in torch.inference_mode(), so nothing can be differentiated through them; pass "
@@ -104,6 +108,9 @@ class Ladder:
     @full_precision()
     def pushforward(self, z: Tensor, directions: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Data points and pushed directions ``(n, k, d)``, every latent one without any: ``(n, D)``, ``(n, k, D)``."""
+        if torch.is_inference_mode_enabled():  # in which no rung but the first leaves a trace of what it did
+            with torch.inference_mode(False), torch.no_grad():
+                return self.pushforward(z.clone(), None if directions is None else directions.clone())
         if len(z) == 0 or torch._C._are_functorch_transforms_active():
             return tangents_by_vmap(self.function, z, directions)
         if self.rung is None:
@@ -123,6 +130,9 @@ class Ladder:
         self, function: Callable[[Tensor], Tensor], z: Tensor, directions: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """The same for another function of the generator, by the rung that was chosen."""
+        if torch.is_inference_mode_enabled():
+            with torch.inference_mode(False), torch.no_grad():
+                return self.push(function, z.clone(), None if directions is None else directions.clone())
         return (tangents_by_vmap if self.rung is None else RUNGS[self.rung.name])(function, z, directions)
 
     def jacobian_cost(self, z: Tensor) -> float:
@@ -137,9 +147,11 @@ class Ladder:
         """The rung for latents ``(n, d)``, from now on.
 
         Raises:
-            DerivativeError: if there is none, or the one that is wanted is not right.
+            DerivativeError: if there is none, or the one that is wanted is not right; or if the generator mixes rows.
         """
         self._follows_steps = False
+        if fault := _fault_of_rows(self.function, z.detach()[[0, -1]]):
+            raise DerivativeError(fault)
         self.rung = self._running(*_trial(self.function, z), z)
         return self.rung
 
@@ -304,6 +316,30 @@ def _along_few(
     points = torch.zeros(len(z), FEW_DIRECTIONS, dtype=z.dtype, device=z.device)
     points[1:] = 0.1
     return lambda t: function(origin + t @ some), points
+
+
+def drops_rows(alone: Tensor, x: Tensor) -> str:
+    """What is wrong with a generator whose data have another shape for one latent alone; empty if they have not."""
+    if alone.shape == x[:1].shape:
+        return ""
+    return (
+        f"The generator returns shape {tuple(alone.shape)} for one latent alone, where one of several has shape "
+        f"{tuple(x[:1].shape)}; squeeze(1), say, instead of squeeze(), so that the first dimension stays."
+    )
+
+
+def _fault_of_rows(function: Callable[[Tensor], Tensor], z: Tensor) -> str:
+    """What is wrong if a latent alone gives something else than beside another one ``(2, d)``.
+
+    Two rungs that agree do not tell, since they repeat a mixture alike.
+    """
+    try:
+        with torch.no_grad():
+            x, alone = function(z), function(z[:1])
+        is_close = _close(alone, x[:1], max(USUAL_AGREEMENT, torch.finfo(x.dtype).eps ** 0.5))
+        return drops_rows(alone, x) or ("" if is_close else MIXES_ROWS)
+    except Exception:  # noqa: BLE001 - no rung will run either, and the last one says why
+        return ""
 
 
 def _precise(function: DifferentiableCall, z: Tensor) -> tuple[DifferentiableCall, Tensor]:

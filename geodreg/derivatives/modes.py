@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import backends
 
-__all__ = ["Held", "full_precision", "own_modes"]
+__all__ = ["Held", "full_precision", "own_modes", "times_entered"]
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")  # that have an autocast
 REDUCED = ("tf32", "bf16", "high", "medium", True)
@@ -41,12 +41,16 @@ class Held:
 
     Args:
         change: makes the change and gives what undoes it, in order.
+
+    Attributes:
+        times: how often they were changed; within one call of the library they are changed once.
     """
 
     def __init__(self, change: Callable[[], list[Undo]]) -> None:
         self._change = change
         self._lock = threading.Lock()
         self._users = 0
+        self.times = 0
         self._undo: list[Undo] = []
 
     @contextmanager
@@ -55,6 +59,7 @@ class Held:
         with self._lock:
             if self._users == 0:
                 self._undo = self._change()
+                self.times += 1
             self._users += 1
         try:
             yield
@@ -103,6 +108,11 @@ def full_precision() -> Iterator[None]:
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
         yield
+
+
+def times_entered() -> int:
+    """How often that was begun in this process: as often within a call of the library as at its beginning."""
+    return _exact.times
 
 
 @contextmanager

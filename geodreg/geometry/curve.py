@@ -127,6 +127,8 @@ def along(z: Tensor, positions: Tensor) -> Tensor:
 def equal_length_positions(norms: Tensor, n: int) -> Tensor:
     """Fractional indices of ``n`` points evenly spaced by length on a polyline.
 
+    Where that has no length, or none that is finite, they are evenly spaced by their index.
+
     Args:
         norms: lengths of its chords, ``(..., M)``.
         n: number of points, at least 2; the first and the last are the polyline's endpoints.
@@ -138,9 +140,13 @@ def equal_length_positions(norms: Tensor, n: int) -> Tensor:
         >>> equal_length_positions(torch.tensor([1.0, 3.0], dtype=torch.float64), 3)
         tensor([0.0000, 1.3333, 2.0000], dtype=torch.float64)
     """
+    length = norms.sum(-1, keepdim=True)
+    norms = torch.where(length.isfinite() & (length > 0.0), norms, 1.0)
     reached = torch.cat([torch.zeros_like(norms[..., :1]), norms.cumsum(-1)], dim=-1)  # ... x M+1
     targets = reached[..., -1:] * torch.linspace(0.0, 1.0, n, dtype=norms.dtype, device=norms.device)
     left = torch.searchsorted(reached, targets, right=True).sub(1).clamp(0, norms.shape[-1] - 1)
     chord = torch.gather(norms, -1, left)
     beyond = targets - torch.gather(reached, -1, left)
-    return left + torch.where(chord > 0, beyond / chord, 0.0).clamp(0.0, 1.0)
+    positions = left + torch.where(chord > 0, beyond / chord, 0.0).clamp(0.0, 1.0)
+    positions[..., 0], positions[..., -1] = 0.0, norms.shape[-1]  # also where the first chords have no length
+    return positions

@@ -68,6 +68,7 @@ class LatentDensity:
         inside: Tensor = support.check(z)
         return inside.all(-1) if inside.ndim == z.ndim else inside
 
+    @torch.no_grad()  # a prior that is learned, too, is a constant to the solver
     def precision(self, like: Tensor) -> Tensor:
         """Curvature of minus the log-density along each coordinate, where it is the same everywhere.
 

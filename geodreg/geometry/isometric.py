@@ -34,10 +34,16 @@ class NarrowGenerator:
             triangle = torch.linalg.qr(self._last.weight.double(), mode="r").R
         self._triangle, self._made_of = triangle.to(self._last.weight), self._last.weight.detach().clone()
 
-    def is_current(self) -> bool:
-        """Whether the layer's weights are still those that the triangle was computed from."""
-        now = self._last.weight
-        return self._made_of.dtype == now.dtype and self._made_of.device == now.device and self._made_of.equal(now)
+    def is_current(self, layers: nn.Sequential) -> bool:
+        """Whether these are still its layers, and the last one's weights those that the triangle was computed from."""
+        ours, theirs, now = [*self._inner, self._last], _without_arranging(layers), self._last.weight
+        return (
+            len(ours) == len(theirs)
+            and all(one is other for one, other in zip(ours, theirs, strict=True))
+            and self._made_of.dtype == now.dtype
+            and self._made_of.device == now.device
+            and self._made_of.equal(now)
+        )
 
     def __call__(self, z: Tensor) -> Tensor:
         """Rows ``(n, d)`` to rows in the coordinates of the subspace."""

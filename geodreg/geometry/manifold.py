@@ -19,6 +19,7 @@ from geodreg.geometry.composition import AmbientImage, Shaped
 from geodreg.geometry.density import LatentDensity
 from geodreg.geometry.isometric import NarrowGenerator, has_wide_end
 from geodreg.geometry.seam import refuse_overrides
+from geodreg.geometry.training_mode import refuse_training_mode
 
 __all__ = ["LatentManifold", "log_volume_of"]
 
@@ -133,10 +134,11 @@ class LatentManifold:
         """
         if self.ambient is not None or self.latent_shape is not None or not has_wide_end(self.generator):
             return self
-        if self._narrow is None or not self._narrow[0].is_current():
+        if self._narrow is None or not self._narrow[0].is_current(self.generator):
             narrow = NarrowGenerator(self.generator)
             density = None if self.density is None else self.density.source
             manifold = LatentManifold(narrow, self.prior, self.noise, density=density, derivatives=self.ladder.wanted)
+            manifold._drawn_from = self._drawn_from
             self._narrow = narrow, manifold
         return self._narrow[1]
 
@@ -145,7 +147,7 @@ class LatentManifold:
         if self.ambient is None:
             return self
         density = None if self.density is None else self.density.source
-        return LatentManifold(
+        manifold = LatentManifold(
             self.generator,
             self.prior,
             self.noise,
@@ -153,6 +155,8 @@ class LatentManifold:
             latent_shape=self.latent_shape,
             derivatives=self.ladder.wanted,
         )
+        manifold._drawn_from = self._drawn_from
+        return manifold
 
     def without_density(self) -> LatentManifold:
         """The same metric with the standard prior and without noise, which are positive everywhere."""
@@ -165,8 +169,13 @@ class LatentManifold:
         return self._of_rows(self.function, z)
 
     def data_size(self, z: Tensor) -> int:
-        """Numbers in a point where lengths are measured; it is found out once, from one of the latents ``(n, d)``."""
+        """Numbers in a point where lengths are measured; it is found out once, from one of the latents ``(n, d)``.
+
+        Raises:
+            ValueError: if the generator is in training mode and would change, mix rows or draw at random.
+        """
         if self._n_data is None:
+            refuse_training_mode(self.generator, self.ambient)
             with torch.no_grad():
                 self._n_data = self.measured(z[:1].detach()).numel()
         return self._n_data
@@ -217,6 +226,7 @@ class LatentManifold:
         Returns:
             the pushed directions, flattened, ``(..., D)``.
         """
+        refuse_training_mode(self.generator, self.ambient)
         rows, directions = z.reshape(-1, z.shape[-1]), direction.reshape(-1, 1, z.shape[-1])
         parts = self.parts(rows, n_tangents=1)
         along = directions.split([len(part) for part in parts])
@@ -249,6 +259,7 @@ class LatentManifold:
 
     def jacobian(self, z: Tensor) -> Tensor:
         """Jacobian of the generator, data flattened: ``(..., d)`` to ``(..., D, d)``."""
+        refuse_training_mode(self.generator, self.ambient)
         _, tangents = self.pushforward(z.reshape(-1, z.shape[-1]))
         return tangents.mT.reshape(*z.shape[:-1], tangents.shape[-1], z.shape[-1])
 
@@ -263,6 +274,7 @@ class LatentManifold:
 
         It is minus infinity where the noise is zero and the generator is singular.
         """
+        refuse_training_mode(self.generator, self.ambient)
         parts = self.parts(z.reshape(-1, z.shape[-1]))
         volumes = [log_volume_of(self.pushforward_part(part)[1], self.noise)[0] for part in parts]
         return torch.cat(volumes).to(z.dtype).reshape(z.shape[:-1])
@@ -325,7 +337,8 @@ def log_volume_of(tangents: Tensor, noise: float) -> tuple[Tensor, Tensor, Tenso
     The metric is small, and its condition is the Jacobian's squared, hence the precision.
 
     Returns:
-        log-volume ``(...)``, the metric ``(..., d, d)`` and the Cholesky factor of metric and noise ``(..., d, d)``.
+        log-volume ``(...)``, minus infinity where a generator is singular without noise and NaN where its Jacobian is
+        not finite; the metric ``(..., d, d)`` and the Cholesky factor of metric and noise ``(..., d, d)``.
     """
     rows = tangents.double()
     metric = rows @ rows.mT
@@ -337,7 +350,8 @@ def log_volume_of(tangents: Tensor, noise: float) -> tuple[Tensor, Tensor, Tenso
         rounding = torch.finfo(tangents.dtype).eps * rows.shape[-1] ** 0.5
         regular = regular & (pivots.amin(-1) > rounding * pivots.amax(-1))
     volume = pivots.clamp_min(torch.finfo(pivots.dtype).tiny).log().sum(-1)
-    return torch.where(regular, volume, -torch.inf), metric, factor
+    finite = metric.isfinite().flatten(-2).all(-1)
+    return torch.where(finite, torch.where(regular, volume, -torch.inf), torch.nan), metric, factor
 
 
 # What help and documentation show: the constructor's arguments, and not those of the check before it.

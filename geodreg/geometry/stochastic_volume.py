@@ -75,7 +75,8 @@ class Quadrature:
         z: the points ``(n, d)``.
         volumes: half of each probe's quadratic form, ``(n, s)``; the log-volume is their mean.
         lower: lower bounds of these, ``(n, s)``.
-        factors: vectors of the derivative, ``(n, s, r, d)``, in the precision of the points.
+        factors: vectors of the derivative, ``(n, s, r, d)``, in the precision of the points; ``r`` is zero where
+            the value alone was asked for.
         smallest: smallest Ritz value of metric plus squared noise, ``(n,)``.
         largest: largest one, ``(n,)``.
     """
@@ -148,16 +149,28 @@ class StochasticVolume:
         """Whether nothing is left to chance."""
         return latent_dim <= (EXACT if self.n_probes is None else self.n_probes)
 
+    def factors_per_point(self, latent_dim: int) -> int:
+        """Numbers in the vectors of the derivative at a point."""
+        if self.is_exact(latent_dim):
+            return latent_dim**2
+        return (self.n_probes or USUAL_PROBES) * min(RANK, self.n_lanczos) * latent_dim
+
     def probes(self, like: Tensor) -> Tensor:
         """Probes ``(s, d)`` of random signs for latents ``(..., d)``, in their precision."""
         n_probes, chance = self.n_probes or USUAL_PROBES, torch.Generator().manual_seed(self.seed)
         signs = torch.randint(0, 2, (n_probes, like.shape[-1]), generator=chance, device="cpu")
         return (2 * signs - 1).to(like)
 
-    def quadrature(self, manifold: LatentManifold, z: Tensor) -> Quadrature:
-        """Quadratic forms of the probes at points ``(n, d)``; a single one, the trace, where nothing is estimated."""
+    def quadrature(self, manifold: LatentManifold, z: Tensor, with_factors: bool = True) -> Quadrature:
+        """Quadratic forms of the probes at points ``(n, d)``; a single one, the trace, where nothing is estimated.
+
+        Args:
+            manifold: the model.
+            z: the points.
+            with_factors: whether the gradient will be wanted; its vectors take as much memory as metrics.
+        """
         if self.is_exact(z.shape[-1]):
-            return self._whole(manifold, z.detach())
+            return self._whole(manifold, z.detach(), with_factors)
         z, probes = z.detach(), self.probes(z)
         n, s = len(z), len(probes)
         found = []
@@ -165,7 +178,8 @@ class StochasticVolume:
             at = Linearization(manifold.generate_flat, z[rows // s])
             krylov = lanczos(lambda v, at=at: at.pull(at.push(v)), probes[rows % s], self.n_lanczos)  # type: ignore[misc]
             part = log_quadrature(krylov, manifold.noise**2, RANK)
-            found.append((part.value, part.lower, part.factors.to(z.dtype), part.smallest, part.largest))
+            factors = part.factors if with_factors else part.factors[:, :0]
+            found.append((part.value, part.lower, factors.to(z.dtype), part.smallest, part.largest))
         value, lower, factors, smallest, largest = (torch.cat(parts) for parts in zip(*found, strict=True))
         return Quadrature(
             z=z,
@@ -202,24 +216,31 @@ class StochasticVolume:
                     gradients[point, probe] += gradient.squeeze(0).double()
         return gradients
 
-    def _whole(self, manifold: LatentManifold, z: Tensor) -> Quadrature:
+    def _whole(self, manifold: LatentManifold, z: Tensor, with_factors: bool) -> Quadrature:
         """The log-volume itself at points ``(n, d)``, from all eigenpairs of the metric, point by point."""
-        d = z.shape[-1]
-        identity = torch.eye(d, dtype=z.dtype, device=z.device)
+        n, d = z.shape
+        identity = torch.eye(d, dtype=torch.float64, device=z.device)
+        factors = z.new_empty(n, 1, d if with_factors else 0, d)
         found, at_once = [], tangents_at_once(manifold, z[:1], self.memory)
-        for latent in z.split(1):
+        for point, latent in enumerate(z.split(1)):
             metric, rounding = metric_at(manifold, latent, at_once, self.memory)
             finite = metric.isfinite().all()
-            eigenvalues, vectors = torch.linalg.eigh(torch.where(finite, metric, identity.double()))
+            metric = torch.where(finite, metric, identity)
+            if with_factors:
+                eigenvalues, vectors = torch.linalg.eigh(metric)
+            else:
+                eigenvalues = torch.linalg.eigvalsh(metric)
             regular = torch.ones_like(finite)
             if manifold.noise == 0.0:
                 regular = eigenvalues[0] > rounding * eigenvalues[-1]
             theta = eigenvalues.clamp_min(0.0) + manifold.noise**2
             theta = theta.clamp_min(torch.finfo(theta.dtype).tiny)
             value = torch.where(finite, torch.where(regular, 0.5 * theta.log().sum(), -torch.inf), torch.nan)
-            found.append((value, (vectors / theta.sqrt()).mT.to(z.dtype), theta[0], theta[-1]))
-        value, factors, smallest, largest = (torch.stack(parts) for parts in zip(*found, strict=True))
-        return Quadrature(z, value[:, None], value[:, None], factors.unsqueeze(1), smallest, largest)
+            if with_factors:
+                factors[point, 0] = (vectors / theta.sqrt()).mT
+            found.append((value, theta[0], theta[-1]))
+        value, smallest, largest = (torch.stack(parts) for parts in zip(*found, strict=True))
+        return Quadrature(z, value[:, None], value[:, None], factors, smallest, largest)
 
     def _rows(self, manifold: LatentManifold, z: Tensor) -> int:
         basis = 8 * z.shape[-1] * (min(self.n_lanczos, z.shape[-1]) + RANK) * KEPT
@@ -271,7 +292,7 @@ def log_volume_estimate(
         tensor(2.0794)
     """
     volume = StochasticVolume(n_probes, n_lanczos, seed, memory)
-    found = volume.quadrature(manifold, z.reshape(-1, z.shape[-1]))
+    found = volume.quadrature(manifold, z.reshape(-1, z.shape[-1]), with_factors=False)
     value = found.volumes.mean(-1)
     errors = (value, _standard_error(found.volumes, volume.is_exact(z.shape[-1])), value - found.lower.mean(-1))
     return VolumeEstimate(*(part.reshape(z.shape[:-1]).to(z.dtype) for part in errors))

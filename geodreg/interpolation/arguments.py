@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from geodreg.derivatives.calling import is_half
-from geodreg.derivatives.ladder import DerivativeError, check_products
+from geodreg.derivatives.ladder import MIXES_ROWS, DerivativeError, check_products, drops_rows
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.geometry.stochastic_volume import MatrixFreeManifold
 from geodreg.geometry.training_mode import refuse_training_mode
@@ -24,6 +24,7 @@ from geodreg.solvers import Algorithm1, MatrixFree, Newton, Solver, Start
 __all__ = ["check_endpoints", "check_generator", "check_init", "check_settings", "check_solver", "with_tolerance"]
 
 SAME = 1e-3  # relative; a generator may compute in less precision than it returns
+FEW = 16  # latents that a generator which may be none is tried on at first
 METHODS = ("straight", "slerp", "geodesic", "geodreg")
 STARTS = ("straight", "graph", "best")
 SOLVERS: dict[str, Solver] = {"newton": Newton(), "algorithm1": Algorithm1(), "matrix-free": MatrixFree()}
@@ -165,8 +166,8 @@ def check_endpoints(manifold: LatentManifold, start: Tensor, end: Tensor, needs_
         )
 
 
-def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
-    """Refuse a generator or a prior that does not fit latents ``(n, d)``, and return the generator's data ``(n, ...)``.
+def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> None:
+    """Refuse a generator or a prior that does not fit latents ``(n, d)``, of which a few are tried at a time.
 
     Args:
         manifold: the model.
@@ -179,6 +180,16 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
             another size, or the latents are outside of its support.
     """
     refuse_training_mode(manifold.generator, manifold.ambient)
+    _check_data(manifold, z[:FEW])
+    if len(z) > FEW:
+        for part in manifold.parts(z[FEW:], n_tangents=1):
+            _check_data(manifold, part)
+    _check_derivatives(manifold, z, twice)
+    check_density(manifold, z)
+
+
+def _check_data(manifold: LatentManifold, z: Tensor) -> None:
+    """Refuse a generator or an ambient map that does not take latents ``(n, d)`` each to a finite data point."""
     try:
         with torch.no_grad():
             x = manifold.function(z)
@@ -202,15 +213,11 @@ def check_generator(manifold: LatentManifold, z: Tensor, twice: bool) -> Tensor:
     if not x.isfinite().all():
         raise ValueError("The generator returns NaN or infinity at start or end; no path can be measured there.")
     rounding = max(SAME, torch.finfo(x.dtype).eps ** 0.5) * x.abs().max()
+    if fault := drops_rows(alone, x):
+        raise ValueError(fault)
     if (x[:1] - alone).abs().max() > rounding:
-        raise ValueError(
-            "The generator gives another result for a latent alone than among others; "
-            "it must compute each row independently of the others, and without randomness (call .eval() on a module)."
-        )
+        raise ValueError(MIXES_ROWS)
     check_ambient(manifold, x, z)
-    _check_derivatives(manifold, z, twice)
-    check_density(manifold, z)
-    return x
 
 
 def _wrong_data(x: object, z: Tensor) -> str:

@@ -66,7 +66,7 @@ class GroupSolve:
             )
         ones = torch.ones(len(self.start), dtype=torch.float64, device=self.start.device)
         line = straight(self.start, self.end, self.n_points)
-        usual = self.solver if isinstance(self.solver, MatrixFree) else Newton()
+        usual = replace(self.solver, tolerance=None) if isinstance(self.solver, MatrixFree) else Newton()
         return usual.solve(PathObjective(self.manifold, 0.0, ones), line)
 
     def regularised(self, init: str | Start | Tensor, plain: Solution, duration: Tensor) -> tuple[Solution, Tensor]:
@@ -154,6 +154,9 @@ def measured(solve: GroupSolve, method: str, solution: Solution, duration: Tenso
     objective = energy if nll is None else PathObjective(manifold, mu, duration).total(energy, nll[:, 1:-1])
     overflows = (moving & ~objective.to(z.dtype).isfinite()).cpu().numpy()  # in the precision that is given back
     solution.status[minima & overflows] = Status.NOT_FINITE
+    gradient_norm = solution.gradient_norm
+    if mu == 0.0:  # a plain geodesic is solved on an interval of one, and reported on that of its length
+        gradient_norm = gradient_norm / torch.where(moving, duration, 1.0)
     success = torch.tensor([Status(status).is_success for status in solution.status], dtype=torch.bool, device=z.device)
     return Paths(
         manifold=manifold,
@@ -173,7 +176,7 @@ def measured(solve: GroupSolve, method: str, solution: Solution, duration: Tenso
         converged=success,
         iterations=solution.iterations,
         evaluations=solution.evaluations,
-        gradient_norm=solution.gradient_norm,
+        gradient_norm=gradient_norm,
         status=solution.status,
         history=solution.history,
         curvature=solution.curvature,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from geodreg.interpolation.latent_shapes import as_given, flat_endpoints, flat_l
 from geodreg.interpolation.memory import pairs_at_once
 from geodreg.interpolation.paths import Paths, join
 from geodreg.interpolation.progress import progress_bar
+from geodreg.interpolation.transforms import refuse_transforms
 from geodreg.solvers import GraphStart, MatrixFree, Solver, Start
 
 __all__ = ["Settings", "interpolate"]
@@ -117,6 +119,7 @@ def interpolate(
             the exact gradient of that density takes more tangents than an estimate is worth, above 1,024 latents.
 
     Raises:
+        RuntimeError: inside of a transform of :mod:`torch.func`.
         TypeError: if the endpoints are not floating-point tensors, or if a start or solver of your own returns another
             type.
         ValueError: if an argument is out of range, or generator and endpoints do not fit; the message says how to
@@ -127,6 +130,7 @@ def interpolate(
         >>> paths.length, bool(paths.converged)
         (tensor(5.), True)
     """
+    refuse_transforms()
     if not isinstance(manifold, LatentManifold):
         manifold = LatentManifold(manifold)
     start, end, is_shaped = flat_endpoints(manifold, start, end)
@@ -198,9 +202,9 @@ class _Task:
         at_once = len(a)
         if self.method in SOLVED and not isinstance(self.solver, MatrixFree):  # which keeps to its budget itself
             at_once = pairs_at_once(self.manifold, self.mu, straight(a[:1], b[:1], n_points), len(a), self.memory)
-        groups = []
+        groups, n_groups = [], math.ceil(len(a) / at_once)  # of equal size: a small last one would be solved otherwise
         with progress_bar(len(a), self.progress) as bar:
-            for rows in torch.arange(len(a), device=a.device).split(at_once):
+            for rows in torch.arange(len(a), device=a.device).tensor_split(n_groups):
                 solve = GroupSolve(self.manifold, a[rows], b[rows], self.mu, n_points, self.interval, self.solver, bar)
                 if self.method in SOLVED:
                     curves = given[rows] if isinstance(given, Tensor) else given

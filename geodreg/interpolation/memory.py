@@ -10,6 +10,8 @@ from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.limits import GIB, memory_of
 from geodreg.interpolation.paths import SUB_POINTS
 from geodreg.objectives.dense import PathObjective
+from geodreg.solvers.by_gradients import needs_no_jacobian
+from geodreg.solvers.newton import FEW
 
 __all__ = ["bytes_per_pair", "pairs_at_once"]
 
@@ -21,7 +23,7 @@ def pairs_at_once(manifold: LatentManifold, mu: float, line: Tensor, n_pairs: in
 
     Args:
         manifold: the model.
-        mu: weight of the density; with zero no graph is kept.
+        mu: weight of the density.
         line: a path of the size that will be solved, ``(1, K, d)``.
         n_pairs: number of pairs that there are.
         memory: the budget in GiB, or None for :func:`~geodreg.interpolation.limits.memory_of`.
@@ -49,7 +51,8 @@ def bytes_per_pair(manifold: LatentManifold, mu: float, line: Tensor) -> float:
     Counted are the graph of a point, by what a second point adds to that of one, once in use and once about to be
     freed; the Jacobian in single and double precision and as a cotangent; the data points, in double precision a few
     times; and those between the points, along which the length is measured. What L-BFGS remembers is not: 0.6 kB
-    for each number of a path's latents, once it has taken 40 iterations. Some is added for what lies scattered.
+    for each number of a path's latents once it has taken 40 iterations, and 1.6 kB where gradients are enough and it
+    remembers 100. Some is added for what lies scattered.
     """
     n_points, d = line.shape[1:]
     with torch.no_grad():
@@ -77,4 +80,7 @@ def _bytes_saved(manifold: LatentManifold, mu: float, line: Tensor) -> tuple[int
     objective = PathObjective(manifold, mu, torch.ones(1, dtype=torch.float64, device=line.device))
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         trial = objective.trial(line)
+        if needs_no_jacobian(objective) and line.shape[-1] >= FEW:  # the graph may be that of the gradient
+            with torch.enable_grad():
+                manifold.generate_flat(line[:, 1:-1].detach().requires_grad_())
     return sum(saved.values()), trial.x[0, 0].numel() * trial.x.element_size()

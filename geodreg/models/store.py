@@ -28,6 +28,21 @@ if TYPE_CHECKING:
 __all__ = ["ModelError", "model_folder", "model_path", "read_card", "read_table", "read_weights", "write_model"]
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
+ENTRIES: dict[str, type | tuple[type, ...]] = {
+    "what": str,
+    "architecture": dict,
+    "data": dict,
+    "measures": dict,
+    "seed": int,
+    "settings": dict,
+    "command": str,
+    "seconds": (int, float),
+    "threads": int,
+    "versions": dict,
+    "curve": dict,
+    "files": dict,
+}
+"""What every card has; more may come with it."""
 
 
 class ModelError(PlainError):
@@ -60,9 +75,25 @@ def read_card(name: str, models: Path | None = None) -> dict[str, Any]:
     path = model_folder(name, models) / CARD
     try:
         card = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged ({error}); restore it, or retrain with `geodreg train {name}`.") from None
+    if fault := _fault_of(card):
+        raise ModelError(f"{path} is no card of a model: {fault}; restore it, or retrain with `geodreg train {name}`.")
     return card
+
+
+def _fault_of(card: object) -> str:
+    """What keeps something read as JSON from being a card; empty if nothing does."""
+    if not isinstance(card, dict):
+        return "it does not list its entries by name"
+    if wrong := [entry for entry, kind in ENTRIES.items() if not isinstance(card.get(entry), kind)]:
+        return f"entries are missing or of another type ({', '.join(wrong)})"
+    architecture, files = card["architecture"], card["files"]
+    if not isinstance(architecture.get("kind"), str):
+        return "its architecture names no kind"
+    if WEIGHTS not in files or not all(isinstance(sha256, str) for sha256 in files.values()):
+        return f"its files are not {WEIGHTS} and others, each with its sum"
+    return ""
 
 
 def model_path(name: str, file: str, models: Path | None = None) -> Path:
@@ -129,7 +160,7 @@ def write_model(
     Args:
         name: of the model.
         weights: the state of the module.
-        card: what made it; the sums of the files are added.
+        card: what made it, with all of ``ENTRIES`` but the files, whose sums are added.
         derived: further files by name.
         out: folder of models.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from geodreg.models.denoiser import Denoiser
 from geodreg.models.judge import Judge
 from geodreg.models.mlp import VAE, CircleGenerator, DecoderEnsemble, DigitGenerator
 from geodreg.models.neighbours import NeighbourJudge
-from geodreg.models.store import ModelError, read_card, read_table, read_weights
+from geodreg.models.store import CARD, ModelError, model_folder, read_card, read_table, read_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,9 +203,28 @@ def load_judges(models: Path | None = None) -> dict[str, Judge | NeighbourJudge]
 
 def _load(name: str, models: Path | None) -> tuple[nn.Module, dict[str, Any]]:
     card = read_card(name, models)
-    architecture = card["architecture"]
-    module = KINDS[architecture["kind"]](**architecture.get("sizes", {}))
+    try:
+        module = _built(card["architecture"])
+    except ValueError as error:
+        path = model_folder(name, models) / CARD
+        raise ModelError(f"{path} is damaged: {error}; restore it, or retrain with `geodreg train {name}`.") from None
     read_weights(name, module, models)
     # oneDNN convolves a fifth faster, to the same bits; torch's types do not know the argument
     module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module.eval().requires_grad_(False), card
+
+
+def _built(architecture: Mapping[str, Any]) -> nn.Module:
+    """The module that a card describes.
+
+    Raises:
+        ValueError: if there is no such kind, or none of such sizes.
+    """
+    kind = architecture["kind"]
+    if kind not in KINDS:
+        raise ValueError(f"its architecture is of the kind {kind!r}, which is none of {', '.join(KINDS)}")
+    try:
+        return KINDS[kind](**architecture.get("sizes", {}))
+    except (TypeError, ValueError, LookupError, RuntimeError, OverflowError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"no {kind} has the sizes of its architecture ({reason})") from None

@@ -20,6 +20,7 @@ from geodreg.objectives.dense import PathObjective, rounding_of
 __all__ = ["Batches", "GaussNewton", "MatrixFreeObjective", "MatrixFreePlace", "MatrixFreeTrial"]
 
 HELD = 8  # copies of the data points of a batch of paths, in double precision, that are alive together; half a budget
+FACTORS = 3  # copies of the vectors of the density's derivative: of the place, of a trial and of the pairs that go on
 QUADRATURE = [field.name for field in fields(Quadrature)]
 CG_TOLERANCE, CG_ITERATIONS = 0.1, 50  # of the start matrix of L-BFGS; more accuracy saves no iterations
 N_DIAGONAL = 4  # random signs per point for the diagonal of the metric
@@ -40,8 +41,15 @@ class Batches:
     keep: bool
 
     @classmethod
-    def of(cls, manifold: LatentManifold, budget: float, start: Tensor) -> Self:
+    def of(cls, manifold: LatentManifold, budget: float, start: Tensor, history: int, factors: int = 0) -> Self:
         """Batches of paths like start curves ``(P, K, d)``, within a budget in GiB.
+
+        Args:
+            manifold: the model.
+            budget: in GiB.
+            start: start curves.
+            history: number of iterations that L-BFGS remembers.
+            factors: numbers in the vectors of the density's derivative at a point, if they are kept.
 
         Raises:
             ValueError: if the data points of one path alone do not fit.
@@ -51,13 +59,15 @@ class Batches:
         n_bytes = bytes_of_row(manifold.generate_flat, flat)
         with torch.no_grad():
             size = manifold.generate_flat(flat).shape[-1]
-        n_pairs = int(0.5 * budget * GIB / (HELD * 8 * n_points * (size + d)))
-        if n_pairs == 0:
+        half, points = 0.5 * budget * GIB, HELD * 8 * n_points * (size + d)
+        if points > half:
             raise ValueError(
                 f"memory is {budget:.3g} GiB, too little for the {n_points} points of one path in data "
                 "space; pass more memory or fewer points."
             )
-        n_pairs = min(n_pairs, len(start))
+        remembered = 2 * 2 * 8 * history * (n_points - 2) * d  # steps and changes, and both again while pairs leave
+        kept = FACTORS * (n_points - 2) * factors * start.element_size()
+        n_pairs = min(max(1, int(half / (points + remembered + kept))), len(start))
         n_rows = rows_within(budget, n_bytes, start.device)
         return cls(n_pairs, n_rows, keep=n_pairs * n_points * n_bytes <= 0.5 * budget * GIB)
 
@@ -101,23 +111,29 @@ class MatrixFreeObjective:
         x, interior = self.points(z), z[:, 1:-1]
         energy = chord_energy(x, self.interval)
         found = self.manifold.volume.quadrature(self.manifold.exact, interior.reshape(-1, z.shape[-1]))
-        nll = found.volumes.mean(-1).view(interior.shape[:-1]) - self.manifold.log_prior(interior).double()
+        with torch.no_grad():
+            log_prior = self.manifold.log_prior(interior).double()
+        nll = found.volumes.mean(-1).view(interior.shape[:-1]) - log_prior
         value = energy + self.mu * self.interval / (z.shape[1] - 1) * nll.sum(-1)
         return MatrixFreeTrial(self, z, x, value, energy, found)
 
     @classmethod
-    def of(cls, objective: PathObjective, manifold: MatrixFreeManifold, start: Tensor) -> list[MatrixFreeObjective]:
+    def of(
+        cls, objective: PathObjective, manifold: MatrixFreeManifold, start: Tensor, history: int
+    ) -> list[MatrixFreeObjective]:
         """An objective in batches of pairs that fit into the budget.
 
         Args:
             objective: of ``P`` pairs.
             manifold: its manifold, with the budget.
             start: start curves ``(P, K, d)``.
+            history: number of iterations that L-BFGS remembers.
 
         Raises:
             ValueError: if the data points of one path alone do not fit.
         """
-        batches = Batches.of(manifold, manifold.volume.memory, start)
+        volume = manifold.volume
+        batches = Batches.of(manifold, volume.memory, start, history, volume.factors_per_point(start.shape[-1]))
         return [
             cls(manifold, objective.mu, part, batches.n_rows, batches.keep)
             for part in objective.interval.split(batches.n_pairs)

@@ -41,14 +41,10 @@ class MeanMetric:
     @classmethod
     def exact(cls, manifold: LatentManifold, points: Tensor) -> Self:
         """All eigenvalues, from the Jacobians at points ``(P, A, d)``."""
+        identity = torch.eye(points.shape[-1], dtype=torch.float64, device=points.device)
         with torch.no_grad():
-            metric = torch.stack([manifold.metric(some).double().mean(0) for some in points])
-        finite = metric.isfinite().flatten(1).all(-1)
-        values, vectors = torch.linalg.eigh(
-            torch.where(
-                finite[:, None, None], metric, torch.eye(metric.shape[-1], dtype=metric.dtype, device=metric.device)
-            )
-        )
+            metric = torch.stack([_mean_of_finite(manifold.metric(some).double(), identity) for some in points])
+        values, vectors = torch.linalg.eigh(metric)
         return cls(values.clamp_min(0.0), vectors, torch.zeros_like(values[:, 0]))
 
     @classmethod
@@ -72,8 +68,8 @@ class MeanMetric:
             at = JacobianProducts(manifold.generate_flat, rows, n_rows, keep=False)
 
             def product(directions: Tensor, at: JacobianProducts = at) -> Tensor:
-                image = at.pull(at.push(directions.mT.repeat(n_anchors, 1)))
-                return image.double().unflatten(0, (n_anchors, rank)).mean(0).mT  # d x rank
+                image = at.pull(at.push(directions.mT.repeat(n_anchors, 1))).double()
+                return _mean_of_finite(image.unflatten(0, (n_anchors, rank)), directions.mT.double()).mT  # d x rank
 
             image = product(signs)
             trace = (signs.double() * image).sum() / rank
@@ -114,3 +110,10 @@ class MeanMetric:
             return sines @ solved
 
         return product
+
+
+def _mean_of_finite(each: Tensor, otherwise: Tensor) -> Tensor:
+    """Mean over the first dimension of those that are finite; what it is where none is."""
+    finite = each.isfinite().flatten(1).all(-1)[:, None, None]
+    total = torch.where(finite, each, 0.0).sum(0) / finite.sum(0).clamp_min(1)
+    return torch.where(finite.any(), total, otherwise)

@@ -77,7 +77,7 @@ def summarise(
 ) -> pd.DataFrame:
     """One row for each method and pair, measured along the paths.
 
-    Columns: ``method``, ``pair``, ``length`` and ``chord`` (distance of the endpoints) in data units, ``nll_mean`` and
+    Columns: ``method``, ``pair``, ``length`` and ``chord`` (between the endpoints) in data units, ``nll_mean`` and
     ``nll_max`` in nats, ``gap``, ``iterations``, ``converged``, ``status``, and one for each further measure.
 
     Args:

@@ -107,7 +107,7 @@ def figure_4_claims(table: pd.DataFrame) -> list[Row]:
             order.mean() > 0.5,
         ),
         (
-            "GeodReg deviates from the straight line more than Geod",
+            "GeodReg deviates from the segment between the images more than Geod",
             f"in {percent(farther['share'])} of pairs; excess length "
             f"{with_interval(farther, 'larger', 'smaller', digits=3)}",
             farther["share"] > 0.5,

@@ -46,7 +46,7 @@ LABELS = {
     "gap": "longest chord / mean chord",
     "iterations": "iterations",
     "excess": "excess length",
-    "distance": "distance from the line",
+    "distance": "distance from the segment",
     "accepted": "fraction accepted by the judge",
     "accepted_judge": "fraction accepted by the classifier",
     "accepted_sharp": "fraction accepted by the sharp classifier",

@@ -73,7 +73,7 @@ def exact_lengths(
             in closed form.
 
     Returns:
-        a row for each pair: ``pair``, ``chord`` (distance of the endpoints), ``straight``, ``geodesic``, ``polyline``
+        a row for each pair: ``pair``, ``chord`` (between the endpoints), ``straight``, ``geodesic``, ``polyline``
         (through the geodesic's points), ``reference``, ``converged``.
     """
     import pandas as pd

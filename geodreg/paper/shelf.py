@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from geodreg.errors import PlainError
 from geodreg.workspace.files import write_whole
 from geodreg.workspace.places import places
-from geodreg.workspace.revision import revision
+from geodreg.workspace.revision import revision, sum_of_sources
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Shelf", "ShelfError"]
+__all__ = ["Shelf", "ShelfError", "measured_now"]
 
 PROVENANCE = "provenance.json"
 SIGNIFICANT = "%.6g"  # of each number
@@ -29,6 +30,19 @@ SIGNIFICANT = "%.6g"  # of each number
 
 class ShelfError(PlainError):
     """Definitions or tables that are missing, damaged or senseless; the message says how to mend it."""
+
+
+def measured_now() -> dict[str, Any]:
+    """What a measurement that begins now is made with: date, commit, sum of the module's sources, versions."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": revision(),
+        "sources": sum_of_sources(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "numpy", "scipy")},
+        },
+    }
 
 
 @dataclass(frozen=True)
@@ -75,18 +89,24 @@ class Shelf:
         out: Path,
         made_by: str,
         models: Mapping[str, str],
+        measured: Sequence[Mapping[str, Any]],
         missing: Sequence[str] = (),
     ) -> None:
         """Write tables and their provenance, each file all or nothing, the provenance last.
+
+        Date, commit and versions are those of the measurements, each once if they differ: old rows do not become new
+        ones when they are put together again.
 
         Args:
             tables: by name.
             out: folder.
             made_by: the command.
             models: SHA-256 of the weights of each model that was measured.
+            measured: what :func:`measured_now` said when each part of the tables was measured.
             missing: tables and models that are still to be measured.
         """
-        commit = revision()  # before the tables that are written here make the checkout look changed
+        parts = Counter(json.dumps(each, sort_keys=True) for each in measured or [measured_now()])
+        kinds = sorted(({**json.loads(text), "parts": n} for text, n in parts.items()), key=lambda each: each["date"])
         out.mkdir(parents=True, exist_ok=True)
         sums = {}
         for name, table in tables.items():
@@ -94,17 +114,15 @@ class Shelf:
             sums[f"{name}.csv"] = hashlib.sha256(content).hexdigest()
             write_whole(out / f"{name}.csv", content)
         record = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "commit": commit,
+            "date": _each_once(each["date"] for each in kinds),
+            "commit": _each_once(each["commit"] for each in kinds),
             "command": made_by,
             "definitions": self.sum_of_definitions(),
             "tables": sums,
             "models": dict(models),
             "missing": list(missing),
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("torch", "numpy", "scipy")},
-            },
+            "versions": {name: _each_once(each["versions"][name] for each in kinds) for name in kinds[0]["versions"]},
+            "measured": kinds,
         }
         write_whole(out / PROVENANCE, (json.dumps(record, indent=1) + "\n").encode())
 
@@ -142,3 +160,7 @@ class Shelf:
                 )
             tables[path.stem] = pd.read_csv(io.BytesIO(content), dtype={"seed": str}, low_memory=False)
         return tables
+
+
+def _each_once(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(values))

@@ -104,7 +104,7 @@ def told_choice(tables: Mapping[str, pd.DataFrame], share: float) -> str:
         said.append("The rule is met on " + ", ".join(f"the {name} at {mu:g}" for name, mu in met.items()) + ".")
     if others:
         most = ", and on ".join(
-            f"the {name}, where at most {percent(table['denser'].max())} of the pairs are denser"
+            f"the {name}, where at most {percent(table['denser'].max())} of the pairs converge to a denser path"
             for name, table in others.items()
         )
         largest = max(float(table["mu"].max()) for table in others.values())

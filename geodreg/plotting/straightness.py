@@ -70,7 +70,7 @@ def _plot_bands(paths: Mapping[str, Paths], bands: Mapping[str, NDArray[np.float
 
 
 def plot_references(table: pd.DataFrame) -> Figure:
-    """Lengths on exact renderers over the distance of the endpoints, pair by pair, next to references.
+    """Lengths on exact renderers over the distance between the endpoints, pair by pair, next to references.
 
     Args:
         table: rows of :func:`geodreg.paper.lambertian.exact_lengths` with columns ``object`` and ``manifold`` added.
@@ -117,7 +117,7 @@ def plot_excess(table: pd.DataFrame, order: Sequence[str]) -> Figure:
         shown, x="excess", y="data", hue="method", order=order, hue_order=list(colors), palette=colors,
         fill=False, linewidth=1.2, whis=(0, 100), gap=0.2, ax=axes,
     )  # fmt: skip
-    axes.set(xlabel="excess length: length over distance of the endpoints, minus one", ylabel="")
+    axes.set(xlabel="excess length: length over distance between the endpoints, minus one", ylabel="")
     axes.set_xlim(left=0)
     axes.legend(frameon=False)
     axes.grid(axis="x", alpha=0.3)

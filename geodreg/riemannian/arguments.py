@@ -10,14 +10,26 @@ from torch import Tensor
 
 from geodreg.derivatives.calling import lifted
 from geodreg.geometry.manifold import LatentManifold
+from geodreg.geometry.stochastic_volume import MatrixFreeManifold
 from geodreg.interpolation.arguments import check_generator
+from geodreg.interpolation.transforms import refuse_transforms
 
 __all__ = ["as_manifold", "check_geometry", "check_latents", "check_tangent", "check_whole"]
 
 
 def as_manifold(manifold: LatentManifold | Callable[[Tensor], Tensor]) -> LatentManifold:
-    """A manifold as it is, a bare generator with a standard normal prior."""
-    return manifold if isinstance(manifold, LatentManifold) else LatentManifold(manifold)
+    """The manifold whose geometry is meant: a given one, the exact one behind matrix-free paths, a bare generator's.
+
+    A bare generator gets a standard normal prior. What a matrix-free manifold pushes carries no graph, and the
+    exponential map differentiates it again.
+
+    Raises:
+        RuntimeError: inside of a transform, as :func:`~geodreg.interpolation.transforms.refuse_transforms`.
+    """
+    refuse_transforms()
+    if not isinstance(manifold, LatentManifold):
+        return LatentManifold(manifold)
+    return manifold.exact if isinstance(manifold, MatrixFreeManifold) else manifold
 
 
 def check_latents(name: str, value: object, shape: str) -> Tensor:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
 from geodreg.derivatives.calling import lifted
 from geodreg.geometry.curve import chord_energy
@@ -16,7 +16,7 @@ from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.latent_shapes import flat_endpoints
 from geodreg.interpolation.paths import Paths
 from geodreg.riemannian.arguments import as_manifold
-from geodreg.riemannian.failure import check_converged
+from geodreg.riemannian.failure import check_converged, swinging, warn_of_swings
 from geodreg.riemannian.logarithm import TIGHT
 from geodreg.solvers import Solver, Start
 
@@ -45,7 +45,8 @@ def geodesic_distance(
 
     .. math:: \nabla_{z_a} d = -\frac{K - 1}{d}\, J(z_a)^\top (x_2 - x_1),
 
-    and in the generator's parameters that of all chords with the latents held fixed. There is no second derivative.
+    and in the generator's parameters that of all chords with the latents held fixed. There is no second derivative,
+    neither in the latents nor in the parameters: the interior points would count in it, and a second pass is refused.
     Neither the ``length`` of :class:`~geodreg.Paths`, which is measured between the points as well, nor a regularised
     path, whose interval changes with its endpoints, has this derivative.
 
@@ -62,12 +63,16 @@ def geodesic_distance(
     Returns:
         distances ``(...)``, in data units; at coincident endpoints, where the distance has no derivative, it is zero.
 
+    Warns:
+        UserWarning: if a geodesic is more than a hundredth longer than the polyline through its points, whose length
+            the distance is.
+
     Raises:
         TypeError: if the latents are not floating-point tensors.
         ValueError: if an argument is out of range, generator and latents do not fit, or ``geodesic`` is by another
             method or between other latents.
         GeodesicError: if a geodesic did not converge.
-        RuntimeError: by torch, if a second derivative in the endpoints is asked for.
+        RuntimeError: in the second pass, if a second derivative is asked for, and inside of :mod:`torch.func`.
 
     Example:
         >>> start, end = torch.zeros(2, requires_grad=True), torch.tensor([3.0, 4.0])
@@ -86,13 +91,14 @@ def geodesic_distance(
             "has the derivative of its endpoints alone (a regularised path's interval moves with them)."
         )
     check_converged(geodesic)
+    warn_of_swings(swinging(geodesic), geodesic.status.size, geodesic.flat_latents.shape[-2], stacklevel=3)
     a, b, _ = flat_endpoints(manifold, start, end)
     given, a, b = a.dtype, lifted(a), lifted(b)
     z = lifted(geodesic.flat_latents.detach())
     if not (z.shape[:-2] == a.shape[:-1] and torch.equal(z[..., 0, :], a) and torch.equal(z[..., -1, :], b)):
         raise ValueError("geodesic is between other latents; pass what method='geodesic' gave for these.")
-    ends = [_FirstOrder.apply(endpoint).unsqueeze(-2) for endpoint in (a, b)]
-    x = manifold.generate_flat(torch.cat([ends[0], z[..., 1:-1, :], ends[1]], dim=-2))
+    x = manifold.generate_flat(torch.cat([a.unsqueeze(-2), z[..., 1:-1, :], b.unsqueeze(-2)], dim=-2))
+    x = _FirstOrder.apply(x)
     square = 2.0 * chord_energy(x, 1.0)
     apart = square > 0.0  # the root has no derivative at zero
     return torch.where(apart, torch.where(apart, square, 1.0).sqrt(), 0.0).to(given)
@@ -102,10 +108,30 @@ class _FirstOrder(torch.autograd.Function):
     """The same numbers, with a gradient that refuses to be differentiated: the interior points would count in it."""
 
     @staticmethod
-    def forward(_: FunctionCtx, z: Tensor) -> Tensor:
-        return z.clone()
+    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.clone()
 
     @staticmethod
-    @once_differentiable
-    def backward(_: FunctionCtx, gradient: Tensor) -> Any:  # noqa: ANN401 - as torch declares it
-        return gradient
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401 - as torch declares it
+        (x,) = ctx.saved_tensors
+        return _Refused.apply(gradients[0], x)
+
+
+class _Refused(torch.autograd.Function):
+    """A gradient as it is, which in the graph depends on the points, so that every second pass comes by here.
+
+    Torch leaves out what does not lead to what it differentiates by, as where a second derivative in parameters goes
+    through the generator's Jacobian alone.
+    """
+
+    @staticmethod
+    def forward(_: FunctionCtx, gradient: Tensor, __: Tensor) -> Tensor:
+        return gradient.clone()
+
+    @staticmethod
+    def backward(_: Any, *__: Tensor) -> NoReturn:  # noqa: ANN401 - as torch declares it
+        raise RuntimeError(
+            "geodesic_distance has no second derivative, in which the interior points of a geodesic would count; leave "
+            "out create_graph=True, or take finite differences of its gradient."
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import floyd_warshall
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import interpolate
 from geodreg.riemannian.arguments import as_manifold, check_latents, check_whole
+from geodreg.riemannian.failure import warn_of_swings
 from geodreg.solvers import Solver, Start, Status
 
 __all__ = ["Distances", "geodesic_distances"]
@@ -29,7 +31,8 @@ class Distances:
         matrix: lengths of the geodesics, ``(n, m)``, in data units. Where a solve did not converge, it is the length
             of the best path found, and so an upper bound of the distance.
         converged: whether each solve came to rest, ``(n, m)``.
-        status: why each solve stopped, an array of the strings of :class:`~geodreg.Status`, ``(n, m)``.
+        status: why each solve stopped, an array of the strings of :class:`~geodreg.Status`, ``(n, m)``. Where it is
+            ``Status.SWINGS``, the path is longer between its points than at them, and more points find a shorter one.
     """
 
     matrix: Tensor
@@ -50,7 +53,10 @@ class Distances:
         n, m = self.matrix.shape
         if n != m or self.matrix.diagonal().any():
             raise ValueError(f"The distances, {n} x {m}, are to other points; leave out others to look for detours.")
-        shortest = torch.from_numpy(floyd_warshall(self.matrix.cpu().numpy())).to(self.matrix.device)
+        lengths = self.matrix.double().cpu().numpy()
+        edges = np.argwhere(np.isfinite(lengths)).T.astype(np.int32)
+        graph = csr_array((lengths[tuple(edges)], edges), shape=(n, n))  # in a dense array a zero would be no edge
+        shortest = torch.from_numpy(floyd_warshall(graph)).to(self.matrix.device)
         return self.matrix > (1.0 + tolerance) * shortest
 
 
@@ -84,9 +90,13 @@ def geodesic_distances(
         solver: as for :func:`~geodreg.interpolate`.
         pairs_at_once: pairs that are solved together; fewer need less memory.
 
+    Warns:
+        UserWarning: if a geodesic is more than a hundredth longer than the polyline through its points.
+
     Raises:
         TypeError: if the points are not floating-point tensors, or ``init`` is a tensor.
         ValueError: if an argument is out of range, or generator and points do not fit.
+        RuntimeError: inside of :mod:`torch.func`.
 
     Example:
         >>> square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
@@ -116,14 +126,19 @@ def geodesic_distances(
     matrix = torch.zeros(n, m, dtype=points.dtype, device=points.device)
     converged = torch.ones_like(matrix, dtype=torch.bool)
     status = np.full((n, m), Status.COINCIDENT, dtype=object)
+    swinging: list[str] = []
+    most_points = 0
     for row, column in zip(rows.split(pairs_at_once), columns.split(pairs_at_once), strict=True):
         if len(row) == 0:
             break
         paths = interpolate(
             manifold, points[row], targets[column], "geodesic", n_points=n_points, init=init, solver=solver
         )
+        swinging += [f"({row[k]}, {column[k]})" for k in np.flatnonzero(paths.status == Status.SWINGS)]
+        most_points = max(most_points, paths.flat_latents.shape[-2])
         places = [(row, column)] if others is not None else [(row, column), (column, row)]
         for i, j in places:
             matrix[i, j], converged[i, j] = paths.length, paths.converged
             status[i.cpu().numpy(), j.cpu().numpy()] = paths.status
+    warn_of_swings(swinging, len(rows), most_points, stacklevel=4)
     return Distances(matrix, converged, status)

@@ -16,7 +16,7 @@ from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.riemannian.arguments import as_manifold, check_geometry, check_latents, check_tangent, check_whole
 from geodreg.riemannian.failure import GeodesicError
-from geodreg.riemannian.tangent import from_basis, tangent_basis, to_basis
+from geodreg.riemannian.tangent import from_basis, tangent_factor, to_basis
 
 __all__ = ["exponential_map"]
 
@@ -63,8 +63,9 @@ def exponential_map(
     Raises:
         TypeError: if latents or velocities are not floating-point tensors.
         ValueError: if they do not go together, or a number is out of range.
-        GeodesicError: if a geodesic cannot be followed, because the metric is singular on its way or its end is not
-            reached within the limit of evaluations.
+        GeodesicError: if a geodesic cannot be followed, because the metric is singular on its way, its end is not
+            reached within the limit of evaluations, or the generator's values there have no gradient.
+        RuntimeError: inside of :mod:`torch.func`.
 
     Example:
         >>> polar = lambda z: z[:, :1] * torch.cat([z[:, 1:].cos(), z[:, 1:].sin()], dim=1)
@@ -90,7 +91,7 @@ def exponential_map(
     batch, d = z.shape[:-1], z.shape[-1]
     rows = z.reshape(-1, d).contiguous()  # forward mode takes no tensor that repeats its memory
     flow = _Flow(manifold, rows, max_evaluations)
-    _, factor = tangent_basis(manifold, rows)
+    factor = tangent_factor(manifold, rows)
     momentum = (factor.mT @ to_basis(factor, velocity.reshape(-1, d)).unsqueeze(-1)).squeeze(-1)
     stretch = factor.square().sum((-2, -1), keepdim=True).squeeze(-1) / d  # mean diagonal of the metric, n x 1
     units = torch.stack([torch.ones_like(momentum), stretch.expand_as(momentum)])  # of momentum for one of position
@@ -128,7 +129,7 @@ class _Flow:
         z = position.to(self.like.dtype)
         if not z.isfinite().all():
             raise self.failure()
-        _, factor = tangent_basis(self.manifold, z)
+        factor = tangent_factor(self.manifold, z)
         along_basis = torch.linalg.solve_triangular(factor.mT, momentum.unsqueeze(-1), upper=False).squeeze(-1)
         velocity = from_basis(factor, along_basis)
         force = self._force(z, velocity.to(z.dtype)).double()
@@ -141,11 +142,16 @@ class _Flow:
         """Gradient of the kinetic energy at a fixed velocity, ``(n, d)``, in reverse over the rung of the ladder."""
         point = z.detach().requires_grad_()
         with torch.enable_grad():
-            energy = 0.5 * self.manifold.pushed(point, velocity).square().sum()
-            if not energy.requires_grad:  # of a linear generator
-                return torch.zeros_like(z)
-        (force,) = torch.autograd.grad(energy, point, allow_unused=True, materialize_grads=True)
-        return force
+            force = _gradient(0.5 * self.manifold.pushed(point, velocity).square().sum(), point)
+            if force is not None:
+                return force
+            # Of a linear generator the tangents are the same everywhere; its values are not.
+            if _gradient(self.manifold.generate_flat(point[:1]).sum(), point) is None:
+                raise GeodesicError(
+                    f"The generator's values have no gradient beyond {self.time:.3g} of a geodesic's length, so it "
+                    "cannot be followed; the generator must not detach its input or compute under torch.no_grad()."
+                )
+        return torch.zeros_like(z)
 
     def failure(self) -> GeodesicError:
         return GeodesicError(
@@ -153,3 +159,11 @@ class _Flow:
             " it meets a fold of the generator, or is too long; pass shorter velocities, or a larger rtol, atol or "
             "max_evaluations."
         )
+
+
+def _gradient(value: Tensor, point: Tensor) -> Tensor | None:
+    """Gradient of a number with respect to points, or None where no graph leads to them."""
+    if not value.requires_grad:
+        return None
+    (gradient,) = torch.autograd.grad(value, point, allow_unused=True)
+    return gradient

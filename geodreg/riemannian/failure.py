@@ -1,11 +1,17 @@
-"""What is said when a geodesic cannot be found or followed."""
+"""What is said when a geodesic cannot be found or followed, or is another one than it seems."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
 from geodreg.errors import PlainError
 from geodreg.interpolation.paths import Paths
+from geodreg.solvers import Status
 
-__all__ = ["GeodesicError", "check_converged"]
+__all__ = ["GeodesicError", "check_converged", "swinging", "warn_of_swings"]
 
 NAMED = 5  # pairs that a sentence lists
 
@@ -33,10 +39,39 @@ def check_converged(paths: Paths) -> None:
     if not failed:
         return
     status = paths.status.flatten()
-    named = ", ".join(f"pair {pair} ({status[pair]})" for pair in failed[:NAMED])
-    more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+    named = _listed([f"pair {pair} ({status[pair]})" for pair in failed])
     raise GeodesicError(
-        f"{len(failed)} of {len(converged)} geodesics did not converge: {named}{more}; give the solver more iterations "
+        f"{len(failed)} of {len(converged)} geodesics did not converge: {named}; give the solver more iterations "
         "(solver=Newton(max_iterations=1000)), the path more points (n_points), or another start curve (init='graph').",
         paths,
     )
+
+
+def swinging(paths: Paths) -> list[str]:
+    """The pairs whose path is longer between its points than at them, by their numbers in the batch."""
+    return [f"pair {pair}" for pair in np.flatnonzero(paths.status == Status.SWINGS)]
+
+
+def warn_of_swings(pairs: Sequence[str], n_pairs: int, n_points: int, stacklevel: int) -> None:
+    """Warn of geodesics that are longer between their points than at them, if there are any.
+
+    At its points such a path has converged, and what lies between them is not what was minimised.
+
+    Args:
+        pairs: which ones they are.
+        n_pairs: how many were solved.
+        n_points: of each of them.
+        stacklevel: frames from here to the caller of the library, for :func:`warnings.warn`.
+    """
+    if pairs:
+        warnings.warn(
+            f"{len(pairs)} of {n_pairs} geodesics are more than a hundredth longer than the polylines through their "
+            f"{n_points} points: {_listed(pairs)}; distances and velocities may be off by as much or more, so pass "
+            f"more points, such as n_points={2 * n_points - 1}.",
+            stacklevel=stacklevel,
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -16,9 +16,9 @@ from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.paths import Paths
 from geodreg.riemannian.arguments import as_manifold, check_geometry, check_latents, check_whole
 from geodreg.riemannian.exponential import exponential_map
-from geodreg.riemannian.failure import GeodesicError, check_converged
+from geodreg.riemannian.failure import GeodesicError, check_converged, swinging, warn_of_swings
 from geodreg.riemannian.logarithm import TIGHT, initial_velocity
-from geodreg.riemannian.tangent import tangent_basis, to_basis
+from geodreg.riemannian.tangent import tangent_factor, to_basis
 from geodreg.solvers import Solver, Start
 
 __all__ = ["FrechetMean", "frechet_mean"]
@@ -100,10 +100,14 @@ def frechet_mean(
     Returns:
         the mean; look at ``.converged`` before using it.
 
+    Warns:
+        UserWarning: if a geodesic from the mean is more than a hundredth longer than the polyline through its points.
+
     Raises:
         TypeError: if points, weights or start are not floating-point tensors, or ``init`` is a tensor.
         ValueError: if an argument is out of range, or generator and points do not fit.
         GeodesicError: if the geodesics from the start to the points did not converge.
+        RuntimeError: inside of :mod:`torch.func`.
 
     Example:
         >>> mean = frechet_mean(lambda z: 2 * z, torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]]))
@@ -131,7 +135,7 @@ def frechet_mean(
         )
         check_converged(paths)
         velocity = (shares.unsqueeze(-1) * initial_velocity(paths).double()).sum(0)
-        _, factor = tangent_basis(manifold, z)
+        factor = tangent_factor(manifold, z)
         variance = (shares * paths.length.double().square()).sum()
         return _State(z, paths, variance, velocity, to_basis(factor, velocity).norm().item())
 
@@ -166,13 +170,16 @@ def frechet_mean(
             best = trial
         else:
             step /= 2.0
+    warn_of_swings(swinging(best.paths), len(points), best.paths.flat_latents.shape[-2], stacklevel=4)
     return FrechetMean(best.z.to(given), best.variance.to(points.dtype), iterations, converged, status, best.paths)
 
 
 def _moved(curves: Tensor, start: Tensor) -> Tensor:
     """Curves ``(n, K, d)`` with another start ``(d,)``; the further a point is along, the less it moves."""
     rest = torch.linspace(1.0, 0.0, curves.shape[1], dtype=curves.dtype, device=curves.device).unsqueeze(-1)
-    return curves + rest * (start - curves[:, :1])
+    moved = curves + rest * (start - curves[:, :1])
+    moved[:, 0], moved[:, -1] = start, curves[:, -1]  # which a sum of rounded numbers need not be
+    return moved
 
 
 def _shares(weights: Tensor | None, points: Tensor) -> Tensor:
@@ -188,9 +195,13 @@ def _shares(weights: Tensor | None, points: Tensor) -> Tensor:
 
 
 def _medoid(manifold: LatentManifold, points: Tensor, shares: Tensor) -> Tensor:
+    r"""The point with the least mean square distance in data space from all, which is that nearest to their mean.
+
+    .. math:: \sum_j w_j |x_i - x_j|^2 = |x_i - \bar x|^2 + \sum_j w_j |x_j - \bar x|^2, \qquad \bar x = \sum_j w_j x_j
+    """
     with torch.no_grad():
         x = manifold.generate_flat(points).double()
-    return points[(torch.cdist(x, x).square() @ shares).argmin()].clone()
+    return points[(x - shares @ x).square().sum(-1).argmin()].clone()
 
 
 def _first_guess(start: Tensor, points: Tensor) -> Tensor:

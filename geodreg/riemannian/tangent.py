@@ -9,7 +9,7 @@ from geodreg.derivatives.calling import lifted
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.riemannian.failure import GeodesicError
 
-__all__ = ["from_basis", "tangent_basis", "to_basis"]
+__all__ = ["from_basis", "tangent_basis", "tangent_factor", "to_basis"]
 
 
 def tangent_basis(manifold: LatentManifold, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,6 +48,16 @@ def tangent_basis(manifold: LatentManifold, z: Tensor) -> tuple[Tensor, Tensor]:
             "folds or collapses; keep points and geodesics away from there."
         )
     return basis, factor
+
+
+def tangent_factor(manifold: LatentManifold, z: Tensor) -> Tensor:
+    """The factors ``R (..., d, d)`` of :func:`tangent_basis` at latents ``(..., d)``, a part of the bases at a time.
+
+    Raises:
+        GeodesicError: if the metric is singular at one of the latents.
+    """
+    parts = manifold.parts(z.reshape(-1, z.shape[-1]))
+    return torch.cat([tangent_basis(manifold, part)[1] for part in parts]).reshape(*z.shape, z.shape[-1])
 
 
 def to_basis(factor: Tensor, vector: Tensor) -> Tensor:

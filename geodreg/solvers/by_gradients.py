@@ -12,9 +12,10 @@ from geodreg.solvers.levels import Levels
 from geodreg.solvers.solution import Solution
 from geodreg.solvers.stopping import Rest
 
-__all__ = ["descend_by_gradients", "needs_no_jacobian"]
+__all__ = ["HISTORY", "descend_by_gradients", "needs_no_jacobian"]
 
-LEVELS = Levels(coarsest=5, history_size=100, last_step=False, coarse_iterations=100)
+HISTORY = 100  # iterations that L-BFGS remembers, since its start matrix is a coarse one
+LEVELS = Levels(coarsest=5, history_size=HISTORY, last_step=False, coarse_iterations=100)
 CREEPING = 100.0  # times the tolerance: what the last iterations must have gained, or a path has come to rest
 LIMIT = 10  # times as many iterations as those that take Jacobians
 

@@ -15,10 +15,10 @@ from geodreg.objectives.dense import PathObjective
 from geodreg.objectives.fixed_metric import FixedMetricObjective
 from geodreg.objectives.matrix_free import Batches, MatrixFreeObjective
 from geodreg.objectives.mean_metric import MeanMetric
-from geodreg.solvers.by_gradients import descend_by_gradients, needs_no_jacobian
+from geodreg.solvers.by_gradients import HISTORY, descend_by_gradients, needs_no_jacobian
 from geodreg.solvers.descent import descend
 from geodreg.solvers.solution import Solution
-from geodreg.solvers.stopping import Rest
+from geodreg.solvers.stopping import Rest, usual_tolerance
 
 __all__ = ["MatrixFree"]
 
@@ -49,9 +49,9 @@ class MatrixFree:
     for each.
 
     Attributes:
-        tolerance: relative decrease below which a pair has converged, as for :class:`~geodreg.Newton`.
+        tolerance: relative decrease below which a pair has converged, as for :class:`~geodreg.Newton`, by default too.
         max_iterations: limit of iterations; ten times as many where gradients are enough.
-        history_size: number of iterations that L-BFGS remembers.
+        history_size: number of iterations that L-BFGS remembers; 100 where gradients are enough.
         n_probes: random probes of the log-volume, at least 2; as many as latents, or more, leave nothing to chance:
             value and gradient are exact. None is that up to 1,024 latents, and 16 probes above.
         n_lanczos: products with the metric per probe. They should bring ``truncation`` of the estimate near to zero:
@@ -65,7 +65,7 @@ class MatrixFree:
         ValueError: if a setting is out of range.
     """
 
-    tolerance: float = 1e-6
+    tolerance: float | None = None
     max_iterations: int = 100
     history_size: int = 12
     n_probes: int | None = None
@@ -75,8 +75,9 @@ class MatrixFree:
 
     def __post_init__(self) -> None:
         for name in ("tolerance", "max_iterations", "history_size"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; pass zero or a positive number.")
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} is {value}; pass zero or a positive number.")
         self.volume  # noqa: B018  the other settings are checked there
 
     @property
@@ -105,15 +106,16 @@ class MatrixFree:
             reference: objective of the plain geodesics, ``(P,)``, if there is a regulariser.
             on_stop: called with the number of pairs that have just stopped.
         """
+        tolerance = usual_tolerance(objective.mu, start.dtype) if self.tolerance is None else self.tolerance
         if needs_no_jacobian(objective):
-            return self._by_gradients(objective, start.detach(), reference, on_stop)
+            return self._by_gradients(objective, start.detach(), reference, tolerance, on_stop)
         solutions, first = [], 0
-        for part in MatrixFreeObjective.of(objective, self.view(objective.manifold), start):
+        for part in MatrixFreeObjective.of(objective, self.view(objective.manifold), start, self.history_size):
             rows = slice(first, first + len(part.interval))
             trial = part.trial(start[rows].detach())
             part_reference = None if reference is None else reference[rows]
             limits = torch.full_like(part.interval, self.max_iterations)
-            solutions.append(descend(trial, part_reference, Rest(self.tolerance), limits, self.history_size, on_stop))
+            solutions.append(descend(trial, part_reference, Rest(tolerance), limits, self.history_size, on_stop))
             first = rows.stop
         return replace(Solution.joined(solutions), curvature=PRODUCTS)
 
@@ -122,11 +124,12 @@ class MatrixFree:
         objective: PathObjective,
         start: Tensor,
         reference: Tensor | None,
+        tolerance: float,
         on_stop: Callable[[int], object] | None,
     ) -> Solution:
         """Paths whose gradient needs no Jacobian: the energy's, and that of a density that is given."""
         objective = replace(objective, manifold=self.view(objective.manifold))
-        batches = Batches.of(objective.manifold, self.memory, start)
+        batches = Batches.of(objective.manifold, self.memory, start, HISTORY)
         rank, solutions = min(RANK, start.shape[-1]), []
         for rows in torch.arange(len(start), device=start.device).split(batches.n_pairs):
             some, part = start[rows], objective.select(rows)
@@ -134,5 +137,5 @@ class MatrixFree:
             fixed = FixedMetricObjective.of(part, some, metric, batches.n_rows, batches.keep)
             part_reference = None if reference is None else reference[rows]
             limits = torch.full_like(part.interval, self.max_iterations)
-            solutions.append(descend_by_gradients(fixed, some, part_reference, self.tolerance, limits, on_stop))
+            solutions.append(descend_by_gradients(fixed, some, part_reference, tolerance, limits, on_stop))
         return replace(Solution.joined(solutions), curvature=LEADING)

@@ -16,12 +16,10 @@ from geodreg.objectives.mean_metric import MeanMetric
 from geodreg.solvers.by_gradients import descend_by_gradients, needs_no_jacobian
 from geodreg.solvers.levels import Levels
 from geodreg.solvers.solution import Solution
-from geodreg.solvers.stopping import Rest
+from geodreg.solvers.stopping import Rest, usual_tolerance
 
 __all__ = ["Newton"]
 
-PLAIN_TOLERANCE, REGULARISED_TOLERANCE = 1e-7, 1e-5  # a plain geodesic's length names the interval of the other
-PRECISE_TOLERANCE = 1e-10  # of a plain geodesic in double precision: points within 1e-5 of its length
 WORTH_COARSE = 2**16  # numbers in the Jacobians; with fewer of them calls cost more than the arithmetic that is saved
 DEAR = 20.0  # gradients that a Jacobian may cost; an iteration with Jacobians gains as much as some ten without
 FEW = 12  # latents, whose Jacobians are not expensive in any way of differentiation
@@ -108,11 +106,7 @@ class Newton:
         limits = torch.full_like(objective.interval, self.max_iterations) if limits is None else limits
         objective = replace(objective, manifold=objective.manifold.isometric())
         start = start.detach()
-        is_precise = objective.mu == 0.0 and start.dtype == torch.float64
-        tolerance = self.tolerance
-        if tolerance is None:
-            plain = PRECISE_TOLERANCE if is_precise else PLAIN_TOLERANCE
-            tolerance = plain if objective.mu == 0.0 else REGULARISED_TOLERANCE
+        tolerance = usual_tolerance(objective.mu, start.dtype) if self.tolerance is None else self.tolerance
         if self._has_mean_metric(objective, start):
             metric = MeanMetric.exact(objective.manifold, start[:, [0, -1]])
             n_rows = start.shape[0] * start.shape[1]
@@ -120,6 +114,7 @@ class Newton:
             solution = descend_by_gradients(fixed, start, reference, tolerance, limits, on_stop)
             return replace(solution, curvature=MEAN + self._why(objective))
         is_small = start.numel() * objective.manifold.data_size(start[0]) < WORTH_COARSE
+        is_precise = objective.mu == 0.0 and start.dtype == torch.float64
         levels = Levels(start.shape[1] if is_small else self.coarsest, self.history_size, last_step=is_precise)
         solution = levels.descend(objective, start, reference, Rest(tolerance), limits, on_stop)
         return replace(solution, curvature=POINTS + self._why(objective))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GraphStart"]
 
-ROWS_AT_ONCE = 2048  # edges whose nll is evaluated together
+ROWS_AT_ONCE, PART = 2048, 2**25  # edges that are looked at together, and numbers in data space
 LEAST_WEIGHT, LARGE = 0.01, 1e12  # the Jacobi metric of the objective, kept positive and finite
 
 
@@ -87,12 +87,13 @@ class GraphStart:
             weights = (
                 lengths
                 * (1.0 + 2.0 * mu * (middle - nll_reference[pair]))
-                .nan_to_num(LEAST_WEIGHT, posinf=LARGE)
+                .nan_to_num(LARGE, posinf=LARGE)
                 .clamp(LEAST_WEIGHT, LARGE)
                 .sqrt()
             )
-            edges = np.concatenate([inner, outer]).astype(np.int32)  # SciPy before 1.13 finds paths in no other graph
-            graph = csr_array((weights.cpu().numpy(), edges.T), shape=(len(nodes), len(nodes)))
+            there = lengths.isfinite().cpu().numpy()
+            edges = np.concatenate([inner, outer])[there].astype(np.int32)  # SciPy before 1.13 takes no other graph
+            graph = csr_array((weights.cpu().numpy()[there], edges.T), shape=(len(nodes), len(nodes)))
             route = _shortest_path(graph, self.n_samples, self.n_samples + 1)
             if len(route) == 1:
                 continue  # the graph does not join the two, and the straight line stays
@@ -123,7 +124,8 @@ class GraphStart:
     def _lengths_and_nll(self, manifold: LatentManifold, mu: float, ends: Tensor) -> tuple[Tensor, Tensor]:
         """Length in data space and nll at the middle of edges ``(E, 2, d)``, ``(E,)`` each; the latter if it counts."""
         with torch.no_grad():
-            parts = torch.split(ends, ROWS_AT_ONCE)
+            n_numbers = (self.n_sub + 1) * manifold.data_size(ends[0])  # of one edge
+            parts = torch.split(ends, max(1, min(ROWS_AT_ONCE, PART // n_numbers)))
             lengths = torch.cat([chord_length(manifold.generate_flat(refine(part, self.n_sub))) for part in parts])
             if mu == 0.0:
                 return lengths, torch.zeros_like(lengths)

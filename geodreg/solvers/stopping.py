@@ -13,13 +13,27 @@ from geodreg.solvers.descent_state import DescentState, Direction, can_collapse
 from geodreg.solvers.per_pair import PerPair
 from geodreg.solvers.solution import Status
 
-__all__ = ["Rest", "Stops", "reasons", "stopping_tests"]
+__all__ = ["Rest", "Stops", "reasons", "stopping_tests", "usual_tolerance"]
 
+PLAIN_TOLERANCE, REGULARISED_TOLERANCE = 1e-7, 1e-5  # a plain geodesic's length names the interval of the other
+PRECISE_TOLERANCE = 1e-10  # of a plain geodesic in double precision: points within 1e-5 of its length
 LATELY = 20  # iterations whose decreases are added up to see whether a pair creeps
 PATIENCE = 10  # iterations without a decrease above rounding before a pair is given up
 NEGLIGIBLE = 1e3  # times rounding: a predicted decrease below it may well be lost in rounding
 COLLAPSE = 1e-2  # a metric whose smallest eigenvalue fell to this fraction of the start's has fallen into a well,
 SINGULAR = 1e-8  # and so has one that has this condition number
+
+
+def usual_tolerance(mu: float, dtype: torch.dtype) -> float:
+    """Relative decrease below which a pair has converged, where nobody says another.
+
+    Args:
+        mu: weight of the regulariser.
+        dtype: of the latents.
+    """
+    if mu > 0.0:
+        return REGULARISED_TOLERANCE
+    return PRECISE_TOLERANCE if dtype == torch.float64 else PLAIN_TOLERANCE
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,9 @@ def train_gan(
     Returns:
         the generator, averaged if the settings say so, and the run, with the losses of every hundredth step in its
         curve: ``step``, ``discriminator``, ``generator``.
+
+    Raises:
+        geodreg.training.loop.DivergedError: if a loss is not finite.
     """
     chance = torch.Generator().manual_seed(settings.seed)
     players: list[nn.Module] = [generator, discriminator]
@@ -82,13 +85,15 @@ def train_gan(
 
         loss = softplus(-discriminator(fakes())).mean()
         _update(optimisers[0], loss)
+        losses: dict[str, float] = {"step": step, "discriminator": against.item(), "generator": loss.item()}
+        run.expect_finite(**losses)  # at every step, so that what has diverged becomes neither checkpoint nor model
         average.update_parameters(generator)
         for schedule in schedules:
             schedule.step()
         if watch is not None and (step + 1) % WATCH_EVERY == 0:
             run.mark(step=step + 1, **watch(averaged))
         if step % 100 == 0:
-            run.record(step=step, discriminator=against.item(), generator=loss.item())
+            run.record(**losses)
     return averaged, run
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Order", "table_bytes", "versions"]
 
-
 OWN_OPTIONS = ("seed", "epochs", "steps", "subject")  # of `geodreg train`; other settings are given with --set
+PLAIN_WORD = re.compile(r"(?!null$)[a-z0-9][\w./-]*", re.ASCII | re.IGNORECASE)  # text to YAML, without quotes
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,13 @@ class Order:
         """File of the run's state while it goes on."""
         return self.out / f"{self.name}.checkpoint"
 
+    @property
+    def command(self) -> str:
+        """What trains the model again, as a shell takes it; settings are as they were read, not as they were given."""
+        settings = asdict(self.settings)
+        options = [word for name in dict.fromkeys(["seed", *self.changes]) for word in _option(name, settings[name])]
+        return shlex.join(["geodreg", "train", self.name, *options])
+
     def deliver(
         self,
         module: nn.Module,
@@ -73,7 +83,6 @@ class Order:
             derived: further files by name.
         """
         settings = asdict(self.settings)
-        options = {"seed": settings["seed"], **self.changes}.items()
         card = {
             "name": self.name,
             "what": what,
@@ -82,7 +91,7 @@ class Order:
             "measures": measures,
             "seed": settings["seed"],
             "settings": settings,
-            "command": " ".join([f"geodreg train {self.name}", *(_option(key, value) for key, value in options)]),
+            "command": self.command,
             "seconds": round(run.seconds, 1),
             "threads": torch.get_num_threads(),
             "versions": versions(),
@@ -102,9 +111,16 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **packages, "geodreg": geodreg.__version__}
 
 
-def _option(name: str, value: object) -> str:
-    """A setting as the command line takes it."""
-    return f"--{name} {value}" if name in OWN_OPTIONS else f"--set {name}={value}".replace(" ", "")
+def _option(name: str, value: object) -> tuple[str, str]:
+    """A setting as two words of the command line."""
+    return (f"--{name}", str(value)) if name in OWN_OPTIONS else ("--set", f"{name}={_yaml(value)}")
+
+
+def _yaml(value: object) -> str:
+    """A number, a word or a list of them as ``--set`` reads it: JSON is YAML, where a word needs no quotes."""
+    if isinstance(value, str) and PLAIN_WORD.fullmatch(value):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _rounded(columns: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:

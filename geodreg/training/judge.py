@@ -33,6 +33,9 @@ def train_judge(
 
     Returns:
         the judge, and the run, with every hundredth step in its curve: ``step``, ``loss``.
+
+    Raises:
+        ValueError: if all digits are of one class.
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
@@ -74,9 +77,20 @@ def _fakes(kinds: Mapping[str, Fake], images: Tensor, labels: Tensor, n: int, ch
     """Fakes of all kinds, ``n`` of each, made of random digits."""
     made = []
     for fake in kinds.values():
-        pick = torch.randint(len(images), (n,), generator=chance)
-        made.append(fake(images[pick], labels[pick], chance))
+        pick = _of_two_classes(torch.randint(len(images), (max(n, 2),), generator=chance), labels, chance)
+        made.append(fake(images[pick], labels[pick], chance)[:n])
     return torch.cat(made)
+
+
+def _of_two_classes(pick: Tensor, labels: Tensor, chance: torch.Generator) -> Tensor:
+    """Indices of digits, the last one drawn again if all are of one class: a fake of two digits needs two."""
+    first = labels[pick[0]]
+    if not (labels[pick] == first).all():
+        return pick
+    others = (labels != first).nonzero().flatten()
+    if len(others):  # else the fakes say what is wrong
+        pick[-1] = others[int(torch.randint(len(others), (1,), generator=chance))]
+    return pick
 
 
 @torch.no_grad()

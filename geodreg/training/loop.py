@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +15,16 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
+from geodreg.errors import PlainError
 from geodreg.workspace.files import FileError, write_whole
 
-__all__ = ["Run", "Stateful"]
+__all__ = ["DivergedError", "Run", "Stateful"]
 
 DIGEST = hashlib.sha256().digest_size  # bytes at the beginning of a checkpoint: the SHA-256 of all others
+
+
+class DivergedError(PlainError):
+    """A training whose losses are no numbers any more; the message says where, and what to change."""
 
 
 class Stateful(Protocol):
@@ -79,9 +85,29 @@ class Run:
                     self._save()
 
     def record(self, **values: float) -> None:
-        """Add a row to the training curve."""
+        """Add a row to the training curve.
+
+        Args:
+            values: columns; the first says where the row stands.
+
+        Raises:
+            DivergedError: if a value is not finite.
+        """
+        self.expect_finite(**values)
         for name, value in values.items():
             self.curve.setdefault(name, []).append(value)
+
+    def expect_finite(self, **values: float) -> None:
+        """Stop the run if it has diverged; arguments and errors are those of :meth:`record`."""
+        lost = next((name for name, value in values.items() if not math.isfinite(value)), None)
+        if lost is None:
+            return
+        what, (unit, place) = self.title.split(",")[0], next(iter(values.items()))
+        first = f"remove {self.path}, and " if self.path is not None and self.path.is_file() else ""
+        raise DivergedError(
+            f"The training of the {what} has diverged: its loss ({lost}) is {values[lost]} at {unit} {place}, and no "
+            f"model is written; {first}train it with a lower learning_rate or another seed."
+        )
 
     def mark(self, **values: float) -> None:
         """Add a row to the milestones, with the seconds that the steps before this one took."""

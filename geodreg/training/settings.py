@@ -31,12 +31,20 @@ __all__ = [
 ]
 
 
+Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]  # what torch takes; samples are drawn with the next one
 Count = Annotated[int, Field(ge=1)]
 Batch = Annotated[int, Field(ge=2)]  # batch normalisation has no spread of one
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Several = Annotated[int, Field(ge=2)]  # one decoder disagrees with nothing
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Quantile = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+Decay = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]  # an average of decay one stays where it began
 SomeDigits = Annotated[int, Field(ge=100, le=30_000)]  # two such parts of the 60,000 training digits do not overlap
+EpochBatch = Annotated[int, Field(ge=1, le=60_000)]  # of which one at least is in the 60,000 training digits
+Layers = tuple[Count, ...]
+TwoLayers = Annotated[tuple[Count, ...], Field(min_length=2, max_length=2)]
+FourLayers = Annotated[tuple[Count, ...], Field(min_length=4, max_length=4)]  # from 4 x 4 pixels to 32 x 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +59,17 @@ class GANSettings:
         final_rate: what it is brought down to, as a fraction.
         penalty: weight of the gradient penalty on real examples (R1; Mescheder et al. 2018).
         penalty_every: updates from one penalty to the next, its weight raised by as much (Karras et al. 2020).
-        averaging: decay of the moving average of the generator's weights; zero keeps the last ones.
+        averaging: decay of the moving average of the generator's weights, below one; zero keeps the last ones.
     """
 
-    seed: int = 0
-    steps: int
-    batch_size: int
-    learning_rate: float
-    final_rate: float = 0.0
-    penalty: float
-    penalty_every: int = 1
-    averaging: float = 0.0
+    seed: Seed = 0
+    steps: Count
+    batch_size: Batch
+    learning_rate: Positive
+    final_rate: Fraction = 0.0
+    penalty: NotNegative
+    penalty_every: Count = 1
+    averaging: Decay = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +80,11 @@ class CircleGANSettings(GANSettings):
         spread: standard deviation of the data's radius. Below 0.2 the trained map folds over in places.
     """
 
-    spread: float = 0.2
-    steps: int = 3000
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    penalty: float = 3.0
+    spread: NotNegative = 0.2
+    steps: Count = 3000
+    batch_size: Count = 256  # nothing in its networks is taken over a batch
+    learning_rate: Positive = 2e-3
+    penalty: NotNegative = 3.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class JudgeSettings:
         accepted: fraction of the held-out digits that the threshold accepts.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     width: Count = 32
     steps: Count = 4500
     batch_size: Batch = 128
@@ -105,7 +113,7 @@ class JudgeSettings:
     learning_rate: Positive = 3e-3
     weight_decay: NotNegative = 1e-2
     held_out: SomeDigits = 5000
-    accepted: Annotated[float, Field(gt=0, lt=1)] = 0.965
+    accepted: Quantile = 0.965
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,7 @@ class NeighbourSettings:
         accepted: fraction of the held-out digits that the threshold accepts.
     """
 
-    seed: int = 2
+    seed: Seed = 2
     objective: Literal["contrastive", "denoising"] = "contrastive"
     width: Count = 16
     size: Count = 32
@@ -148,7 +156,7 @@ class NeighbourSettings:
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     reference: SomeDigits = 10_000
     held_out: SomeDigits = 5000
-    accepted: Annotated[float, Field(gt=0, lt=1)] = 0.965
+    accepted: Quantile = 0.965
 
 
 @dataclass(frozen=True)
@@ -166,7 +174,7 @@ class DenoiserSettings:
         weight_decay: of AdamW.
     """
 
-    seed: int = 3
+    seed: Seed = 3
     width: Count = 24
     steps: Count = 4000
     batch_size: Batch = 128
@@ -191,14 +199,14 @@ class VAESettings:
         weight_decay: of AdamW.
     """
 
-    seed: int = 0
-    latent_dim: int = 8
-    hidden: tuple[int, ...] = (256, 512)
+    seed: Seed = 0
+    latent_dim: Count = 8
+    hidden: Layers = (256, 512)
     activation: Literal["SiLU", "Tanh", "Softplus", "ReLU"] = "SiLU"
-    epochs: int = 30
-    batch_size: int = 128
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
+    epochs: Count = 30
+    batch_size: EpochBatch = 128
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,11 +223,11 @@ class DecoderSettings:
         weight_decay: of AdamW.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     of: str = ""
     decoders: Several = 4
     epochs: Count = 15
-    batch_size: Count = 128
+    batch_size: EpochBatch = 128
     learning_rate: Positive = 2e-3
     weight_decay: NotNegative = 1e-4
 
@@ -235,16 +243,16 @@ class DigitGANSettings(GANSettings):
             values (Sønderby et al. 2017).
     """
 
-    latent_dim: int = 10
-    hidden: tuple[int, ...] = (256, 512)
-    instance_noise: float = 0.1
-    steps: int = 9000
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    final_rate: float = 0.4
-    penalty: float = 0.5
-    penalty_every: int = 4
-    averaging: float = 0.999
+    latent_dim: Count = 10
+    hidden: Layers = (256, 512)
+    instance_noise: NotNegative = 0.1
+    steps: Count = 9000
+    batch_size: Batch = 128
+    learning_rate: Positive = 1e-3
+    final_rate: Fraction = 0.4
+    penalty: NotNegative = 0.5
+    penalty_every: Count = 4
+    averaging: Decay = 0.999
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,17 +266,17 @@ class ConvolutionalGANSettings(GANSettings):
         instance_noise: as of :class:`DigitGANSettings`.
     """
 
-    latent_dim: int = 10
-    hidden: int = 128
-    channels: tuple[int, int] = (48, 32)
-    instance_noise: float = 0.05
-    steps: int = 20_000
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    final_rate: float = 0.1
-    penalty: float = 1.0
-    penalty_every: int = 4
-    averaging: float = 0.999
+    latent_dim: Count = 10
+    hidden: Count = 128
+    channels: TwoLayers = (48, 32)
+    instance_noise: NotNegative = 0.05
+    steps: Count = 20_000
+    batch_size: Batch = 64
+    learning_rate: Positive = 1e-3
+    final_rate: Fraction = 0.1
+    penalty: NotNegative = 1.0
+    penalty_every: Count = 4
+    averaging: Decay = 0.999
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,16 +291,16 @@ class FaceGANSettings(GANSettings):
         cut: side of the square that is blanked, as a fraction of theirs.
     """
 
-    latent_dim: int = 3
-    channels: tuple[int, ...] = (64, 48, 32, 16)
-    shift: float = 0.08
-    cut: float = 0.35
-    steps: int = 6000
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    penalty: float = 1.0
-    penalty_every: int = 4
-    averaging: float = 0.999
+    latent_dim: Count = 3
+    channels: FourLayers = (64, 48, 32, 16)
+    shift: NotNegative = 0.08
+    cut: Fraction = 0.35
+    steps: Count = 6000
+    batch_size: Batch = 32
+    learning_rate: Positive = 1e-3
+    penalty: NotNegative = 1.0
+    penalty_every: Count = 4
+    averaging: Decay = 0.999
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,7 +350,7 @@ def changed_settings(name: str, changes: Mapping[str, object]) -> Any:  # noqa: 
         changes: values by name; each is read as the type of the setting.
 
     Raises:
-        ValueError: if there is no such model, it has no such setting, or a value is of another type.
+        ValueError: if there is no such model or setting, or a value is of another type or out of its bounds.
     """
     if name not in SETTINGS:
         raise ValueError(f"There is no recipe {name!r}; choose one of {', '.join(SETTINGS)}.")
@@ -353,11 +361,13 @@ def changed_settings(name: str, changes: Mapping[str, object]) -> Any:  # noqa: 
     for key in changes:
         if key not in known:
             raise ValueError(f"{name} has no setting {key}; it has {', '.join(known)}.")
+    given = {**asdict(settings), **changes}
     try:
-        return TypeAdapter(type(settings)).validate_python({**asdict(settings), **changes})
+        return TypeAdapter(type(settings)).validate_python(given)
     except ValidationError as error:
         wrong = error.errors()[0]
-        raise ValueError(f"{name}'s setting {wrong['loc'][0]} is {wrong['input']!r}: {wrong['msg']}.") from None
+        key = str(wrong["loc"][0])  # of a list's element the list
+        raise ValueError(f"{name}'s setting {key} is {given[key]!r}: {wrong['msg']}.") from None
 
 
 def check_data(settings: object, root: str | Path | None = None) -> None:
@@ -377,6 +387,7 @@ def check_data(settings: object, root: str | Path | None = None) -> None:
         DenoiserSettings,
         JudgeSettings,
         NeighbourSettings,
+        DecoderSettings,
     )
     if isinstance(settings, of_digits):
         check_mnist(root)

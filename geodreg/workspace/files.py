@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
+import itertools
 import os
 import socket
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from geodreg.errors import PlainError
 
-__all__ = ["FileError", "date_now", "has_its_sum", "sha256_of", "sum_file", "write_sum", "write_whole"]
+__all__ = ["FileError", "date_now", "has_its_sum", "put_aside", "sha256_of", "sum_file", "write_sum", "write_whole"]
 
 LONG_PAST = 86_400 * 10**9  # nanoseconds since 1970: its second day, in every time zone
 
@@ -93,6 +94,17 @@ def has_its_sum(path: Path) -> bool:
     """Whether a file and its sum are there and agree."""
     beside = sum_file(path)
     return path.is_file() and beside.is_file() and beside.read_text(encoding="utf-8").split()[:1] == [sha256_of(path)]
+
+
+def put_aside(path: Path) -> Path:
+    """Rename a file that somebody has changed, so that it can be made again; what was put aside before stays.
+
+    Returns:
+        where it is now: ``page.changed.ipynb`` for ``page.ipynb``, or ``page.changed-2.ipynb`` if that is taken.
+    """
+    endings = itertools.chain([".changed"], (f".changed-{number}" for number in itertools.count(2)))
+    places = (path.with_suffix(f"{ending}{path.suffix}") for ending in endings)
+    return path.replace(next(place for place in places if not place.exists()))
 
 
 def date_now(sources: Iterable[Path], made: Iterable[Path] = ()) -> list[Path]:

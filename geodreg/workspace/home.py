@@ -34,4 +34,5 @@ def _can_be_written() -> bool:
         home = Path.home()
     except RuntimeError:  # of a user whom the system does not know
         return False
-    return home.is_dir() and os.access(home, os.W_OK | os.X_OK)
+    # Path.is_dir() would raise, before Python 3.14, where this user may not look and where a mount has gone stale.
+    return os.path.isdir(home) and os.access(home, os.W_OK | os.X_OK)  # noqa: PTH112

@@ -44,6 +44,8 @@ def sum_of_sources(package: Path = PACKAGE) -> str:
     """
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
+        if not path.is_file():  # an editor may mark a source that it has open by a link to nothing beside it
+            continue
         content = path.read_bytes()
         digest.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()

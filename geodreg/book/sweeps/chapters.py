@@ -10,24 +10,30 @@ from pathlib import Path
 import yaml
 
 from geodreg.book.sweeps.definition import Sweep, SweepError, read_sweep
-from geodreg.book.sweeps.summary import INDEX
+from geodreg.book.sweeps.summary import INDEX, is_current
 from geodreg.workspace.files import write_whole
 
 __all__ = ["add_chapters", "summary_of"]
 
 FOLDER, CAPTION = "sweeps", "Sweeps"
-NOTEBOOK_LINK = re.compile(r"\]\(([^)]+\.ipynb)\)")
+LINK, NOTEBOOK_LINK = re.compile(r"\]\(([^)]+)\)"), re.compile(r"\]\(([^)]+\.ipynb)\)")
 
 
 def summary_of(name: str) -> Path:
     """The summary of a sweep.
 
     Raises:
-        SweepError: if there is no such sweep, or it was not run.
+        SweepError: if there is no such sweep, it was not run, or its file or its runs have changed since.
     """
-    path = read_sweep(name).folder / INDEX
+    sweep = read_sweep(name)
+    path = sweep.folder / INDEX
     if not path.is_file():
         raise SweepError(f"The sweep {name} has no summary {path}; call `make sweep SWEEP={name}` first.")
+    if not is_current(sweep):
+        raise SweepError(
+            f"{path} is not of the runs that {sweep.file} asks for and that are there now; call "
+            f"`make sweep SWEEP={name}` first, which runs what is missing and sums all of them up again."
+        )
     return path
 
 
@@ -57,9 +63,14 @@ def add_chapters(names: Sequence[str], book: Path, toc: Path) -> None:
 
 
 def _copy(sweep: Sweep, summary: Path, out: Path) -> None:
+    text = summary.read_text(encoding="utf-8")
+    shown = set(LINK.findall(text))
     for file in (*sweep.folder.glob("*.svg"), *sweep.folder.glob("*.csv"), *sweep.folder.glob("*/*.ipynb")):
-        target = out / file.relative_to(sweep.folder)
+        name = file.relative_to(sweep.folder)
+        if name.as_posix() not in shown:  # of runs or columns that the sweep had before
+            continue
+        target = out / name
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, file.read_bytes())
     # A notebook is to be downloaded; without the prefix the site would look for a page of it.
-    write_whole(out / INDEX, NOTEBOOK_LINK.sub(r"](path:\1)", summary.read_text(encoding="utf-8")).encode())
+    write_whole(out / INDEX, NOTEBOOK_LINK.sub(r"](path:\1)", text).encode())

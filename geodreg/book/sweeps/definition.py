@@ -37,6 +37,7 @@ FOLDER, NOTEBOOKS, OUT = Path("sweeps"), Path("notebooks"), Path("runs/sweeps")
 RESULTS = "results.csv"  # of each run, and of all of them
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # of a sweep: it is a word of a shell, of make, and of an address
 LOSSY = re.compile(r"[^A-Za-z0-9_.+-]+")  # what a run's name does without
+BETWEEN = "+"  # parameters in a run's name; at commas Snakemake cuts the names that it gives to jobs of a cluster
 LONGEST_SLUG = 200  # characters; a file's name has at most 255 bytes, and a suffix or two are added
 
 
@@ -169,17 +170,19 @@ class Sweep(_Strict):
 def slug_of(values: dict[str, Any]) -> str:
     """A file name made of parameters, another one for other values.
 
-    Where cleaning or cutting a value would make it that of another one, a sum of the whole is added.
+    Where cleaning or cutting a value would make it that of another one, a sum of the whole is added. A value may have a
+    plus, as 1e+16 has; since neither a cleaned value has an equals sign nor a parameter's name a plus, the last plus
+    before an equals sign always stands between two parameters.
 
     Example:
         >>> slug_of({"mu": 0.1, "subject": "yaleB22"}), slug_of({})
-        ('mu=0.1,subject=yaleB22', 'defaults')
+        ('mu=0.1+subject=yaleB22', 'defaults')
         >>> slug_of({"word": "a-b"}), slug_of({"word": "a b"})
         ('word=a-b', 'word=a-b~c743da873c')
     """
     texts = {name: json.dumps(value) if isinstance(value, list) else str(value) for name, value in values.items()}
     words, cleaned = ([f"{f(name)}={f(text)}" for name, text in texts.items()] for f in (str, _cleaned))
-    return _shortened(",".join(cleaned), words, exact=cleaned == words) if values else "defaults"
+    return _shortened(BETWEEN.join(cleaned), words, exact=cleaned == words) if values else "defaults"
 
 
 def file_name(text: str) -> str:

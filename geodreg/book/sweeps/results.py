@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import json
 from collections.abc import Collection
@@ -11,15 +13,31 @@ from typing import TYPE_CHECKING
 
 from geodreg.book.execution import forget_changed, run_page
 from geodreg.book.sweeps.definition import RESULTS, Run, Sweep, SweepError
+from geodreg.book.sweeps.sources import sources_of
 from geodreg.book.values import Value
-from geodreg.workspace.files import has_its_sum, sum_file, write_sum, write_whole
+from geodreg.workspace.files import date_now, has_its_sum, sha256_of, sum_file, write_sum, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Ending", "as_cell", "as_numbers", "column_of", "ending_of", "execute", "page_of", "prepare", "read_results"]
+__all__ = [
+    "PARAMETERS",
+    "Ending",
+    "as_cell",
+    "as_numbers",
+    "asked_of",
+    "column_of",
+    "ending_of",
+    "execute",
+    "failed_page_of",
+    "page_of",
+    "prepare",
+    "prepared",
+    "read_results",
+    "to_be_made_again",
+]
 
-PARAMETERS = "parameters.json"
+PARAMETERS = "parameters.json"  # of each run, with the page and the table that it is asked for
 
 
 class Ending(StrEnum):
@@ -36,31 +54,49 @@ def page_of(sweep: Sweep, run: Run) -> Path:
     return sweep.folder / run.slug / f"{run.slug}.ipynb"
 
 
+def failed_page_of(sweep: Sweep, run: Run) -> Path:
+    """The notebook of a run that failed."""
+    return page_of(sweep, run).with_suffix(".failed.ipynb")
+
+
+def asked_of(sweep: Sweep, run: Run) -> bytes:
+    """What the sweep's file asks of a run, and what its results are results of: page, table and parameters, as JSON."""
+    asked = {"notebook": sweep.notebook, "table": sweep.results.table, "parameters": run.parameters}
+    return (json.dumps(asked, indent=1) + "\n").encode()
+
+
 def execute(sweep: Sweep, run: Run) -> None:
     """Execute one run in its folder: the notebook, the tables it writes, and its results with their sum, last of all.
 
     Raises:
-        geodreg.book.parameters.PageError: if the page fails; the notebook that failed is kept, and so is an earlier
-            one.
+        geodreg.book.parameters.PageError: if the page fails, or was edited meanwhile; the notebook that failed is kept,
+            and so is an earlier one.
         SweepError: if the page does not write the table that the sweep wants.
     """
     import pandas as pd
 
     page = page_of(sweep, run)
-    table = page.with_name(sweep.results.table)
-    table.unlink(missing_ok=True)  # one of an earlier run would be taken for this one's
-    run_page(sweep.source, page, run.parameters)
+    results, table = page.with_name(RESULTS), page.with_name(sweep.results.table)
+    for earlier in (table, sum_file(results)):  # would be taken for this run's
+        earlier.unlink(missing_ok=True)
+    run_page(sweep.source, page, run.parameters, refuse_edits=True)
     if not table.is_file():
         written = ", ".join(sorted(path.name for path in page.parent.glob("*.csv") if path.name != RESULTS)) or "none"
         raise SweepError(
             f"{sweep.notebook} has not written {sweep.results.table}; the tables it writes are: {written}."
         )
-    results = pd.read_csv(table, dtype=str, keep_default_na=False)  # every value as the page wrote it
+    rows = pd.read_csv(table, dtype=str, keep_default_na=False)  # every value as the page wrote it
     for name, value in reversed(run.varied.items()):
-        results.insert(0, column_of(name, results.columns), as_cell(value))
-    write_whole(page.with_name(RESULTS), results.to_csv(index=False).encode())
+        rows.insert(0, column_of(name, rows.columns), as_cell(value))
+    write_whole(results, rows.to_csv(index=False).encode())
     write_sum(page)
-    write_sum(page.with_name(RESULTS))
+    # Both in one file, as `sha256sum --check` reads it: results are those of what was asked for, and of nothing else.
+    sums = f"{sha256_of(results)}  {RESULTS}\n{_sum_of_asked(sweep, run)}"
+    write_whole(sum_file(results), sums.encode())
+
+
+def _sum_of_asked(sweep: Sweep, run: Run) -> str:
+    return f"{hashlib.sha256(asked_of(sweep, run)).hexdigest()}  {PARAMETERS}\n"
 
 
 def as_cell(value: Value) -> bool | int | float | str:
@@ -84,38 +120,85 @@ def column_of(name: str, own: Collection[str]) -> str:
 
 
 def ending_of(sweep: Sweep, run: Run) -> Ending:
-    """How a run ended, as its folder shows."""
+    """How a run ended, as its folder shows; one that was asked for something else was not run."""
     page = page_of(sweep, run)
     results = page.with_name(RESULTS)
-    if page.with_suffix(".failed.ipynb").is_file():
+    if failed_page_of(sweep, run).is_file() and _is_prepared(sweep, run):
         return Ending.FAILED
     if not all(path.is_file() for path in (page, results, sum_file(results))):
+        return Ending.MISSING
+    if not sum_file(results).read_text(encoding="utf-8").endswith(_sum_of_asked(sweep, run)):
         return Ending.MISSING
     whole = has_its_sum(results) and (has_its_sum(page) or not sum_file(page).is_file())
     return Ending.DONE if whole else Ending.DAMAGED
 
 
-def prepare(sweep: Sweep) -> list[str]:
-    """Write the parameters of each run; remove the sum of one whose files are missing or damaged, which runs it again.
+def _is_prepared(sweep: Sweep, run: Run) -> bool:
+    """Whether the folder of a run says of it what the sweep's file says."""
+    file = page_of(sweep, run).with_name(PARAMETERS)
+    return file.is_file() and file.read_bytes() == asked_of(sweep, run)
 
-    It is for the time before a sweep is run; a file of parameters is written only where it differs, so that a changed
-    value runs what it changes.
+
+def prepare(sweep: Sweep) -> list[str]:
+    """Write what each run is asked for; remove the sum of one whose results are missing, damaged or of something else.
+
+    That runs it again. It is for the time before a sweep is run, and for the one process that runs it.
 
     Returns:
         sentences about what was damaged.
     """
     found = []
-    for run in sweep.runs():
-        wanted, file = (json.dumps(run.parameters, indent=1) + "\n").encode(), page_of(sweep, run).with_name(PARAMETERS)
-        if not file.is_file() or file.read_bytes() != wanted:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, wanted)
+    runs = sweep.runs()
+    for run in runs:
         page = page_of(sweep, run)
         results = page.with_name(RESULTS)
+        if not _is_prepared(sweep, run):
+            page.parent.mkdir(parents=True, exist_ok=True)
+            failed_page_of(sweep, run).unlink(missing_ok=True)  # of what was asked for before
+            write_whole(page.with_name(PARAMETERS), asked_of(sweep, run))
         if ending_of(sweep, run) in (Ending.MISSING, Ending.DAMAGED):
             found += [sentence for output in (page, results) if (sentence := forget_changed(output))]
             sum_file(results).unlink(missing_ok=True)
+    _date(sweep, [page_of(sweep, run).parent for run in runs])
     return found
+
+
+def _date(sweep: Sweep, folders: list[Path]) -> None:
+    """Date what is of the future: Snakemake would not accept what is made of such a source, and take an output for new.
+
+    It is not done where Snakemake reads the workflow, as each job of a cluster does: to a node whose clock is slow, the
+    results that others have just finished are of the future.
+    """
+    with contextlib.suppress(OSError):  # such as of models on a file system that can only be read
+        date_now(sources_of(sweep))
+    with contextlib.suppress(OSError):
+        date_now([folder / PARAMETERS for folder in folders], [sum_file(folder / RESULTS) for folder in folders])
+
+
+def to_be_made_again(sweep: Sweep) -> list[Path]:
+    """The sums of those results that :func:`prepare` would have made again, for whoever is to change nothing."""
+    return [
+        sum_file(page_of(sweep, run).with_name(RESULTS))
+        for run in sweep.runs()
+        if not _is_prepared(sweep, run) or ending_of(sweep, run) in (Ending.MISSING, Ending.DAMAGED)
+    ]
+
+
+def prepared(sweep: Sweep, slug: str) -> Run:
+    """A run as it was prepared, for a job that may start hours later.
+
+    Raises:
+        SweepError: if the sweep's file no longer has this run, or asks it for something else; with values of now the
+            run would not be the one that it is taken for.
+    """
+    run = next((run for run in sweep.runs() if run.slug == slug), None)
+    if run is None or not _is_prepared(sweep, run):
+        what = "it has no such run any more" if run is None else "it asks that run for something else now"
+        raise SweepError(
+            f"{sweep.file} has changed since this sweep was started, and {slug} is not run: {what}. Call "
+            f"`geodreg sweep {sweep.name}` again when this one has ended, which runs what the file says then."
+        )
+    return run
 
 
 def read_results(sweep: Sweep, run: Run) -> pd.DataFrame:

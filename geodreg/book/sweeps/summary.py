@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import TYPE_CHECKING
 
 from geodreg.book.sweeps.columns import check_columns
 from geodreg.book.sweeps.definition import RESULTS, Results, Run, Sweep, SweepError, file_name
-from geodreg.book.sweeps.results import Ending, as_cell, as_numbers, column_of, ending_of, page_of, read_results
+from geodreg.book.sweeps.results import (
+    PARAMETERS,
+    Ending,
+    as_cell,
+    as_numbers,
+    asked_of,
+    column_of,
+    ending_of,
+    failed_page_of,
+    page_of,
+    read_results,
+)
 from geodreg.book.values import Value
 from geodreg.paper.labels import label_of, names_of
-from geodreg.workspace.files import write_whole
+from geodreg.workspace.files import sha256_of, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["INDEX", "write_summary"]
+__all__ = ["INDEX", "is_current", "write_summary"]
 
 INDEX = "index.md"
+RUNS = "runs.sha256"  # sums of what a summary was made of, as `sha256sum --check` reads them
 
 
 def write_summary(sweep: Sweep) -> dict[str, Ending]:
     """Write ``index.md``, ``results.csv`` and a figure for each column into the sweep's folder.
 
-    Runs that failed, are damaged or were not run are listed as such, and left out of table and figures.
+    Runs that failed, are damaged or were not run are listed as such, and left out of table and figures. Last of all the
+    sums are written of what it was made of.
 
     Args:
         sweep: a sweep, run as far as it may be.
@@ -43,7 +57,10 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
     done = [run for run in runs if endings[run.slug] is Ending.DONE]
     sweep.folder.mkdir(parents=True, exist_ok=True)
     shown: list[str] = []
-    if done:
+    (sweep.folder / RUNS).unlink(missing_ok=True)  # until all of the new summary is there
+    if not done:
+        (sweep.folder / RESULTS).unlink(missing_ok=True)  # would be taken for the results of these runs
+    else:
         tables = [(run, read_results(sweep, run)) for run in done]
         own = as_numbers(pd.concat([table.iloc[:, len(run.varied) :] for run, table in tables], ignore_index=True))
         run_column = "run of the sweep" if any("run" in table for _, table in tables) else "run"
@@ -73,7 +90,7 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
     for run in runs:
         ending = endings[run.slug]
         page = page_of(sweep, run)
-        path = {Ending.DONE: page, Ending.FAILED: page.with_suffix(".failed.ipynb")}.get(ending)
+        path = {Ending.DONE: page, Ending.FAILED: failed_page_of(sweep, run)}.get(ending)
         link = f"[{run.slug}]({path.relative_to(sweep.folder).as_posix()})" if path else run.slug
         cells = {_as_code(name): _in_a_table(value) for name, value in run.varied.items()}
         rows.append({"Notebook": link, **cells, "Ended": str(ending)})
@@ -91,7 +108,25 @@ def write_summary(sweep: Sweep) -> dict[str, Ending]:
         table,
     ]
     write_whole(sweep.folder / INDEX, ("\n\n".join(parts) + "\n").encode())
+    write_whole(sweep.folder / RUNS, _sums(sweep))
     return endings
+
+
+def is_current(sweep: Sweep) -> bool:
+    """Whether the summary of a sweep was made of what its file asks for and its runs have left by now."""
+    file = sweep.folder / RUNS
+    return file.is_file() and file.read_bytes() == _sums(sweep)
+
+
+def _sums(sweep: Sweep) -> bytes:
+    """Sums of what a summary shows: what each run is asked for, and the results and the notebook that it has left."""
+    lines = []
+    for run in sweep.runs():
+        page = page_of(sweep, run)
+        left = {Ending.DONE: [page, page.with_name(RESULTS)], Ending.FAILED: [failed_page_of(sweep, run)]}
+        lines.append(f"{hashlib.sha256(asked_of(sweep, run)).hexdigest()}  {run.slug}/{PARAMETERS}\n")
+        lines += [f"{sha256_of(file)}  {run.slug}/{file.name}\n" for file in left.get(ending_of(sweep, run), [])]
+    return "".join(lines).encode()
 
 
 def distinguishing(runs: tuple[Run, ...]) -> list[str]:

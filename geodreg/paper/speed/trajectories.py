@@ -62,22 +62,36 @@ def where_behind(trajectories: pd.DataFrame, seconds: Sequence[float] = TIMES) -
     """A sentence on when and where a peer has a lower objective in hand than the default solver, by 0.1 % or more.
 
     Args:
-        trajectories: the table of that name; the first pair of each problem counts, and the times up to which the
-            default solver was followed on it.
+        trajectories: the table of that name; of each pair the times count up to which the default solver was followed.
         seconds: the times.
     """
-    first = _first_pairs(trajectories)
     found = []
     for time in seconds:
-        for problem, part in first.groupby("problem", sort=False):
-            ours = _in_hand(part[part["solver"] == OURS], time)
-            values = {name: _in_hand(own, time, least=1) for name, own in part.groupby("solver", sort=False)}
-            ahead = [str(name) for name, value in values.items() if value < ours - LEAD * abs(ours)]
+        for problem, part in trajectories.groupby("problem", sort=False):
+            ahead: dict[str, list[str]] = {}
+            pairs = part["pair"].unique()
+            for pair in pairs:
+                for name in _ahead(part[part["pair"] == pair], time):
+                    ahead.setdefault(name, []).append(str(pair + 1))
             if ahead:
-                found.append(f"{problem}, after {time:g} s: {', '.join(ahead)}")
+                several = len(pairs) > 1
+                peers = [f"{name}{f' ({_listed(own)})' if several else ''}" for name, own in ahead.items()]
+                found.append(f"{problem}, after {time:g} s: {', '.join(peers)}")
     if not found:
-        return "At none of these times is a peer ahead of the default solver by 0.1 % or more."
+        return "At none of these times is a peer ahead of the default solver by 0.1 % or more, on any pair."
     return f"A peer is ahead of the default solver by 0.1 % or more on {'; '.join(found)}."
+
+
+def _ahead(pair: pd.DataFrame, time: float) -> list[str]:
+    """The peers that have a lower objective in hand than the default solver on a pair by a time."""
+    ours = _in_hand(pair[pair["solver"] == OURS], time)
+    values = {str(name): _in_hand(own, time, least=1) for name, own in pair.groupby("solver", sort=False)}
+    return [name for name, value in values.items() if value < ours - LEAD * abs(ours)]
+
+
+def _listed(pairs: Sequence[str]) -> str:
+    *first, last = pairs
+    return f"pairs {', '.join(first)} and {last}" if first else f"pair {last}"
 
 
 def _first_pairs(trajectories: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from geodreg.paper.trial import spelled_out
 
 __all__ = [
     "METHODS",
+    "OUR_MODELS",
     "TRIAL",
     "Claim",
     "ClaimTest",
@@ -34,6 +35,9 @@ TRIAL = Shelf("trial", "GEODREG_TRIAL", "claims.yaml", "make claims")
 
 METHODS = {"loss": "the minimiser of the printed loss", "algorithm1": "Algorithm 1"}
 """The two things that the paper calls its method, and what a page calls them."""
+
+OUR_MODELS = frozenset({"mnist-dcgan"})
+"""Models that the paper does not have."""
 
 
 class _Strict(BaseModel):
@@ -293,8 +297,11 @@ def _spelled_out(claim: Claim) -> Claim:
         test.model_copy(update={"what": spelled_out.TESTS.get((claim.number, place), test.what)})
         for place, test in enumerate(claim.tests)
     )
-    counts_for = spelled_out.COUNTS_FOR.get(claim.number, claim.counts_for)
-    return claim.model_copy(update={"tests": tests, "counts_for": counts_for})
+    words = {
+        "sentence": spelled_out.SENTENCES.get(claim.number, claim.sentence),
+        "counts_for": spelled_out.COUNTS_FOR.get(claim.number, claim.counts_for),
+    }
+    return claim.model_copy(update={"tests": tests, **words})
 
 
 def read_definitions() -> tuple[Definitions, str]:

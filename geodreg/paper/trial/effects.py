@@ -31,6 +31,7 @@ __all__ = [
     "verdict_of",
     "verdicts",
     "wide",
+    "without",
 ]
 
 LEVEL = 0.95
@@ -171,12 +172,28 @@ def decide(definitions: Definitions, tables: Mapping[str, pd.DataFrame]) -> dict
         claim.number: [effect_of(definitions, test, model, pairs) for test in claim.tests for model in test.models]
         for claim in definitions.claims
     }
-    family = [(number, i) for number, own in effects.items() for i, effect in enumerate(own) if effect.test.primary]
-    adjusted = holm([effects[number][i].p for number, i in family])
+    return _stepped_down(effects)
+
+
+def without(decided: Mapping[int, Sequence[Effect]], models: Set[str]) -> dict[int, list[Effect]]:
+    """The effects as they would be decided if some models had not been looked at, so that there are fewer tests.
+
+    Args:
+        decided: from :func:`decide`.
+        models: their names.
+    """
+    kept = {number: [effect for effect in own if effect.model not in models] for number, own in decided.items()}
+    return _stepped_down(kept)
+
+
+def _stepped_down(effects: Mapping[int, Sequence[Effect]]) -> dict[int, list[Effect]]:
+    found = {number: list(own) for number, own in effects.items()}
+    family = [(number, i) for number, own in found.items() for i, effect in enumerate(own) if effect.test.primary]
+    adjusted = holm([found[number][i].p for number, i in family])
     for (number, i), p in zip(family, adjusted, strict=True):
-        if effects[number][i].parts:
-            effects[number][i] = _with_outcome(effects[number][i], p)
-    return effects
+        if found[number][i].parts:
+            found[number][i] = _with_outcome(found[number][i], p)
+    return found
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from geodreg.paper.trial.definitions import Claim, Definitions, Population, Settings
+from geodreg.paper.trial.parts import Origin, origin_of
 
 __all__ = [
     "KEPT_MODELS",
@@ -23,6 +25,7 @@ KEPT_MODELS, TRAINED_MODELS = Path("data/trainings"), Path("runs/trial/models")
 """Weights of all seeds and persons in half precision, committed; where they and those of other settings are made."""
 
 IMAGES_ONLY = ("yale-faces",)  # no model, the photographs themselves
+OF_DIGITS = "mnist-"  # beginning of the models whose images are judged
 NOISE, VARIATIONS = "noise=", "variations"  # beginning of a label; the table of all models with another setting
 DERIVED = {"equal_length": "paths", "equal_density": "paths"}  # tables that are computed from another one
 
@@ -62,10 +65,32 @@ class Job:
             return usual
         return usual.model_copy(update={"noise": {**usual.noise, self.model: float(self.label.removeprefix(NOISE))}})
 
+    def origin(self, definitions: Definitions, pairs: int | None) -> Origin:
+        """What it is measured from now, with at most so many pairs of its model.
+
+        Raises:
+            geodreg.models.ModelError: if its weights, or those of a judge, are not found.
+        """
+        size = limited(definitions.sizes[self.model], pairs, None)
+        settings = _of_model(self.model, self.settings(definitions.settings))
+        models: dict[str, Path | None] = {} if self.model in IMAGES_ONLY else {self.model: self.models(definitions)}
+        if self.model.startswith(OF_DIGITS):
+            models |= dict.fromkeys(definitions.settings.judges.values())
+        return origin_of({"settings": settings, "pairs": size.pairs, "samples": size.samples}, models)
+
     @property
     def file(self) -> Path:
         """Where its rows go, below the folder of all parts."""
         return Path(self.table, f"{self.model}-{self.label}.csv")
+
+
+def _of_model(model: str, settings: Settings) -> dict[str, Any]:
+    """What settings say of one model; a weight that another one is given leaves its parts as they are."""
+    said = settings.model_dump(mode="json")
+    printed = said["printed"]
+    said |= {name: said[name].get(model) for name in ("noise", "loss_weights")}
+    printed |= {name: printed[name].get(model) for name in ("weights", "budgets", "grey_ranges")}
+    return said
 
 
 def limited(population: Population, pairs: int | None, seeds: int | None) -> Population:

@@ -97,7 +97,7 @@ def claims_markdown(
         decided: effects of each claim, from :func:`~geodreg.paper.trial.effects.decide`.
     """
     lines = [
-        "| | The paper says | Verdict | Deciding number | Rests on |",
+        "| | The paper's claim, in our words | Verdict | Deciding number | Rests on |",
         "| --: | :-- | :-- | :-- | :-- |",
     ]
     for claim in definitions.claims:

@@ -13,7 +13,7 @@ from geodreg.paper.trial.plan import NOISE, VARIATIONS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STATEMENTS", "acceptance_by_nll", "sensitivity", "unsolved"]
+__all__ = ["STATEMENTS", "WEIGHT", "acceptance_by_nll", "sensitivity", "unsolved"]
 
 STATEMENTS = {
     "shortest": "Geod is the shortest",

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from geodreg.models.zoo import TITLES
-from geodreg.paper.trial.definitions import Claim, Definitions, Settings
-from geodreg.paper.trial.effects import Effect, Verdict, verdicts
+from geodreg.paper.trial.definitions import OUR_MODELS, Claim, Definitions, Settings
+from geodreg.paper.trial.effects import Effect, Verdict, verdicts, without
 from geodreg.paper.trial.price import WEIGHT, at_largest_weight, price_list
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PHRASES", "UNMEASURED", "marks", "price_in_short", "said_in_short"]
+__all__ = ["PHRASES", "UNMEASURED", "hangs_on_ours", "marks", "price_in_short", "said_in_short"]
 
 UNMEASURED = "–"
 SHORT_NAMES = {"loss": "loss", "algorithm1": "Algorithm 1"}
@@ -30,12 +30,15 @@ PHRASES: dict[int, str] = {
     2: "the geodesic cuts through the hole and the regularised path goes around it",
     3: "the geodesic is the shortest path",
     4: "the geodesic is less dense than the straight line",
-    5: "the regularised path runs through the densest latents",
+    5: "the regularised path runs through denser latents than the geodesic and the straight line",
     6: "images along the regularised path are more realistic than along the straight line",
     7: "minimising energy and minimising length give equally long paths",
-    8: "too many points break a path up, because of the approximation",
-    9: "a weight of the paper's range buys density for at most twice the length",
-    10: "on faces the regularised path is closer to the segment between the images than the straight line is",
+    8: "too many points sometimes break a path up, because of the approximation",
+    9: "the largest weight of the paper's range, 0.1, buys density for at most twice the length",
+    10: (
+        "on faces, at weight 0.1, the regularised path is closer to the segment between the images than the straight "
+        "line in latent space is"
+    ),
     11: "faces under moving light lie in nine dimensions",
     12: "training by likelihood puts low density on the holes",
 }
@@ -80,22 +83,46 @@ def said_in_short(definitions: Definitions, decided: Mapping[int, Sequence[Effec
 
 
 def price_in_short(tables: Mapping[str, pd.DataFrame], settings: Settings) -> str:
-    """What both methods cost and buy on the first digit model at the largest of the paper's weights, in two sentences.
+    """What both methods cost and buy at the largest of the paper's weights, on the first of its models of digits.
 
     Args:
         tables: by name.
         settings: of the trial.
     """
-    model = next(name for name in settings.printed.weights if name.startswith("mnist") and _has(tables["paths"], name))
+    digits = [name for name in settings.printed.weights if name.startswith("mnist") and _has(tables["paths"], name)]
+    model = min(digits, key=lambda name: name in OUR_MODELS)
     prices = price_list(tables["paths"][tables["paths"]["model"] == model], settings)
     loss, low, high = at_largest_weight(prices, settings, model)
     return (
-        f"At the paper's largest weight, {WEIGHT:g}, paths on the {TITLES[model]} are {loss['relative_length']:.2g} "
-        f"times as long as the straight line in latent space and {loss['density']:.1f} nats denser with the loss, and "
+        f"At weight {WEIGHT:g}, the largest that the paper names for Algorithm 1 (it names none for the loss), paths "
+        f"on the {TITLES[model]} are {loss['relative_length']:.2g} times as long as the straight line in latent space "
+        f"and {loss['density']:.1f} nats denser with the loss, and "
         f"{low['relative_length']:.2g} to {high['relative_length']:.2g} times as long and {low['density']:.1f} to "
         f"{high['density']:.1f} nats denser with Algorithm 1, depending on its number of iterations and on the scale "
         "of the grey values, which the paper does not give."
     )
+
+
+def hangs_on_ours(definitions: Definitions, decided: Mapping[int, Sequence[Effect]]) -> str:
+    """Which verdicts hang on models that the paper does not have, in a sentence.
+
+    Args:
+        definitions: the claims.
+        decided: effects of each claim, from :func:`~geodreg.paper.trial.effects.decide`.
+    """
+    changed, others = [], without(decided, OUR_MODELS)
+    for claim in definitions.claims:
+        effects = decided[claim.number]
+        theirs = verdicts(claim, others[claim.number])
+        changed += [
+            f"claim {claim.number}{f' for {IN_A_SENTENCE[method]}' if method else ''} from *{verdict}* to "
+            f"*{theirs[method]}*"
+            for method, verdict in verdicts(claim, effects).items()
+            if theirs[method] is not verdict
+        ]
+    names = " and ".join(TITLES[name] for name in sorted(OUR_MODELS))
+    found = f"would change the verdict on {', on '.join(changed)}, and no other" if changed else "changes no verdict"
+    return f"The {names} is ours, not the paper's; leaving it out {found}."
 
 
 def marks(claim: Claim, effects: Sequence[Effect], symbols: Mapping[Verdict, str]) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geodreg.paper.shelf import Shelf
-from geodreg.paper.trial.plan import KEPT_MODELS
+from geodreg.paper.trial.parts import Origin, origin_of
+from geodreg.paper.trial.plan import KEPT_MODELS, OF_DIGITS
 from geodreg.paper.which_density.definitions import ENSEMBLES, SHELF, Candidate, Study
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ __all__ = [
     "parts_folder",
 ]
 
-DECODERS = "mnist-vae-decoders"
+DECODERS, DENOISER = "mnist-vae-decoders", "mnist-denoiser"
 BASELINES, CODES = "baselines", "codes-of-data"  # parts that are of no candidate
 OF_CODES = "codes"  # the candidate whose density they make
 OF_DECODERS = ("ensemble-mean", "ensemble", "agreement")  # the candidates that several decoders make
+OF_DENOISER = ("data", "features")  # those that the denoiser makes, of digits
 TRAINED_DECODERS, KEPT_DECODERS = Path("runs/densities/decoders"), Path("data/ensembles")
 
 
@@ -75,6 +77,21 @@ class Job:
             return None
         kept = self.label == study.sizes[self.model].labels[0]
         return kept_decoders(study) if kept else TRAINED_DECODERS / self.label
+
+    def origin(self, study: Study) -> Origin:
+        """What it is measured from now.
+
+        Raises:
+            geodreg.models.ModelError: if its weights, or those of a judge, are not found.
+        """
+        models: dict[str, Path | None] = {self.model: self.models}
+        if self.model.startswith(OF_DIGITS) and self.part != CODES:
+            models |= dict.fromkeys(study.judges.values())
+        if self.model.startswith(OF_DIGITS) and _needs(self.candidate(study), OF_DENOISER):
+            models[DENOISER] = None
+        if (decoders := self.decoders(study)) is not None:
+            models[DECODERS] = decoders
+        return origin_of(self.shelf.sum_of_definitions(), models)
 
 
 def kept_decoders(study: Study) -> Path:
