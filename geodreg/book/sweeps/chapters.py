@@ -65,6 +65,7 @@ def add_chapters(names: Sequence[str], book: Path, toc: Path) -> None:
 def _copy(sweep: Sweep, summary: Path, out: Path) -> None:
     text = summary.read_text(encoding="utf-8")
     shown = set(LINK.findall(text))
+    out.mkdir(parents=True, exist_ok=True)
     for file in (*sweep.folder.glob("*.svg"), *sweep.folder.glob("*.csv"), *sweep.folder.glob("*/*.ipynb")):
         name = file.relative_to(sweep.folder)
         if name.as_posix() not in shown:  # of runs or columns that the sweep had before

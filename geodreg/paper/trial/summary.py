@@ -37,7 +37,7 @@ PHRASES: dict[int, str] = {
     9: "the largest weight of the paper's range, 0.1, buys density for at most twice the length",
     10: (
         "on faces, at weight 0.1, the regularised path is closer to the segment between the images than the straight "
-        "line in latent space is"
+        "line is"
     ),
     11: "faces under moving light lie in nine dimensions",
     12: "training by likelihood puts low density on the holes",
@@ -98,8 +98,8 @@ def price_in_short(tables: Mapping[str, pd.DataFrame], settings: Settings) -> st
         f"on the {TITLES[model]} are {loss['relative_length']:.2g} times as long as the straight line in latent space "
         f"and {loss['density']:.1f} nats denser with the loss, and "
         f"{low['relative_length']:.2g} to {high['relative_length']:.2g} times as long and {low['density']:.1f} to "
-        f"{high['density']:.1f} nats denser with Algorithm 1, depending on its number of iterations and on the scale "
-        "of the grey values, which the paper does not give."
+        f"{high['density']:.1f} nats denser with Algorithm 1, depending on iterations and grey scale, which the "
+        "paper does not give."
     )
 
 
