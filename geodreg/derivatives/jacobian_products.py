@@ -128,11 +128,16 @@ def _place_of(tensor: Tensor) -> int:
 
 
 class Allocated(TorchDispatchMode):
-    """Counts the bytes of all that operations return, but for views of what they were given."""
+    """Counts the bytes of all that operations return, but for views of what they were given.
+
+    Attributes:
+        n_bytes: of all of it together.
+        largest: of the largest single tensor.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.n_bytes = 0
+        self.n_bytes = self.largest = 0
 
     def __torch_dispatch__(
         self,
@@ -146,7 +151,8 @@ class Allocated(TorchDispatchMode):
             given = {_place_of(t) for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
             for tensor in tree_leaves(result):
                 if isinstance(tensor, Tensor) and _place_of(tensor) not in given:
-                    self.n_bytes += bytes_of(tensor)
+                    n_bytes = bytes_of(tensor)
+                    self.n_bytes, self.largest = self.n_bytes + n_bytes, max(self.largest, n_bytes)
         return result
 
 
