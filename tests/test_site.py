@@ -104,6 +104,14 @@ def test_the_first_screen_is_short_and_has_the_ways_on_before_the_first_heading(
     page.close()
 
 
+def test_no_page_shows_a_warning() -> None:
+    notebooks = list((SITE / "_sources").rglob("*.ipynb"))
+    assert notebooks
+    for notebook in notebooks:
+        outputs = [output for cell in json.loads(notebook.read_text())["cells"] for output in cell.get("outputs", [])]
+        assert not [output["text"] for output in outputs if output.get("name") == "stderr"], notebook.name
+
+
 def test_the_animation_moves_and_plays_without_a_script() -> None:
     animation = next((SITE / "_images").glob("fig2-solution*.gif"))
     assert "fig2-solution.gif" in (SITE / "figures" / "fig2-circle.html").read_text()

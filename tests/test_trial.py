@@ -369,7 +369,7 @@ def test_regularised_paths_are_compared_with_the_geodesic_beside_the_claims(bett
     assert not any(effect.test in claim.tests for effect in effects for claim in DEFINITIONS.claims)
 
 
-@pytest.mark.parametrize(("better", "said"), [(1.0, "does"), (-1.0, "does not")])
+@pytest.mark.parametrize(("better", "said"), [(1.0, "buys it"), (-1.0, "does not buy it")])
 @pytest.mark.slow
 def test_other_weights_of_the_range_stand_beside_a_verdict(better: float, said: str) -> None:
     claim = DEFINITIONS.claim(9)

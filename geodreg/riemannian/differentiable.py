@@ -16,7 +16,7 @@ from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.latent_shapes import flat_endpoints
 from geodreg.interpolation.paths import Paths
 from geodreg.riemannian.arguments import as_manifold
-from geodreg.riemannian.failure import check_converged, swinging, warn_of_swings
+from geodreg.riemannian.failure import check_converged, warn_of_swings
 from geodreg.riemannian.logarithm import TIGHT
 from geodreg.solvers import Solver, Start
 
@@ -91,7 +91,7 @@ def geodesic_distance(
             "has the derivative of its endpoints alone (a regularised path's interval moves with them)."
         )
     check_converged(geodesic)
-    warn_of_swings(swinging(geodesic), geodesic.status.size, geodesic.flat_latents.shape[-2], stacklevel=3)
+    warn_of_swings(geodesic, stacklevel=3)
     a, b, _ = flat_endpoints(manifold, start, end)
     given, a, b = a.dtype, lifted(a), lifted(b)
     z = lifted(geodesic.flat_latents.detach())

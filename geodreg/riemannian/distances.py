@@ -17,7 +17,6 @@ from geodreg.derivatives.modes import own_modes
 from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import interpolate
 from geodreg.riemannian.arguments import as_manifold, check_latents, check_whole
-from geodreg.riemannian.failure import warn_of_swings
 from geodreg.solvers import Solver, Start, Status
 
 __all__ = ["Distances", "geodesic_distances"]
@@ -90,9 +89,6 @@ def geodesic_distances(
         solver: as for :func:`~geodreg.interpolate`.
         pairs_at_once: pairs that are solved together; fewer need less memory.
 
-    Warns:
-        UserWarning: if a geodesic is more than a hundredth longer than the polyline through its points.
-
     Raises:
         TypeError: if the points are not floating-point tensors, or ``init`` is a tensor.
         ValueError: if an argument is out of range, or generator and points do not fit.
@@ -126,19 +122,14 @@ def geodesic_distances(
     matrix = torch.zeros(n, m, dtype=points.dtype, device=points.device)
     converged = torch.ones_like(matrix, dtype=torch.bool)
     status = np.full((n, m), Status.COINCIDENT, dtype=object)
-    swinging: list[str] = []
-    most_points = 0
     for row, column in zip(rows.split(pairs_at_once), columns.split(pairs_at_once), strict=True):
         if len(row) == 0:
             break
         paths = interpolate(
             manifold, points[row], targets[column], "geodesic", n_points=n_points, init=init, solver=solver
         )
-        swinging += [f"({row[k]}, {column[k]})" for k in np.flatnonzero(paths.status == Status.SWINGS)]
-        most_points = max(most_points, paths.flat_latents.shape[-2])
         places = [(row, column)] if others is not None else [(row, column), (column, row)]
         for i, j in places:
             matrix[i, j], converged[i, j] = paths.length, paths.converged
             status[i.cpu().numpy(), j.cpu().numpy()] = paths.status
-    warn_of_swings(swinging, len(rows), most_points, stacklevel=4)
     return Distances(matrix, converged, status)

@@ -11,7 +11,7 @@ from geodreg.errors import PlainError
 from geodreg.interpolation.paths import Paths
 from geodreg.solvers import Status
 
-__all__ = ["GeodesicError", "check_converged", "swinging", "warn_of_swings"]
+__all__ = ["GeodesicError", "check_converged", "warn_of_swings"]
 
 NAMED = 5  # pairs that a sentence lists
 
@@ -47,22 +47,17 @@ def check_converged(paths: Paths) -> None:
     )
 
 
-def swinging(paths: Paths) -> list[str]:
-    """The pairs whose path is longer between its points than at them, by their numbers in the batch."""
-    return [f"pair {pair}" for pair in np.flatnonzero(paths.status == Status.SWINGS)]
-
-
-def warn_of_swings(pairs: Sequence[str], n_pairs: int, n_points: int, stacklevel: int) -> None:
+def warn_of_swings(paths: Paths, stacklevel: int) -> None:
     """Warn of geodesics that are longer between their points than at them, if there are any.
 
     At its points such a path has converged, and what lies between them is not what was minimised.
 
     Args:
-        pairs: which ones they are.
-        n_pairs: how many were solved.
-        n_points: of each of them.
+        paths: geodesics of which not the length between their points is used, but the polyline or its direction.
         stacklevel: frames from here to the caller of the library, for :func:`warnings.warn`.
     """
+    pairs = [f"pair {pair}" for pair in np.flatnonzero(paths.status == Status.SWINGS)]
+    n_pairs, n_points = paths.status.size, paths.flat_latents.shape[-2]
     if pairs:
         warnings.warn(
             f"{len(pairs)} of {n_pairs} geodesics are more than a hundredth longer than the polylines through their "

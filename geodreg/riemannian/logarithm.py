@@ -14,7 +14,7 @@ from geodreg.geometry.manifold import LatentManifold
 from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.paths import Paths
 from geodreg.riemannian.arguments import as_manifold
-from geodreg.riemannian.failure import check_converged, swinging, warn_of_swings
+from geodreg.riemannian.failure import check_converged, warn_of_swings
 from geodreg.riemannian.tangent import from_basis, tangent_basis
 from geodreg.solvers import Newton, Solver, Start
 
@@ -79,7 +79,7 @@ def logarithm_map(
     fine = interpolate(manifold, start, end, "geodesic", n_points=2 * n_points - 1, init=halved, solver=solver)
     check_converged(fine)
     for paths in (coarse, fine):
-        warn_of_swings(swinging(paths), paths.status.size, paths.flat_latents.shape[-2], stacklevel=3)
+        warn_of_swings(paths, stacklevel=3)
     return ((4.0 * initial_velocity(fine) - initial_velocity(coarse)) / 3.0).to(given.dtype)
 
 

@@ -16,7 +16,7 @@ from geodreg.interpolation.interpolate import interpolate
 from geodreg.interpolation.paths import Paths
 from geodreg.riemannian.arguments import as_manifold, check_geometry, check_latents, check_whole
 from geodreg.riemannian.exponential import exponential_map
-from geodreg.riemannian.failure import GeodesicError, check_converged, swinging, warn_of_swings
+from geodreg.riemannian.failure import GeodesicError, check_converged, warn_of_swings
 from geodreg.riemannian.logarithm import TIGHT, initial_velocity
 from geodreg.riemannian.tangent import tangent_factor, to_basis
 from geodreg.solvers import Solver, Start
@@ -170,7 +170,7 @@ def frechet_mean(
             best = trial
         else:
             step /= 2.0
-    warn_of_swings(swinging(best.paths), len(points), best.paths.flat_latents.shape[-2], stacklevel=4)
+    warn_of_swings(best.paths, stacklevel=4)
     return FrechetMean(best.z.to(given), best.variance.to(points.dtype), iterations, converged, status, best.paths)
 
 

@@ -91,9 +91,12 @@ STATEMENTS: dict[tuple[int, int], tuple[str, str]] = {
 """For each primary test, by claim and place: what is true if it counts for the claim, and what if against it."""
 
 BESIDES: dict[tuple[int, int], tuple[str, str]] = {
-    (9, 2): ("a weight of 0.02 in Algorithm 1 does", "a weight of 0.02 in Algorithm 1 does not"),
-    (9, 3): ("a weight of 0.003 in Algorithm 1 does", "a weight of 0.003 in Algorithm 1 does not"),
-    (10, 2): ("at weight 0.003 Algorithm 1's path is", "at weight 0.003 Algorithm 1's path is not"),
+    (9, 2): ("a weight of 0.02 in Algorithm 1 buys it", "a weight of 0.02 in Algorithm 1 does not buy it"),
+    (9, 3): ("a weight of 0.003 in Algorithm 1 buys it", "a weight of 0.003 in Algorithm 1 does not buy it"),
+    (10, 2): (
+        "at weight 0.003 Algorithm 1's path is closer to it than the straight line",
+        "at weight 0.003 Algorithm 1's path is no closer to it than the straight line",
+    ),
 }
 """The same for secondary tests without which a verdict would be unfair: of other weights in the paper's range."""
 
